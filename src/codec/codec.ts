@@ -1,0 +1,115 @@
+import { ArchiveError } from '../errors.ts'
+import type { ArchiveErrorCode, ArchiveErrorInfo } from '../errors.ts'
+
+/** The compression methods of pg_dump, by the names it prints. */
+export type Algorithm = 'none' | 'gzip' | 'lz4' | 'zstd'
+
+/**
+ * How a stream is wrapped: `zlib` is RFC 1950 (gzip data inside a custom archive), `gzip` RFC 1952 (`.gz` files, any
+ * number of members); `lz4` and `zstd` are frames (any number of them, skippable frames included); `none` is raw.
+ */
+export type Container = 'none' | 'zlib' | 'gzip' | 'lz4' | 'zstd'
+
+/** What is being read, for error messages: `Cannot <action>: …`. A plain object, so that a worker can be told. */
+export interface DecodeContext {
+  /** The action, as in `read data of TOC entry 12`. */
+  readonly action: string
+  readonly dumpId?: number | undefined
+  readonly file?: string | undefined
+}
+
+/**
+ * A synchronous, pull-style decoder: the caller lends input and supplies the output buffer, so memory stays bounded
+ * whatever a stream expands to.
+ *
+ * Use: `input(chunk)`, then `read(target)` until it gives less than `target.length` (the input is used up), then the
+ * next `input`; at the end of input `finish()`, which throws if the end mark of the stream has not been seen.
+ */
+export interface Decoder {
+  /** Lends the next input; allowed only when the last `read` gave less than it was offered. Never empty. */
+  input(chunk: Uint8Array): void
+  /**
+   * Fills `target` from its start and gives the number of bytes written; less than `target.length` means that all
+   * input has been used. A promise only where the platform has no synchronous decoder.
+   * @throws ArchiveError BAD_COMPRESSED_DATA, CHECKSUM_MISMATCH, TRAILING_DATA, UNSUPPORTED_COMPRESSION, LIMIT_EXCEEDED
+   */
+  read(target: Uint8Array): number | Promise<number>
+  /**
+   * Says that no input follows. A promise only where `read` gives promises.
+   * @throws ArchiveError UNEXPECTED_EOF when the stream has no end mark yet.
+   */
+  finish(): void | Promise<void>
+  /** Releases native memory; safe more than once. */
+  close(): void
+}
+
+/**
+ * The inner machine of a decoder: one call moves bytes from `input` to `target` and says how far it came. A machine
+ * reads one stream (deflate) or any number of frames (zstd).
+ */
+export interface Engine {
+  /** Bytes of input taken by the last `run`. */
+  readonly used: number
+  /** Bytes of output given by the last `run`. */
+  readonly written: number
+  /**
+   * Whether the stream had ended at the point reached. An end that falls together with the end of the input may
+   * be told by the following `run` only, which then uses and writes nothing.
+   */
+  readonly ended: boolean
+  /**
+   * Goes on with `input` from `from` and writes to `target` from `at`, until one of them is used up or the stream ends.
+   * @throws CodecFailure for bytes that are no valid stream.
+   */
+  run(input: Uint8Array, from: number, target: Uint8Array, at: number): void | Promise<void>
+  /** Whether the stream is complete, asked once, after the last input. */
+  complete(): boolean | Promise<boolean>
+  /** Makes the machine ready for another stream. */
+  reset(): void
+  close(): void
+}
+
+/** What an {@link Engine} throws; the decoder above adds what was being read. */
+export class CodecFailure extends Error {
+  override readonly name = 'CodecFailure'
+  readonly code: ArchiveErrorCode
+
+  constructor(code: ArchiveErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** An {@link ArchiveError} `Cannot <action>: <what>` that carries the context's entry and file. */
+export function codecError(
+  context: DecodeContext,
+  code: ArchiveErrorCode,
+  what: string,
+  info: ArchiveErrorInfo = {},
+): ArchiveError {
+  return new ArchiveError(code, `Cannot ${context.action}: ${what}`, {
+    dumpId: context.dumpId,
+    file: context.file,
+    ...info,
+  })
+}
+
+/** `error` with the context added when it is an engine's failure; anything else as it is. */
+export function withContext(context: DecodeContext, error: unknown): unknown {
+  return error instanceof CodecFailure ? codecError(context, error.code, error.message, { cause: error }) : error
+}
+
+/** The pg_dump method behind a container. */
+export function algorithmOf(container: Container): Algorithm {
+  return container === 'zlib' ? 'gzip' : container
+}
+
+/** How a method's data is wrapped inside a custom archive (one stream per data block). */
+export function blockContainerOf(algorithm: Algorithm): Container {
+  return algorithm === 'gzip' ? 'zlib' : algorithm
+}
+
+/** How a method's data is wrapped in a file of its own (directory format). */
+export function fileContainerOf(algorithm: Algorithm): Container {
+  return algorithm
+}

@@ -1,0 +1,49 @@
+import type { OnWarning } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { ByteStream } from '../io/byte-stream.ts'
+import type { ArchiveFormat, ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
+
+/** What every reader is opened with. */
+export interface ReaderOptions {
+  readonly limits: Limits
+  readonly onWarning: OnWarning
+  /** Bytes of buffers for reading, decompressing and look-ahead together. */
+  readonly maxBufferBytes: number
+  /** Decoding threads; 0 = all on the calling thread. */
+  readonly workers: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** Options for one read of data; the same shape as the public DataOptions. */
+export interface ReadOptions {
+  readonly raw?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** One large object within a BLOBS entry. */
+export interface StoredLargeObject {
+  readonly oid: number
+  readonly data: ByteStream
+}
+
+/** A data block in archive order. */
+export type StoredBlock =
+  | { readonly kind: 'data'; readonly dumpId: DumpId; readonly data: ByteStream }
+  | { readonly kind: 'large-objects'; readonly dumpId: DumpId; readonly objects: AsyncIterable<StoredLargeObject> }
+
+/** The interface of the three containers' readers. */
+export interface FormatReader {
+  readonly format: ArchiveFormat
+  readonly header: ArchiveHeader
+  readonly settings: ArchiveSettings
+  readonly toc: readonly TocEntry[]
+  /** False: data must be asked for in archive order, each block once. */
+  readonly seekable: boolean
+  data(entry: TocEntry, options: ReadOptions): ByteStream
+  largeObjects(entry: TocEntry, options: ReadOptions): AsyncIterable<StoredLargeObject>
+  blocks(options: ReadOptions): AsyncIterable<StoredBlock>
+  plan(entries: readonly TocEntry[]): void
+  /** Bytes stored (compressed, chunk headers included) for an entry's data; undefined when not known without a scan. */
+  storedBytes(entry: TocEntry): number | undefined
+  close(): Promise<void>
+}

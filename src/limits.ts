@@ -1,0 +1,58 @@
+/**
+ * Bounds on what an archive may ask of the reader: inclusive, `Infinity` switches one off.
+ * Set at `open`, inherited by every verb; a breach is an `ArchiveError` LIMIT_EXCEEDED with `{limit, max, observed}`.
+ */
+export interface Limits {
+  /** Number of TOC entries. */
+  readonly tocEntries: number
+  /** Bytes of header and TOC together. */
+  readonly tocBytes: number
+  /** Bytes of one string in header or TOC. */
+  readonly stringBytes: number
+  /** Dependencies of one entry. */
+  readonly dependencies: number
+  /** Bytes of one COPY row. */
+  readonly rowBytes: number
+  /** Fields of one COPY row (PostgreSQL's own bound is 1,664). */
+  readonly fieldsPerRow: number
+  /** Bytes of a file name found in an archive. */
+  readonly fileNameBytes: number
+  /** Decompressed bytes of one entry's data (of one large object within BLOBS). */
+  readonly entryBytes: number
+  /** Decompressed bytes for each stored byte of one entry, checked once 1 MiB has come out. */
+  readonly expansionRatio: number
+  /** Window of a zstd frame, bytes. */
+  readonly zstdWindow: number
+}
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const GiB = 1024 * MiB
+
+/** Real archives of any size open with these. */
+export const defaultLimits: Limits = Object.freeze({
+  tocEntries: 50_000_000,
+  tocBytes: 4 * GiB,
+  stringBytes: GiB - 1,
+  dependencies: 10_000_000,
+  rowBytes: 4 * GiB,
+  fieldsPerRow: 1664,
+  fileNameBytes: 1024,
+  entryBytes: Infinity,
+  expansionRatio: Infinity,
+  zstdWindow: 128 * MiB,
+})
+
+/** For input from strangers. */
+export const strictLimits: Limits = Object.freeze({
+  tocEntries: 200_000,
+  tocBytes: 256 * MiB,
+  stringBytes: 16 * MiB,
+  dependencies: 100_000,
+  rowBytes: 64 * MiB,
+  fieldsPerRow: 1664,
+  fileNameBytes: 255,
+  entryBytes: 64 * GiB,
+  expansionRatio: 2000,
+  zstdWindow: 8 * MiB,
+})

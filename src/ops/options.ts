@@ -1,0 +1,53 @@
+import type { OnWarning } from '../errors.ts'
+import type { Release } from '../sql/compat.ts'
+import type { TimeZone } from '../toc/types.ts'
+
+/** Options shared by `filter`, `list` and `toSql`. */
+export interface CompatOptions {
+  /**
+   * Whose pg_restore to reproduce: `'17'`, `'15.18'`, … A bare major means the newest release of it that the output was
+   * proven against; default: the newest of all.
+   */
+  readonly compat?: string | Release
+  /** Receives what pg_restore prints as warnings, and warnings of our own. */
+  readonly onWarning?: OnWarning
+}
+
+/** Options of `list`. */
+export interface ListOptions extends CompatOptions {
+  /** -v: every entry whatever is selected, each with a line of its dependencies. */
+  readonly verbose?: boolean
+  /** Default: the zone of this process as Intl names it; `loadTimeZone()` gives glibc's names. */
+  readonly timeZone?: TimeZone
+}
+
+/** Options of `toSql`: pg_restore's output options. */
+export interface SqlOptions extends CompatOptions {
+  /** -c */ readonly clean?: boolean
+  /** --if-exists */ readonly ifExists?: boolean
+  /** -O */ readonly noOwner?: boolean
+  /** -S */ readonly superuser?: string
+  /** --role */ readonly role?: string
+  readonly useSetSessionAuthorization?: boolean
+  readonly disableTriggers?: boolean
+  readonly noTablespaces?: boolean
+  readonly noTableAccessMethod?: boolean
+  /** -1 */ readonly singleTransaction?: boolean
+  readonly transactionSize?: number
+  readonly enableRowSecurity?: boolean
+  /** Key of `\restrict`; random when absent, `false` = no such lines (always none for releases without them). */
+  readonly restrictKey?: string | false
+  /** -v: more comments in the script. */
+  readonly verbose?: boolean
+  /** Receives pg_restore's progress messages of -v (without the prefix `pg_restore: `). */
+  readonly onMessage?: (message: string) => void
+  /**
+   * SQL that this server release accepts (`'9.6'` … `'18'`): what it lacks is dropped where that loses nothing, and
+   * reported through `onWarning` where it would.
+   */
+  readonly targetVersion?: string
+  readonly timeZone?: TimeZone
+  readonly signal?: AbortSignal
+  /** Called as data goes out: bytes of SQL so far, and entries whose data is done. */
+  readonly onProgress?: (progress: { readonly bytes: number; readonly entry: number | undefined }) => void
+}

@@ -1,0 +1,55 @@
+import { ArchiveError } from '../errors.ts'
+import { canonicalEncoding } from './encoding.ts'
+import type { ArchiveSettings, TocEntry } from './types.ts'
+
+/**
+ * What the pseudo entries ENCODING, STDSTRINGS and SEARCHPATH say; of several of a kind the last one counts
+ * (processEncodingEntry, processStdStringsEntry, processSearchPathEntry, pg_backup_archiver.c).
+ * @throws ArchiveError BAD_TOC
+ */
+export function readSettings(toc: Iterable<TocEntry>): ArchiveSettings {
+  let encoding = 'SQL_ASCII'
+  let stdStrings = false
+  let searchPath: string | null = null
+  for (const entry of toc) {
+    switch (entry.raw.byteString('desc')) {
+      case 'ENCODING':
+        encoding = readEncoding(entry)
+        break
+      case 'STDSTRINGS':
+        stdStrings = readStdStrings(entry)
+        break
+      case 'SEARCHPATH':
+        searchPath = entry.raw.byteString('defn') ?? null
+        break
+    }
+  }
+  return { encoding, stdStrings, searchPath }
+}
+
+function readEncoding(entry: TocEntry): string {
+  const defn = entry.raw.byteString('defn') ?? ''
+  const name = /'([^']*)'/.exec(defn)?.[1]
+  if (name === undefined) throw invalidItem(entry, defn, 'names no encoding', `invalid ENCODING item: ${defn}`)
+  const canonical = canonicalEncoding(name)
+  if (canonical === undefined) {
+    throw invalidItem(entry, defn, `names the unknown encoding "${name}"`, `unrecognized encoding "${name}"`)
+  }
+  return canonical
+}
+
+function readStdStrings(entry: TocEntry): boolean {
+  const defn = entry.raw.byteString('defn') ?? ''
+  const value = /'(?:on|off)'/y
+  value.lastIndex = Math.max(0, defn.indexOf("'"))
+  const found = value.exec(defn)?.[0]
+  if (found === undefined) throw invalidItem(entry, defn, 'is neither on nor off', `invalid STDSTRINGS item: ${defn}`)
+  return found === "'on'"
+}
+
+function invalidItem(entry: TocEntry, defn: string, what: string, pgRestore: string): ArchiveError {
+  return new ArchiveError('BAD_TOC', `Cannot read TOC entry ${entry.dumpId}: its ${entry.desc} item ${what}: ${defn}`, {
+    dumpId: entry.dumpId,
+    details: { pgRestore },
+  })
+}

@@ -1,0 +1,75 @@
+import type { ByteStream } from './io/byte-stream.ts'
+import type { Limits } from './limits.ts'
+import type { ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from './toc/types.ts'
+
+/** How to read the data of an entry. */
+export interface DataOptions {
+  /** Give the bytes as stored (chunks joined, still compressed) instead of decompressed. */
+  readonly raw?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** One large object of a BLOBS entry. */
+export interface LargeObject {
+  /** Unsigned 32-bit OID. */
+  readonly oid: number
+  /** Read it before asking for the next object; what is not read is skipped. */
+  readonly data: ByteStream
+}
+
+/** A block of data in archive order: one TABLE DATA stream, or a group of large objects. */
+export type DataBlock =
+  | { readonly kind: 'data'; readonly dumpId: DumpId; readonly entry: TocEntry | undefined; readonly data: ByteStream }
+  | {
+      readonly kind: 'large-objects'
+      readonly dumpId: DumpId
+      readonly entry: TocEntry | undefined
+      readonly objects: AsyncIterable<LargeObject>
+    }
+
+/**
+ * One view of an archive, whatever its container: header, table of contents, and the data of each entry.
+ * Transformations take a view and give a view; they do no I/O.
+ */
+export interface ArchiveView {
+  readonly header: ArchiveHeader
+  readonly settings: ArchiveSettings
+  readonly limits: Limits
+  /** Entries of this view in restore order. */
+  readonly toc: readonly TocEntry[]
+  /** Number of entries stored in the archive, hidden and unselected ones included. */
+  readonly storedEntryCount: number
+  /** The entry with this id; the later one where an archive uses an id twice. */
+  entry(dumpId: DumpId): TocEntry | undefined
+  /**
+   * The data of an entry that has a data block or file (not BLOBS: see {@link ArchiveView.largeObjects}).
+   * @throws ArchiveError NO_DATA, DATA_OUT_OF_ORDER (forward-only input), MISSING_BLOCK, MISSING_DATA_FILE, … when read
+   */
+  data(entry: TocEntry, options?: DataOptions): ByteStream
+  /** The large objects of a BLOBS entry, in stored order. */
+  largeObjects(entry: TocEntry, options?: DataOptions): AsyncIterable<LargeObject>
+  /** Every data block in archive order: the only way on forward-only input when nothing is known of the order. */
+  blocks(options?: DataOptions): AsyncIterable<DataBlock>
+  /**
+   * Says which entries' data will be asked for, in this order. A reader may then work ahead (decompress the next
+   * entries on other cores), and forward-only input fails early when it comes past data that is wanted later.
+   */
+  plan(entries: readonly TocEntry[]): void
+}
+
+/** Base of every transformation: `base` with some members replaced. */
+export function derive<T extends object>(base: ArchiveView, changes: T): Omit<ArchiveView, keyof T> & T {
+  return {
+    header: base.header,
+    settings: base.settings,
+    limits: base.limits,
+    toc: base.toc,
+    storedEntryCount: base.storedEntryCount,
+    entry: (dumpId) => base.entry(dumpId),
+    data: (entry, options) => base.data(entry, options),
+    largeObjects: (entry, options) => base.largeObjects(entry, options),
+    blocks: (options) => base.blocks(options),
+    plan: (entries) => base.plan(entries),
+    ...changes,
+  }
+}
