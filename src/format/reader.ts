@@ -1,6 +1,8 @@
 import type { OnWarning } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { ByteStream } from '../io/byte-stream.ts'
+import type { Pull } from '../io/pull.ts'
+import type { RandomAccess } from '../io/source.ts'
 import type { ArchiveFormat, ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
 
 /** What every reader is opened with. */
@@ -9,9 +11,17 @@ export interface ReaderOptions {
   readonly onWarning: OnWarning
   /** Bytes of buffers for reading, decompressing and look-ahead together. */
   readonly maxBufferBytes: number
-  /** Decoding threads; 0 = all on the calling thread. */
-  readonly workers: number
+  /** Decoding threads: 0 = all on the calling thread, undefined = as many as pay. */
+  readonly workers: number | undefined
   readonly signal: AbortSignal | undefined
+}
+
+/** What a single-file archive is read from. Closing it is up to who opened it. */
+export interface ReaderInput {
+  /** A window that stands at the first byte of the archive. */
+  readonly pull: Pull
+  /** The same bytes at any place; undefined on forward-only input. */
+  readonly source: RandomAccess | undefined
 }
 
 /** Options for one read of data; the same shape as the public DataOptions. */

@@ -1,11 +1,11 @@
-import type { Readable as NodeReadable, Writable } from 'node:stream'
+import type { Readable as NodeReadable } from 'node:stream'
 import { Readable } from '#io/platform'
 import { ArchiveError } from '../errors.ts'
+import { asError, untilAborted } from './abort.ts'
 import type { ChunkSource } from './chunks.ts'
-import { openSink } from './sink.ts'
+import { openSink, type ArchiveOutput } from './sink.ts'
 
-/** Where output goes: a path, a Node Writable or a Web WritableStream. */
-export type ArchiveOutput = string | URL | Writable | WritableStream<Uint8Array>
+export type { ArchiveOutput } from './output.ts'
 
 /**
  * A stream of bytes that is read once: as an async iterable, a Node Readable, into an output, or whole.
@@ -137,19 +137,31 @@ function asReadable(source: ChunkSource): NodeReadable {
       )
     },
     destroy(error, done) {
-      source.cancel().then(
-        () => done(error),
-        (cause: unknown) => done(error ?? asError(cause)),
-      )
+      void release(source, error, done)
     },
   })
+}
+
+/** Cancels, and reports the first error. */
+async function release(source: ChunkSource, error: Error | null, done: (error: Error | null) => void): Promise<void> {
+  let failure = error
+  try {
+    await source.cancel()
+  } catch (cause) {
+    failure ??= asError(cause)
+  }
+  done(failure)
 }
 
 async function pipe(source: ChunkSource, output: ArchiveOutput, signal: AbortSignal | undefined): Promise<number> {
   try {
     const sink = await openSink(output, { signal })
     try {
-      for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) await sink.write(chunk)
+      for (;;) {
+        const chunk = await untilAborted(source.next(), signal)
+        if (chunk === null) break
+        await sink.write(chunk)
+      }
       await sink.commit()
       return sink.position
     } catch (error) {
@@ -168,10 +180,14 @@ async function collect(source: ChunkSource, maxBytes: number): Promise<Uint8Arra
     for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) {
       const total = length + chunk.length
       if (total > maxBytes) {
-        throw new ArchiveError('LIMIT_EXCEEDED', `Cannot collect the stream: ${total} bytes are more than ${maxBytes}`, {
-          details: { limit: 'maxBytes', max: maxBytes, observed: total },
-          hint: 'Read the stream chunk by chunk, or pass a larger maxBytes',
-        })
+        throw new ArchiveError(
+          'LIMIT_EXCEEDED',
+          `Cannot collect the stream: ${total} bytes are more than ${maxBytes}`,
+          {
+            details: { limit: 'maxBytes', max: maxBytes, observed: total },
+            hint: 'Read the stream chunk by chunk, or pass a larger maxBytes',
+          },
+        )
       }
       if (total > bytes.length) {
         const larger = new Uint8Array(Math.min(Math.max(total, 2 * length), maxBytes))
@@ -185,9 +201,4 @@ async function collect(source: ChunkSource, maxBytes: number): Promise<Uint8Arra
   } finally {
     await source.cancel()
   }
-}
-
-/** Node streams take an Error only; a signal's reason can be any value. */
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason), { cause: reason })
 }

@@ -39,8 +39,11 @@ export interface SqlOptions extends CompatOptions {
   readonly restrictKey?: string | false
   /** -v: more comments in the script. */
   readonly verbose?: boolean
-  /** Receives pg_restore's progress messages of -v (without the prefix `pg_restore: `). */
-  readonly onMessage?: (message: string) => void
+  /**
+   * Receives pg_restore's progress messages of -v (without the prefix `pg_restore: `): as text, and as the bytes that
+   * pg_restore writes, with names in the archive's own encoding.
+   */
+  readonly onMessage?: (message: string, bytes: Uint8Array) => void
   /**
    * SQL that this server release accepts (`'9.6'` … `'18'`): what it lacks is dropped where that loses nothing, and
    * reported through `onWarning` where it would.
@@ -48,6 +51,6 @@ export interface SqlOptions extends CompatOptions {
   readonly targetVersion?: string
   readonly timeZone?: TimeZone
   readonly signal?: AbortSignal
-  /** Called as data goes out: bytes of SQL so far, and entries whose data is done. */
+  /** Called as data goes out: bytes of SQL so far, and the dump id of the entry that is being written. */
   readonly onProgress?: (progress: { readonly bytes: number; readonly entry: number | undefined }) => void
 }

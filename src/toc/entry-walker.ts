@@ -2,6 +2,7 @@ import { checkStringBytes, Cursor, type Layout } from '../bytes/cursor.ts'
 import { decodeByteString } from '../bytes/byte-string.ts'
 import { ArchiveError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
+import { DescTable } from './desc-table.ts'
 import { absent, column, rowSize, scanSigned, type TocContext } from './entry.ts'
 import type { ArchiveFormat, DataLocation } from './types.ts'
 import type { Features } from './version.ts'
@@ -40,6 +41,7 @@ export class EntryWalker {
     this.#intBytes = layout.intSize + (layout.signByte ? 1 : 0)
     this.context = {
       decode: decodeByteString,
+      descs: new DescTable(),
       intBytes: this.#intBytes,
       strLength: this.#plainInts ? plainInt : (bytes, at) => new Cursor(bytes, layout, 0, at).readInt(),
       locate: (bytes, rows, row) => locate(bytes, rows, row, options),
@@ -89,6 +91,7 @@ export class EntryWalker {
     const desc = this.#str(base, dumpId, 'desc')
     rows[row + column.desc] = desc
     if (desc === cut) return false
+    rows[row + column.descId] = this.context.descs.intern(this.#bytes, base + desc + this.#intBytes, this.#at)
     if (features.section) {
       if (this.#bytes.length - this.#at < this.#intBytes) return false
       rows[row + column.section] = this.#int()

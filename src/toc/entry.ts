@@ -1,6 +1,7 @@
-import { decodeByteString } from '../bytes/byte-string.ts'
+import { decodeByteString, isAscii } from '../bytes/byte-string.ts'
+import type { DescTable } from './desc-table.ts'
 import type { Decode } from './encoding.ts'
-import type { DataLocation, DumpId, RawTocEntry, Section, TextField, TocEntry } from './types.ts'
+import type { ByteSpan, DataLocation, DumpId, RawTocEntry, Section, TextField, TocEntry } from './types.ts'
 
 /**
  * Columns of one row in a segment's table: numbers as they are, strings as the index of their Str in the segment's
@@ -26,10 +27,11 @@ export const column = {
   withOids: 15,
   dependencies: 16,
   extra: 17,
+  descId: 18,
 } as const
 
 /** Number of columns of a row. */
-export const rowSize = 18
+export const rowSize = 19
 
 /** A field that the archive version does not have. */
 export const absent = -1
@@ -38,6 +40,8 @@ export const absent = -1
 export interface TocContext {
   /** How strings are shown; set when the whole TOC has been read (ENCODING may stand anywhere). */
   decode: Decode
+  /** The different types of entries. */
+  readonly descs: DescTable
   /** Bytes of an Int: sign byte and magnitude. */
   readonly intBytes: number
   /** Gives the length of the Str at an index, −1 for NULL. */
@@ -81,7 +85,8 @@ export class StoredEntry implements TocEntry, RawTocEntry {
   }
 
   get desc(): string {
-    return this.#text('desc') ?? ''
+    const known = this.#knownDesc()
+    return known !== undefined && isAscii(known) ? known : (this.#text('desc') ?? '')
   }
 
   get section(): Section {
@@ -139,6 +144,14 @@ export class StoredEntry implements TocEntry, RawTocEntry {
     return this.#segment.context.locate(this.#segment.bytes, this.#segment.rows, this.#row)
   }
 
+  /** withOids is "true". */
+  get withOids(): boolean {
+    const { bytes, context } = this.#segment
+    const at = this.#number(column.withOids)
+    // nearly always "false": its length tells without decoding
+    return at !== absent && context.strLength(bytes, at) === 4 && this.byteString('withOids') === 'true'
+  }
+
   get raw(): RawTocEntry {
     return this
   }
@@ -154,6 +167,8 @@ export class StoredEntry implements TocEntry, RawTocEntry {
   }
 
   byteString(field: TextField): string | null | undefined {
+    const known = field === 'desc' ? this.#knownDesc() : undefined
+    if (known !== undefined) return known
     const at = this.#number(column[field])
     if (at === absent) return undefined
     const { bytes, context } = this.#segment
@@ -163,8 +178,24 @@ export class StoredEntry implements TocEntry, RawTocEntry {
     return decodeByteString(bytes, start, start + length)
   }
 
+  locate(field: TextField, span: ByteSpan): boolean {
+    const at = this.#number(column[field])
+    if (at === absent) return false
+    const { bytes, context } = this.#segment
+    const length = context.strLength(bytes, at)
+    if (length < 0) return false
+    span.bytes = bytes
+    span.start = at + context.intBytes
+    span.end = span.start + length
+    return true
+  }
+
   #number(index: number): number {
     return this.#segment.rows[this.#row + index] ?? absent
+  }
+
+  #knownDesc(): string | undefined {
+    return this.#segment.context.descs.text(this.#number(column.descId))
   }
 
   #text(field: TextField): string | null | undefined {

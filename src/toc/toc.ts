@@ -127,7 +127,7 @@ export class TocParser {
   }
 
   #warnAboutOids(entry: StoredEntry): void {
-    if (this.#features?.withOids === true && entry.byteString('withOids') !== 'true') return
+    if (this.#features?.withOids === true && !entry.withOids) return
     this.#options.onWarning({
       code: 'WITH_OIDS',
       severity: 'warning',

@@ -89,6 +89,13 @@ export type TextField =
   | 'owner'
   | 'withOids'
 
+/** A run of bytes in a larger memory: do not write to it. */
+export interface ByteSpan {
+  bytes: Uint8Array
+  start: number
+  end: number
+}
+
 /**
  * The bytes of an entry's strings. `null` is the stored NULL, `undefined` a field that this archive version does not
  * have; the empty string is neither.
@@ -101,6 +108,11 @@ export interface RawTocEntry {
    * compose text that must come out as the original bytes.
    */
   byteString(field: TextField): string | null | undefined
+  /**
+   * Where the bytes of a field lie, into a span of the caller's: true, or false for NULL and absent. For loops over
+   * whole tables of contents, where making a view for each field takes most of the time; not every entry has it.
+   */
+  locate?(field: TextField, span: ByteSpan): boolean
 }
 
 /** One entry of the table of contents (ReadToc, pg_backup_archiver.c). Strings are decoded when asked for. */

@@ -1,0 +1,14 @@
+// @ts-check
+// One table out of an archive, as SQL: node examples/one-table.mjs ARCHIVE TABLE [OUTPUT]
+import { filter, open, toSql } from 'pgdmp'
+
+const [input, table, output = '/dev/stdout'] = process.argv.slice(2)
+if (input === undefined || table === undefined) throw new Error('usage: one-table.mjs ARCHIVE TABLE [OUTPUT]')
+
+const archive = await open(input)
+try {
+  const selection = filter(archive, { tables: [table], strictNames: true })
+  await toSql(selection, { noOwner: true }).pipeTo(output)
+} finally {
+  await archive.close()
+}

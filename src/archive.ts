@@ -1,0 +1,161 @@
+import { ArchiveError, type OnWarning } from './errors.ts'
+import { openArchive } from './format/open.ts'
+import type { FormatReader, ReaderOptions } from './format/reader.ts'
+import type { ArchiveInput } from './io/input.ts'
+import { defaultLimits, type Limits } from './limits.ts'
+import type { ArchiveFormat, TocEntry } from './toc/types.ts'
+import type { ArchiveView, DataBlock, DataOptions, LargeObject } from './view.ts'
+
+/** How to open an archive. */
+export interface OpenOptions {
+  /** The container; found out from the content when not given. */
+  readonly format?: ArchiveFormat
+  /** Changes to {@link defaultLimits}; every verb inherits them. */
+  readonly limits?: Partial<Limits>
+  /** Copy a stream, or what is inside of a compressed archive, into a temporary file, so that data can be read in any order. */
+  readonly spool?: boolean
+  /** Read a file as if it were a stream; `tar`: only a tar archive, which is what pg_restore does. */
+  readonly forwardOnly?: boolean | 'tar'
+  /** Bytes for buffers of reading, decompressing and look-ahead together. Default 128 MiB. */
+  readonly maxBufferBytes?: number
+  /** Threads that decompress; 0 does it all on the calling thread. Default 2 at most, and no more than there are cores. */
+  readonly workers?: number
+  readonly onWarning?: OnWarning
+  /** Ends the opening and every later read. */
+  readonly signal?: AbortSignal
+}
+
+/** An archive that is open. */
+export interface Archive extends ArchiveView, AsyncDisposable {
+  readonly format: ArchiveFormat
+  /** False: data must be asked for in archive order, each entry's once. */
+  readonly seekable: boolean
+  /** Bytes stored for an entry's data, headers of blocks and chunks included; undefined when not known without a scan. */
+  storedBytes(entry: TocEntry): number | undefined
+  /** Ends every stream that is being read and releases all handles; safe more than once. */
+  close(): Promise<void>
+}
+
+const defaultBufferBytes = 128 * 1024 * 1024
+const leastBufferBytes = 1024 * 1024
+
+/**
+ * Opens an archive of `pg_dump -Fc`, `-Fd` or `-Ft`: reads header and table of contents, and nothing else.
+ *
+ * @param input a path (file, directory, FIFO), bytes, a Blob, a {@link RandomAccess} or a stream
+ * @throws ArchiveError NOT_AN_ARCHIVE, PLAIN_SQL, VERSION_TOO_NEW, UNEXPECTED_EOF, BAD_HEADER, BAD_TOC, BAD_TAR,
+ *   MISSING_DATA_FILE, LIMIT_EXCEEDED, USAGE; file-system errors and `signal.reason` unwrapped
+ * @example
+ * ```ts
+ * await using archive = await open('nightly.dump')
+ * for (const entry of archive.toc) console.log(entry.desc, entry.tag)
+ * ```
+ */
+export async function open(input: ArchiveInput, options: OpenOptions = {}): Promise<Archive> {
+  const settings = readerOptions(options)
+  options.signal?.throwIfAborted()
+  const { format, spool = false, forwardOnly = false } = options
+  const { reader, release } = await openArchive(input, settings, { format, spool, forwardOnly })
+  return new OpenedArchive(reader, settings.limits, release)
+}
+
+function readerOptions(options: OpenOptions): ReaderOptions {
+  const { maxBufferBytes = defaultBufferBytes, workers, format } = options
+  if (!(maxBufferBytes >= leastBufferBytes)) {
+    throw new ArchiveError(
+      'USAGE',
+      `Cannot open the archive: maxBufferBytes is ${maxBufferBytes}, must be ${leastBufferBytes} or more`,
+    )
+  }
+  if (workers !== undefined && !(Number.isInteger(workers) && workers >= 0)) {
+    throw new ArchiveError('USAGE', `Cannot open the archive: workers is ${workers}, must be an integer, 0 or more`)
+  }
+  if (format !== undefined && format !== 'custom' && format !== 'directory' && format !== 'tar') {
+    throw new ArchiveError(
+      'USAGE',
+      `Cannot open the archive: format is ${JSON.stringify(format)}, must be custom, directory or tar`,
+    )
+  }
+  return {
+    limits: { ...defaultLimits, ...options.limits },
+    onWarning: options.onWarning ?? (() => undefined),
+    maxBufferBytes,
+    workers,
+    signal: options.signal,
+  }
+}
+
+class OpenedArchive implements Archive {
+  readonly format: ArchiveFormat
+  readonly header: ArchiveView['header']
+  readonly settings: ArchiveView['settings']
+  readonly limits: Limits
+  readonly toc: readonly TocEntry[]
+  readonly seekable: boolean
+  readonly #reader: FormatReader
+  readonly #release: () => Promise<void>
+  #entries: ReadonlyMap<number, TocEntry> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(reader: FormatReader, limits: Limits, release: () => Promise<void>) {
+    this.format = reader.format
+    this.header = reader.header
+    this.settings = reader.settings
+    this.limits = limits
+    this.toc = reader.toc
+    this.seekable = reader.seekable
+    this.#reader = reader
+    this.#release = release
+  }
+
+  get storedEntryCount(): number {
+    return this.toc.length
+  }
+
+  entry(dumpId: number): TocEntry | undefined {
+    this.#entries ??= new Map(this.toc.map((entry) => [entry.dumpId, entry]))
+    return this.#entries.get(dumpId)
+  }
+
+  data(entry: TocEntry, options: DataOptions = {}): ReturnType<ArchiveView['data']> {
+    return this.#reader.data(entry, options)
+  }
+
+  largeObjects(entry: TocEntry, options: DataOptions = {}): AsyncIterable<LargeObject> {
+    return this.#reader.largeObjects(entry, options)
+  }
+
+  async *blocks(options: DataOptions = {}): AsyncGenerator<DataBlock, void, void> {
+    for await (const block of this.#reader.blocks(options)) {
+      const { kind, dumpId } = block
+      const entry = this.entry(dumpId)
+      if (kind === 'data') yield { kind, dumpId, entry, data: block.data }
+      else yield { kind, dumpId, entry, objects: block.objects }
+    }
+  }
+
+  plan(entries: readonly TocEntry[]): void {
+    this.#reader.plan(entries)
+  }
+
+  storedBytes(entry: TocEntry): number | undefined {
+    return this.#reader.storedBytes(entry)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#reader.close()
+    } finally {
+      await this.#release()
+    }
+  }
+}

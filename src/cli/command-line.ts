@@ -1,0 +1,223 @@
+import { ArchiveError, compatRules, isArchiveError, parseFilter, parseList, readTextInput } from '../index.ts'
+import type { CompatRules, Selection } from '../index.ts'
+import { getopt, type LongOption, type OptionTable } from './getopt.ts'
+import { closest } from './layout.ts'
+import {
+  addOption,
+  byteStringOf,
+  checkConflicts,
+  checkRestrictKey,
+  noOptions,
+  restoreOptionTable,
+  textOf,
+  type GivenOptions,
+  type RestoreOptionId,
+} from './pg-restore-options.ts'
+import { addFilter, selectionOf } from './pg-restore-selection.ts'
+import { isSystemError, strerror } from './strerror.ts'
+import type { Terminal } from './terminal.ts'
+
+interface OwnOption {
+  readonly name: string
+  readonly short?: string
+  readonly argument?: true
+}
+
+/** Options of pgdmp's own commands that pg_restore does not have. */
+const ownOptions = [
+  { name: 'help', short: '?' },
+  { name: 'compat', argument: true },
+  { name: 'limits', argument: true },
+  { name: 'spool' },
+  { name: 'quiet', short: 'q' },
+  { name: 'json' },
+  { name: 'ndjson' },
+  { name: 'all' },
+  { name: 'patterns' },
+  { name: 'exclude-table', argument: true },
+  { name: 'exclude-table-data', argument: true },
+  { name: 'target-version', argument: true },
+  { name: 'no-restrict' },
+  { name: 'max-buffer', argument: true },
+] as const satisfies readonly OwnOption[]
+
+/** An option of pgdmp's own, by its long name. */
+export type OwnOptionId = (typeof ownOptions)[number]['name']
+
+/** Options that select entries, the same for `list` and `sql`. */
+export const selectionOptions = {
+  own: ['patterns', 'exclude-table', 'exclude-table-data'],
+  restore: [
+    'create',
+    'data-only',
+    'exclude-schema',
+    'filter',
+    'function',
+    'index',
+    'no-comments',
+    'no-data',
+    'no-policies',
+    'no-privileges',
+    'no-publications',
+    'no-schema',
+    'no-security-labels',
+    'no-statistics',
+    'no-subscriptions',
+    'schema',
+    'schema-only',
+    'section',
+    'statistics',
+    'statistics-only',
+    'strict-names',
+    'table',
+    'trigger',
+    'use-list',
+  ],
+} as const satisfies { own: readonly OwnOptionId[]; restore: readonly RestoreOptionId[] }
+
+/** Which options a command has. */
+export interface CommandSyntax {
+  readonly name: string
+  readonly own: readonly OwnOptionId[]
+  readonly restore: readonly RestoreOptionId[]
+}
+
+/** The command line of one of pgdmp's own commands. */
+export interface CommandLine {
+  /** Path of the archive; null for standard input. */
+  readonly archive: string | null
+  readonly options: GivenOptions
+  /** The last value of a pg_restore option, as text. */
+  value(id: RestoreOptionId): string | undefined
+  /** Values of an own option, empty ones for options without an argument. */
+  own(id: OwnOptionId): readonly string[]
+}
+
+type AnyId = OwnOptionId | RestoreOptionId
+
+/**
+ * Reads the arguments of a command.
+ * @returns null when `--help` was given
+ * @throws ArchiveError USAGE
+ */
+export async function parseCommandLine(
+  terminal: Terminal,
+  syntax: CommandSyntax,
+  args: readonly string[],
+): Promise<CommandLine | null> {
+  const rules = compatRules()
+  const options = noOptions()
+  const own = new Map<OwnOptionId, string[]>()
+  const table = optionTable(syntax, rules)
+  const steps = getopt(args.map(byteStringOf), table, { posixlyCorrect: terminal.env['POSIXLY_CORRECT'] !== undefined })
+  let step = steps.next()
+  for (; step.done !== true; step = steps.next()) {
+    if (step.value.kind === 'complaint')
+      throw wrong(syntax, textOf(step.value.text), nearOption(step.value.text, table))
+    const { id, value } = step.value
+    if (id === 'help') return null
+    if (id === 'filter') await readFilterFile(terminal, textOf(value), options)
+    else if (isOwn(id)) own.set(id, [...(own.get(id) ?? []), textOf(value)])
+    else refuse(syntax, addOption(options, id, value, rules))
+  }
+  const [archive, extra] = step.value.map(textOf)
+  if (archive === undefined) {
+    throw wrong(syntax, 'the archive is missing', `Give its path, or "-" for standard input`)
+  }
+  if (extra !== undefined) throw wrong(syntax, `there is one archive too many: "${extra}"`)
+  refuse(syntax, checkRestrictKey(options.values.get('restrict-key')) ?? checkConflicts(options, rules))
+  return {
+    archive: archive === '-' ? null : archive,
+    options,
+    value: (id) => optionalText(options.values.get(id)),
+    own: (id) => own.get(id) ?? [],
+  }
+}
+
+function optionalText(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : textOf(value)
+}
+
+const ownIds: ReadonlySet<string> = new Set(ownOptions.map((option) => option.name))
+
+function isOwn(id: AnyId): id is OwnOptionId {
+  return ownIds.has(id)
+}
+
+function optionTable(syntax: CommandSyntax, rules: CompatRules): OptionTable<AnyId> {
+  const restore = restoreOptionTable(rules)
+  const wanted = new Set<AnyId>([...syntax.restore, ...syntax.own, 'help'])
+  const own: readonly OwnOption[] = ownOptions
+  const ownLong = own.map((option) => ({
+    name: option.name,
+    // The names in `ownOptions` are the ids.
+    id: option.name as OwnOptionId,
+    argument: option.argument === true,
+    short: option.short,
+  }))
+  const long: LongOption<AnyId>[] = [...restore.long, ...ownLong]
+  const short = new Map<string, { readonly id: AnyId; readonly argument: boolean }>(restore.short)
+  for (const option of ownLong) if (option.short !== undefined) short.set(option.short, option)
+  return {
+    long: long.filter((option) => wanted.has(option.id)),
+    short: new Map([...short].filter(([, option]) => wanted.has(option.id))),
+  }
+}
+
+function wrong(syntax: CommandSyntax, message: string, hint?: string): ArchiveError {
+  return new ArchiveError('USAGE', `${syntax.name}: ${message}`, { hint: hint ?? `Try "pgdmp ${syntax.name} --help"` })
+}
+
+function refuse(syntax: CommandSyntax, complaint: { readonly text: string } | undefined): void {
+  if (complaint !== undefined) throw wrong(syntax, textOf(complaint.text))
+}
+
+function nearOption(complaint: string, table: OptionTable<AnyId>): string | undefined {
+  const given = /^unrecognized option '--([^=]*)/.exec(complaint)?.[1]
+  if (given === undefined) return undefined
+  const near = closest(
+    given,
+    table.long.map((option) => option.name),
+  )
+  return near === undefined ? undefined : `Did you mean "--${near}"?`
+}
+
+async function readFilterFile(terminal: Terminal, name: string, options: GivenOptions): Promise<void> {
+  const text = await readText(terminal, 'filter file', name)
+  addFilter(options, parseFilter(text, name === '-' ? {} : { fileName: name }))
+}
+
+/** Reads a file that an option names, `-` for standard input. */
+async function readText(terminal: Terminal, what: string, name: string): Promise<Uint8Array> {
+  try {
+    return await readTextInput(name === '-' ? terminal.stdin : name, { signal: terminal.signal })
+  } catch (error) {
+    if (isArchiveError(error) || !isSystemError(error)) throw error
+    throw new ArchiveError('USAGE', `Cannot read ${what} "${name}": ${strerror(error)}`, { cause: error, file: name })
+  }
+}
+
+/** The selection that a command line asks for. @throws ArchiveError USAGE for a list that cannot be read */
+export async function selectionFrom(terminal: Terminal, line: CommandLine): Promise<Selection> {
+  const listFile = line.value('use-list')
+  const list = listFile === undefined ? {} : { list: parseList(await readText(terminal, 'list file', listFile)) }
+  return {
+    ...selectionOf(line.options),
+    ...list,
+    excludeTables: line.own('exclude-table'),
+    excludeTableData: line.own('exclude-table-data'),
+    match: line.own('patterns').length > 0 ? 'pattern' : 'exact',
+  }
+}
+
+const sizeUnits: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+
+/** Reads a number of bytes such as `65536`, `64M` or `64 MiB`. @throws ArchiveError USAGE */
+export function parseBytes(option: string, text: string): number {
+  const match = /^(\d+)\s*([kmg]?)(?:i?b)?$/i.exec(text.trim())
+  const bytes = Number(match?.[1]) * (sizeUnits[match?.[2]?.toLowerCase() ?? ''] ?? 1)
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes
+  throw new ArchiveError('USAGE', `${option}: "${text}" is no number of bytes`, {
+    hint: 'Write for example 67108864, 65536K or 64M',
+  })
+}

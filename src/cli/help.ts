@@ -1,0 +1,183 @@
+import { compatRules, formatRelease, packageVersion, type CompatRules } from '../index.ts'
+import { closest } from './layout.ts'
+import { writeText } from './output.ts'
+import { complain, exit, type Terminal } from './terminal.ts'
+
+/** Help of `pgdmp` itself. */
+export const overview = `pgdmp reads the archives of pg_dump (-Fc, -Fd, -Ft) without PostgreSQL.
+
+Usage:
+  pgdmp COMMAND [OPTION]... ARCHIVE
+
+Commands:
+  list         table of contents, as pg_restore -l prints it, or as JSON
+  sql          SQL script, as pg_restore -f writes it
+  info         what an archive is, what is in it, and what it needs
+  pg_restore   the same options, output, messages and status as pg_restore
+  help         help on a command: pgdmp help sql
+  version      version of pgdmp
+
+ARCHIVE is a file, a directory, or "-" for standard input; its format is found out.
+
+Exit status: 0 good, 1 bad input or something lost, 2 wrong usage, 130 interrupted.
+`
+
+const inputOptions = `Input:
+  -F, --format=c|d|t           format of the archive (found out by itself)
+      --limits=PRESET          bounds on what an archive may ask for: default,
+                               strict (input from strangers) or none
+      --spool                  copy standard input to a temporary file, so that
+                               data can be taken in any order
+      --max-buffer=BYTES       memory for buffers, such as 64M
+`
+
+const selectionHelp = `Selection (names are compared as the list shows them):
+  -n, --schema=NAME            only objects in this schema
+  -N, --exclude-schema=NAME    no objects in this schema
+  -t, --table=NAME             tables, views, sequences of this name
+  -I, --index=NAME             index of this name
+  -P, --function=NAME(ARGS)    function, as the list shows it
+  -T, --trigger=NAME           trigger, as the list shows it
+      --patterns               the names above are patterns: 'app.ev*', '*.log'
+      --exclude-table=PATTERN  leave out a table and all that belongs to it
+      --exclude-table-data=PATTERN
+                               leave out the rows of a table
+  -L, --use-list=FILE          only the entries of this list, in its order
+      --filter=FILE            names to include or exclude, from a file
+  -s, --schema-only            only definitions
+  -a, --data-only              only data
+      --statistics-only        only statistics
+      --section=SECTION        pre-data, data or post-data
+      --no-data  --no-schema  --no-statistics  --statistics
+      --no-comments  --no-policies  --no-publications
+      --no-security-labels  --no-subscriptions
+  -x, --no-privileges          no GRANT and REVOKE
+  -C, --create                 the database itself, too
+      --strict-names           fail when a name matches nothing
+`
+
+/** Help of `pgdmp list`. */
+export const listHelp = `Prints the table of contents of an archive.
+
+Usage:
+  pgdmp list [OPTION]... ARCHIVE
+
+  -v, --verbose                every entry, with its dependencies
+      --json                   one JSON document
+      --ndjson                 one JSON object a line, one line an entry
+  -f, --file=FILE              write to this file
+      --compat=VERSION         as pg_restore of this release does: 13 to 18, 17.11
+
+${selectionHelp}
+${inputOptions}
+Examples:
+  pgdmp list nightly.dump
+  pgdmp list -n app nightly.dump > app.list && pgdmp sql -L app.list nightly.dump
+  pgdmp list --ndjson nightly.dump | jq -r 'select(.desc == "TABLE") | .tag'
+`
+
+/** Help of `pgdmp sql`. */
+export const sqlHelp = `Writes an archive as an SQL script.
+
+Usage:
+  pgdmp sql [OPTION]... ARCHIVE
+
+  -f, --file=FILE              write to this file, which appears when it is complete
+                               (default: standard output)
+  -j, --jobs=N                 threads that decompress
+  -q, --quiet                  no progress, no warnings
+  -v, --verbose                more comments, and what is done on standard error
+
+${selectionHelp}
+Script:
+  -c, --clean                  drop objects first
+      --if-exists              with IF EXISTS
+  -O, --no-owner               no ALTER … OWNER
+  -S, --superuser=NAME         superuser for --disable-triggers
+      --disable-triggers       around data without definitions
+      --enable-row-security
+      --role=NAME              SET ROLE first
+      --use-set-session-authorization
+      --no-tablespaces  --no-table-access-method
+  -1, --single-transaction     in one transaction
+      --transaction-size=N     commit after every N objects
+      --restrict-key=KEY       key of \\restrict (default: a random one)
+      --no-restrict            no \\restrict, for a psql that does not know it
+      --compat=VERSION         as pg_restore of this release does: 13 to 18, 17.11
+      --target-version=VERSION SQL that this release of the server accepts; what
+                               cannot be said in it is reported, and the status is 1
+
+${inputOptions}
+Examples:
+  pgdmp sql nightly.dump | psql app
+  pgdmp sql -s -f schema.sql nightly.dump
+  pgdmp sql --patterns -t 'app.event*' --exclude-table-data 'app.event_log' nightly.dump
+  pgdmp sql --target-version 14 nightly.dump | psql old
+  zcat nightly.tar.gz | pgdmp sql - > nightly.sql
+`
+
+/** Help of `pgdmp info`. */
+export const infoHelp = `Tells what an archive is, what is in it, and what it needs.
+
+Usage:
+  pgdmp info [OPTION]... ARCHIVE
+
+      --json                   one JSON document
+      --all                    every table, not only the largest
+
+${inputOptions}
+Examples:
+  pgdmp info nightly.dump
+  pgdmp info --json nightly.dump | jq '.tables[0]'
+`
+
+/** Help of the drop-in. */
+export function pgRestoreHelp(rules: CompatRules): string {
+  return `Does what pg_restore of PostgreSQL ${formatRelease(rules.release)} does with -l and -f: same options, same output.
+
+Usage:
+  pgdmp pg_restore [--compat VERSION] [OPTION]... [FILE]
+
+--compat, as the very first argument, or the variable PGDMP_COMPAT say whose pg_restore
+it is: 13 to 18, or a minor such as 17.11. Everything after it is read as pg_restore
+reads it. Restoring into a database (-d) is not supported yet.
+
+Examples:
+  pgdmp pg_restore -l nightly.dump
+  pgdmp pg_restore --compat 15 -f schema.sql -s nightly.dump
+`
+}
+
+/** What `pg_restore --version` prints. */
+export function pgRestoreVersion(rules: CompatRules): string {
+  return `pg_restore (pgdmp ${packageVersion}, as PostgreSQL ${formatRelease(rules.release)})\n`
+}
+
+/** `pgdmp help [COMMAND]` */
+export async function help(terminal: Terminal, args: readonly string[]): Promise<number> {
+  const topics: Readonly<Record<string, () => string>> = {
+    list: () => listHelp,
+    sql: () => sqlHelp,
+    info: () => infoHelp,
+    pg_restore: () => pgRestoreHelp(compatRules()),
+  }
+  const [topic] = args
+  const text = topic === undefined ? () => overview : Object.hasOwn(topics, topic) ? topics[topic] : undefined
+  if (text === undefined) {
+    const near = closest(topic ?? '', Object.keys(topics))
+    complain(
+      terminal,
+      `there is no command "${topic}"`,
+      near === undefined ? 'Try "pgdmp help"' : `Did you mean "${near}"?`,
+    )
+    return exit.usage
+  }
+  await writeText(terminal, undefined, text())
+  return exit.good
+}
+
+/** `pgdmp version` */
+export async function version(terminal: Terminal): Promise<number> {
+  await writeText(terminal, undefined, `pgdmp ${packageVersion}\n`)
+  return exit.good
+}

@@ -1,0 +1,112 @@
+/** A column of {@link table}. */
+export interface Column {
+  readonly title: string
+  readonly align?: 'left' | 'right'
+}
+
+/** Rows in aligned columns, with a line of titles; no blanks at the ends of lines. */
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const widths = columns.map((column, at) => Math.max(width(column.title), ...rows.map((row) => width(row[at] ?? ''))))
+  const line = (cells: readonly string[]) =>
+    columns
+      .map((column, at) => {
+        const cell = cells[at] ?? ''
+        const fill = ' '.repeat((widths[at] ?? 0) - width(cell))
+        return column.align === 'right' ? fill + cell : cell + fill
+      })
+      .join('  ')
+      .trimEnd()
+  return [line(columns.map((column) => column.title)), ...rows.map(line)].map((text) => `${text}\n`).join('')
+}
+
+function width(text: string): number {
+  let cells = 0
+  for (const character of text) cells += isWide(character.codePointAt(0) ?? 0) ? 2 : 1
+  return cells
+}
+
+/** The blocks whose characters take two cells of a terminal: Hangul, CJK, full-width forms, emoji. */
+function isWide(code: number): boolean {
+  return (
+    (code >= 0x1100 && code <= 0x115f) ||
+    (code >= 0x2e80 && code <= 0xa4cf) ||
+    (code >= 0xac00 && code <= 0xd7a3) ||
+    (code >= 0xf900 && code <= 0xfaff) ||
+    (code >= 0xfe30 && code <= 0xfe6f) ||
+    (code >= 0xff00 && code <= 0xff60) ||
+    (code >= 0xffe0 && code <= 0xffe6) ||
+    (code >= 0x1f300 && code <= 0x1faff) ||
+    (code >= 0x20000 && code <= 0x3fffd)
+  )
+}
+
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
+
+/** `0 B`, `999 B`, `1.5 KiB`, `12 MiB`: two or three significant digits. */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1023.5 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  const digits = unit > 0 && value < 9.95 ? 1 : 0
+  return `${value.toFixed(digits)} ${units[unit] ?? ''}`
+}
+
+/** `12,345,678` */
+export function formatCount(count: number): string {
+  return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ',')
+}
+
+/** `0:07`, `12:34`, `1:02:03` */
+export function formatDuration(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000)
+  const parts = [Math.floor(seconds / 60) % 60, seconds % 60]
+  if (seconds >= 3600) parts.unshift(Math.floor(seconds / 3600))
+  return parts.map((part, at) => (at === 0 ? String(part) : String(part).padStart(2, '0'))).join(':')
+}
+
+// Controls, and the characters that reorder, hide or break text.
+const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** Text from an archive made safe for a terminal and for one line: control characters appear as `\x1b`, `\u202e`. */
+export function printable(text: string): string {
+  return text.replaceAll(unsafe, (character) => {
+    const code = (character.codePointAt(0) ?? 0).toString(16)
+    if (code.length <= 2) return `\\x${code.padStart(2, '0')}`
+    return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\u{${code}}`
+  })
+}
+
+/** The name among `names` that `text` was probably meant to be: at most a third of its letters differ. */
+export function closest(text: string, names: readonly string[]): string | undefined {
+  let best: string | undefined
+  let bestDistance = Math.max(1, Math.floor(Math.max(text.length, 3) / 3)) + 1
+  for (const name of names) {
+    const distance = editDistance(text, name)
+    if (distance >= bestDistance) continue
+    best = name
+    bestDistance = distance
+  }
+  return best
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
+function editDistance(a: string, b: string): number {
+  let before: number[] = []
+  let previous = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1]
+      let cost = Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + (same ? 0 : 1))
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, (before[j - 2] ?? 0) + 1)
+      current.push(cost)
+    }
+    before = previous
+    previous = current
+  }
+  return previous[b.length] ?? 0
+}

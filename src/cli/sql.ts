@@ -1,0 +1,110 @@
+import { filter, loadTimeZone, toSql } from '../index.ts'
+import type { Archive, Finding, FilteredView } from '../index.ts'
+import { parseCommandLine, selectionFrom, selectionOptions, type CommandSyntax } from './command-line.ts'
+import { sqlHelp } from './help.ts'
+import { openArchive, openOptions } from './input.ts'
+import { formatCount, printable } from './layout.ts'
+import { writeStream, writeText } from './output.ts'
+import { sqlOptionsOf } from './pg-restore-selection.ts'
+import { Progress } from './progress.ts'
+import { complain, exit, warn, type Terminal } from './terminal.ts'
+
+const syntax: CommandSyntax = {
+  name: 'sql',
+  own: [...openOptions.own, ...selectionOptions.own, 'compat', 'target-version', 'no-restrict', 'quiet'],
+  restore: [
+    ...openOptions.restore,
+    ...selectionOptions.restore,
+    'clean',
+    'disable-triggers',
+    'enable-row-security',
+    'file',
+    'if-exists',
+    'jobs',
+    'no-owner',
+    'no-table-access-method',
+    'no-tablespaces',
+    'restrict-key',
+    'role',
+    'single-transaction',
+    'superuser',
+    'transaction-size',
+    'use-set-session-authorization',
+    'verbose',
+  ],
+}
+
+/** `pgdmp sql`: the archive as an SQL script. */
+export async function sql(terminal: Terminal, args: readonly string[]): Promise<number> {
+  const line = await parseCommandLine(terminal, syntax, args)
+  if (line === null) {
+    await writeText(terminal, undefined, sqlHelp)
+    return exit.good
+  }
+  const quiet = line.own('quiet').length > 0
+  const workers = line.options.given.has('jobs') ? { workers: line.options.jobs } : {}
+  const selection = await selectionFrom(terminal, line)
+  await using archive = await openArchive(terminal, line, { ...workers, quiet })
+  const file = line.value('file')
+  // A script that goes to the terminal shows by itself how far it is.
+  const onScreen = (file === undefined || file === '-') && terminal.stdout.isTTY
+  const progress = quiet || onScreen || !terminal.stderr.isTTY ? undefined : new Progress(terminal.stderr)
+  let lost = 0
+  const hints = new Set<string>()
+  const onWarning = (finding: Finding) => {
+    if (finding.severity === 'error') lost++
+    progress?.done()
+    if (quiet) return
+    const { hint, ...rest } = finding
+    // Many findings may share one hint.
+    warn(terminal, hint === undefined || hints.has(hint) ? rest : finding)
+    if (hint !== undefined) hints.add(hint)
+  }
+  const compat = line.own('compat').at(-1)
+  const targetVersion = line.own('target-version').at(-1)
+  const common = { ...(compat === undefined ? {} : { compat }), onWarning }
+  const view = filter(archive, selection, common)
+  const parts = partsDone(archive, view)
+  const stream = toSql(view, {
+    ...sqlOptionsOf(line.options),
+    ...common,
+    ...(line.own('no-restrict').length > 0 ? { restrictKey: false } : {}),
+    ...(targetVersion === undefined ? {} : { targetVersion }),
+    timeZone: await loadTimeZone(terminal.env['TZ']),
+    signal: terminal.signal,
+    ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
+    ...(progress === undefined
+      ? {}
+      : { onProgress: ({ bytes, entry }) => progress.update(bytes, parts(entry), labelOf(view, entry)) }),
+  })
+  try {
+    await writeStream(terminal, file, stream)
+  } finally {
+    progress?.done()
+  }
+  if (lost === 0) return exit.good
+  complain(
+    terminal,
+    `${formatCount(lost)} of the statements cannot be said in SQL of PostgreSQL ${targetVersion ?? ''}`,
+  )
+  return exit.bad
+}
+
+/** Which part of the stored data lies before an entry's, 0 to 1; undefined where sizes are not known. */
+function partsDone(archive: Archive, view: FilteredView): (dumpId: number | undefined) => number | undefined {
+  const before = new Map<number, number>()
+  let total = 0
+  for (const entry of view.toc) {
+    before.set(entry.dumpId, total)
+    if (!entry.hadDumper || !view.parts(entry).data) continue
+    const bytes = archive.storedBytes(entry)
+    if (bytes === undefined) return () => undefined
+    total += bytes
+  }
+  return (dumpId) => (dumpId === undefined || total === 0 ? undefined : (before.get(dumpId) ?? 0) / total)
+}
+
+function labelOf(view: FilteredView, dumpId: number | undefined): string {
+  const entry = dumpId === undefined ? undefined : view.entry(dumpId)
+  return entry === undefined ? '' : printable(`${entry.desc} ${entry.tag ?? ''}`)
+}

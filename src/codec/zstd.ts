@@ -1,0 +1,61 @@
+import { openZstdEngine } from '#codec/platform'
+import { CodecFailure } from './codec.ts'
+import type { Decoder, Engine } from './codec.ts'
+import { ZstdFrameWalker } from './zstd-frame.ts'
+import type { OnWindow } from './zstd-frame.ts'
+
+const EMPTY = new Uint8Array(0)
+
+/**
+ * zstd frames, any number of them, skippable ones between (`ReadDataFromArchiveZstd` and `Zstd_read_internal,
+ * compress_zstd.c`). No input at all is an empty stream, as the writer of the directory format leaves it. Unlike the
+ * C reader, a frame that breaks off is an error, and no input is lost after the end of a frame.
+ */
+export class ZstdDecoder implements Decoder {
+  readonly #engine: Engine = openZstdEngine()
+  readonly #walker: ZstdFrameWalker
+  #input: Uint8Array = EMPTY
+  #at = 0
+  #more = false // the engine may hold output for which there was no room
+
+  /** `onWindow` hears of each frame's window before the frame is decoded, and refuses it by throwing. */
+  constructor(onWindow: OnWindow) {
+    this.#walker = new ZstdFrameWalker(onWindow)
+  }
+
+  input(chunk: Uint8Array): void {
+    this.#input = chunk
+    this.#at = 0
+    this.#walker.walk(chunk)
+  }
+
+  read(target: Uint8Array): number | Promise<number> {
+    return this.#run(target, 0)
+  }
+
+  #run(target: Uint8Array, from: number): number | Promise<number> {
+    let written = from
+    while (written < target.length && (this.#more || this.#at < this.#input.length)) {
+      const at = written
+      const running = this.#engine.run(this.#input, this.#at, target, at)
+      if (running !== undefined) return running.then(() => this.#run(target, this.#take(target, at)))
+      written = this.#take(target, at)
+    }
+    return written
+  }
+
+  #take(target: Uint8Array, at: number): number {
+    const written = at + this.#engine.written
+    this.#at += this.#engine.used
+    this.#more = written === target.length
+    return written
+  }
+
+  finish(): void {
+    if (!this.#walker.complete) throw new CodecFailure('UNEXPECTED_EOF', 'the zstd frame ends before its last block')
+  }
+
+  close(): void {
+    this.#engine.close()
+  }
+}

@@ -1,0 +1,22 @@
+import type { TocEntry } from '../toc/types.ts'
+import type { BlockBody } from './custom-body.ts'
+
+/** A block that may be read, by one reader at a time. */
+export interface OpenBlock {
+  readonly body: BlockBody
+  /** Called when the body has been read to its end, which is at `end`. */
+  ended(end: number): void
+  /** Releases what was opened for this block. */
+  release(): Promise<void>
+}
+
+/** Where blocks come from: a file that can be read anywhere, or a stream. */
+export interface BlockAccess {
+  readonly seekable: boolean
+  /** @throws ArchiveError MISSING_BLOCK, BLOCK_MISMATCH, DATA_OUT_OF_ORDER, BAD_BLOCK, UNEXPECTED_EOF */
+  open(entry: TocEntry): Promise<OpenBlock>
+  /** The blocks from the first (from the current one on forward-only input) to the last; null after it. */
+  walk(): { next(): Promise<OpenBlock | null>; close(): Promise<void> }
+  storedBytes(entry: TocEntry): number | undefined
+  close(): Promise<void>
+}

@@ -1,0 +1,328 @@
+import { ArchiveError } from '../errors.ts'
+import type { ChunkSource } from '../io/chunks.ts'
+import type { Pull } from '../io/pull.ts'
+import type { ArchiveHeader, DumpId } from '../toc/types.ts'
+import { featuresOf } from '../toc/version.ts'
+
+/** Type byte of a block with one stream of data (pg_backup_archiver.h). */
+export const BLK_DATA = 1
+/** Type byte of a block with large objects. */
+export const BLK_BLOBS = 3
+
+/** How the numbers in data blocks are laid out, and how long anything can be at most. */
+export interface BlockLayout {
+  /** Bytes of an Int's magnitude. */
+  readonly intSize: number
+  /** 1 where an Int begins with a sign byte, else 0. */
+  readonly signBytes: 0 | 1
+  /** 1 where a block begins with its type, else 0: every block is then BLK_DATA. */
+  readonly typeBytes: 0 | 1
+  /** Size of the whole archive, Infinity on forward-only input. */
+  readonly archiveBytes: number
+}
+
+export function blockLayout(header: ArchiveHeader, archiveBytes: number): BlockLayout {
+  const features = featuresOf(header.version)
+  return {
+    intSize: header.intSize,
+    signBytes: features.revAndSign ? 1 : 0,
+    typeBytes: features.copyStmtAndBlockType ? 1 : 0,
+    archiveBytes,
+  }
+}
+
+/** The front of a data block. */
+export interface BlockHeader {
+  /** Offset of the block in the archive. */
+  readonly offset: number
+  /** Type byte as stored; anything but {@link BLK_DATA} and {@link BLK_BLOBS} is damage. */
+  readonly type: number
+  readonly dumpId: DumpId
+}
+
+/** A chunk that is longer than the archive, but not than this, tells rather of an archive that was cut short. */
+const plausibleChunk = 1024 * 1024
+
+/** A magnitude that does not fit 32 bits: no writer of PostgreSQL's makes one. */
+const tooLarge = Number.NaN
+
+/**
+ * Reads data blocks from a window, from wherever it stands (pg_backup_custom.c: _readBlockHeader, _skipData,
+ * _skipLOs). One thing at a time: a block's header, then its body by {@link BlockReader.chunks} or the skip methods.
+ */
+export class BlockReader {
+  readonly pull: Pull
+  readonly #layout: BlockLayout
+  readonly #intBytes: number
+  readonly #longestChunk: number
+  /** The block being read, for errors. */
+  #dumpId: DumpId | undefined
+
+  constructor(pull: Pull, layout: BlockLayout) {
+    this.pull = pull
+    this.#layout = layout
+    this.#intBytes = layout.intSize + layout.signBytes
+    this.#longestChunk = Math.max(layout.archiveBytes, plausibleChunk)
+  }
+
+  /**
+   * The next block's header; null at the end of the input, which is an end only in front of a block.
+   * @throws ArchiveError UNEXPECTED_EOF, BAD_BLOCK
+   */
+  async readHeader(): Promise<BlockHeader | null> {
+    const { pull } = this
+    const { typeBytes } = this.#layout
+    this.#dumpId = undefined
+    const length = typeBytes + this.#intBytes
+    if (length === 0) {
+      throw new ArchiveError('BAD_BLOCK', 'Cannot read data blocks: the header says that an integer has no bytes')
+    }
+    if (pull.available < length && !(await pull.fill(length))) {
+      if (pull.available === 0) return null
+      throw this.#endOfInput()
+    }
+    const offset = pull.position
+    const type = typeBytes === 1 ? (pull.buffer[pull.start] ?? 0) : BLK_DATA // 1 byte  type
+    pull.consume(typeBytes)
+    this.#dumpId = this.#takeInt() // Int  dumpId
+    return { offset, type, dumpId: this.#dumpId }
+  }
+
+  /** OID of the next large object of a BLK_BLOBS body, 0 after the last. */
+  async readOid(): Promise<number> {
+    await this.#need(this.#intBytes)
+    return this.#takeInt() >>> 0 // Int  OID, negative from 2^31 on
+  }
+
+  /** The Chunks that begin here as one stream of stored bytes. */
+  chunks(): ChunkPayload {
+    return new ChunkPayload(this)
+  }
+
+  /** Moves past the body of a block whose header was read, by this reader or another. */
+  async skipBody(header: BlockHeader): Promise<void> {
+    this.#dumpId = header.dumpId
+    if (header.type === BLK_DATA) return await this.skipChunks(0)
+    while ((await this.readOid()) !== 0) await this.skipChunks(0)
+  }
+
+  /** Moves past what is left of Chunks, `left` bytes into the current one. */
+  async skipChunks(left: number): Promise<void> {
+    const { pull } = this
+    const intBytes = this.#intBytes
+    let rest = left
+    for (;;) {
+      if (rest > 0 && (await pull.skip(rest)) < rest) throw this.#endOfInput()
+      await this.#need(intBytes)
+      let from = pull.start
+      rest = 0
+      while (rest === 0 && pull.end - from >= intBytes) {
+        const length = this.#checkedLength(from)
+        from += intBytes
+        if (length === 0) return pull.consume(from - pull.start)
+        if (length > pull.end - from) rest = length
+        else from += length
+      }
+      pull.consume(from - pull.start)
+    }
+  }
+
+  /**
+   * Squeezes the chunk headers out of the window, in place: pg_dump -Z0 writes a chunk for every row, so there is
+   * neither an allocation nor a promise for one (bench case `custom-none`). `state` says where in a chunk the window
+   * starts and is brought up to date; gives the payload, which is empty only when more input is needed or at the end.
+   */
+  squeeze(state: SqueezeState): Uint8Array {
+    const { buffer, start, end } = this.pull
+    const intBytes = this.#intBytes
+    let left = state.left
+    let from = start
+    let first = start
+    let out = start
+    for (;;) {
+      if (left > 0) {
+        const take = Math.min(left, end - from)
+        if (out !== from) buffer.copyWithin(out, from, from + take)
+        out += take
+        from += take
+        left -= take
+        if (left > 0) break
+      }
+      if (end - from < intBytes) break
+      left = this.#lengthAt(from)
+      if (!(left >= 0 && left <= this.#longestChunk)) {
+        // what came before the damage is handed on first
+        left = 0
+        if (out > first) break
+        this.#checkedLength(from)
+      }
+      from += intBytes
+      if (left === 0) {
+        state.done = true
+        break
+      }
+      if (out === first) first = out = from
+    }
+    state.left = left
+    state.used = from - start
+    return buffer.subarray(first, out)
+  }
+
+  /** Makes at least `bytes` available, one Int when not given. @throws ArchiveError UNEXPECTED_EOF */
+  async need(bytes: number = this.#intBytes): Promise<void> {
+    await this.#need(bytes)
+  }
+
+  async #need(bytes: number): Promise<void> {
+    if (this.pull.available < bytes && !(await this.pull.fill(bytes))) throw this.#endOfInput()
+  }
+
+  /** The Int at the front of the window, which holds it, as C reads it: signed 32 bits. */
+  #takeInt(): number {
+    const { pull } = this
+    const value = this.#intAt(pull.start)
+    if (Number.isNaN(value)) {
+      throw new ArchiveError(
+        'BAD_BLOCK',
+        `Cannot read data blocks: the integer at offset ${pull.position} does not fit 32 bits`,
+        {
+          offset: pull.position,
+          dumpId: this.#dumpId,
+        },
+      )
+    }
+    pull.consume(this.#intBytes)
+    return value
+  }
+
+  #intAt(at: number): number {
+    const { buffer } = this.pull
+    const { intSize, signBytes } = this.#layout
+    const from = at + signBytes
+    let value = 0
+    for (let index = 0; index < intSize; index++) {
+      const byte = buffer[from + index] ?? 0
+      if (byte === 0) continue
+      if (index >= 4) return tooLarge
+      value |= byte << (8 * index)
+    }
+    return signBytes === 1 && buffer[at] !== 0 ? -value | 0 : value
+  }
+
+  /** {@link BlockReader.#intAt}, quick for the only layout that released versions write. */
+  #lengthAt(at: number): number {
+    if (this.#layout.intSize !== 4 || this.#layout.signBytes !== 1) return this.#intAt(at)
+    const { buffer } = this.pull
+    const value =
+      (buffer[at + 1] ?? 0) |
+      ((buffer[at + 2] ?? 0) << 8) |
+      ((buffer[at + 3] ?? 0) << 16) |
+      ((buffer[at + 4] ?? 0) << 24)
+    return buffer[at] === 0 ? value : -value | 0
+  }
+
+  /** A chunk length that can be right. @throws ArchiveError BAD_BLOCK */
+  #checkedLength(at: number): number {
+    const length = this.#lengthAt(at)
+    if (length >= 0 && length <= this.#longestChunk) return length
+    const offset = this.pull.position + at - this.pull.start
+    const wrong = Number.isNaN(length)
+      ? 'does not fit 32 bits'
+      : length < 0
+        ? `is ${length}, must not be negative`
+        : `is ${length}, the whole archive has ${this.#layout.archiveBytes} bytes`
+    throw new ArchiveError(
+      'BAD_BLOCK',
+      `Cannot read ${this.#subject()}: the chunk length at offset ${offset} ${wrong}`,
+      {
+        offset,
+        dumpId: this.#dumpId,
+        hint: 'The archive is damaged here',
+      },
+    )
+  }
+
+  #subject(): string {
+    return this.#dumpId === undefined ? 'data blocks' : `data block ${this.#dumpId}`
+  }
+
+  #endOfInput(): ArchiveError {
+    const offset = this.pull.position + this.pull.available
+    return new ArchiveError(
+      'UNEXPECTED_EOF',
+      `Cannot read ${this.#subject()}: the archive ends within it at offset ${offset}`,
+      {
+        offset,
+        dumpId: this.#dumpId,
+        hint: 'The archive is incomplete: the dump or a copy of it was cut short',
+        details: { pgRestore: 'could not read from input file: end of file' },
+      },
+    )
+  }
+}
+
+/** Where a {@link ChunkPayload} stands. */
+export interface SqueezeState {
+  /** Bytes left of the current chunk. */
+  left: number
+  /** Bytes of the window that the last squeeze used up. */
+  used: number
+  /** The terminator was read. */
+  done: boolean
+}
+
+/** The payload of Chunks as a stream; {@link ChunkPayload.finish} moves the {@link BlockReader} past it. */
+export class ChunkPayload implements ChunkSource {
+  readonly #reader: BlockReader
+  readonly #state: SqueezeState = { left: 0, used: 0, done: false }
+  #reading: Promise<Uint8Array | null> | undefined
+  #skipped = false
+
+  constructor(reader: BlockReader) {
+    this.#reader = reader
+  }
+
+  /** @throws ArchiveError UNEXPECTED_EOF, BAD_BLOCK, CLOSED after {@link ChunkPayload.finish} */
+  async next(): Promise<Uint8Array | null> {
+    if (this.#skipped) {
+      throw new ArchiveError('CLOSED', 'Cannot read on: the archive has been moved past these data', {
+        hint: 'Read the data of an entry or large object before asking for the next one',
+      })
+    }
+    this.#reading = this.#read()
+    return await this.#reading
+  }
+
+  /** Moves past what was not read, to the block's next part. */
+  async finish(): Promise<void> {
+    await this.#reading?.catch(() => undefined)
+    this.#release()
+    if (this.#state.done) return
+    this.#skipped = true
+    this.#state.done = true
+    await this.#reader.skipChunks(this.#state.left)
+  }
+
+  async cancel(): Promise<void> {
+    // the window belongs to whoever made the reader, and may go on behind this block
+  }
+
+  async #read(): Promise<Uint8Array | null> {
+    const state = this.#state
+    this.#release()
+    while (!state.done) {
+      if (state.left > 0) await this.#reader.need(1)
+      else await this.#reader.need()
+      const payload = this.#reader.squeeze(state)
+      if (payload.length > 0) return payload
+      this.#release()
+    }
+    return null
+  }
+
+  /** The chunk lent last is given back: its bytes are passed. */
+  #release(): void {
+    this.#reader.pull.consume(this.#state.used)
+    this.#state.used = 0
+  }
+}

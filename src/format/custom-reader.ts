@@ -1,0 +1,207 @@
+import { blockContainerOf, type Container } from '../codec/codec.ts'
+import { ArchiveError } from '../errors.ts'
+import { untilAborted } from '../io/abort.ts'
+import type { ByteStream } from '../io/byte-stream.ts'
+import type { ChunkSource } from '../io/chunks.ts'
+import { pullOver, type Pull } from '../io/pull.ts'
+import type { ParsedToc } from '../toc/toc.ts'
+import type { ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
+import { BlockReader, blockLayout, type ChunkPayload } from './custom-blocks.ts'
+import type { BlockAccess, OpenBlock } from './custom-access.ts'
+import { wrongBlockKind } from './custom-errors.ts'
+import { ForwardBlocks } from './custom-forward.ts'
+import { SeekableBlocks } from './custom-seekable.ts'
+import { DecodeAhead } from './decode-ahead.ts'
+import { OpenStreams } from './open-streams.ts'
+import { readToc } from './read-toc.ts'
+import type { FormatReader, ReadOptions, ReaderInput, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
+import { checkedData, dataContext, noData, objectContext, type StoredData } from './stored-data.ts'
+
+/**
+ * Opens a custom archive (InitArchiveFmt_Custom, pg_backup_custom.c).
+ * @throws ArchiveError NOT_AN_ARCHIVE, VERSION_TOO_NEW, BAD_HEADER, BAD_TOC, LIMIT_EXCEEDED, UNEXPECTED_EOF
+ */
+export async function openCustom(input: ReaderInput, options: ReaderOptions): Promise<FormatReader> {
+  const { pull, source } = input
+  const parsed = await readToc(pull, { ...options, format: 'custom' })
+  if (source === undefined) {
+    const layout = blockLayout(parsed.header, Infinity)
+    return new CustomReader(parsed, new ForwardBlocks(new BlockReader(pull, layout)), options)
+  }
+  const layout = blockLayout(parsed.header, source.size)
+  const open = (start: number): Pull => pullOver(source, { start, signal: options.signal })
+  return new CustomReader(parsed, new SeekableBlocks(parsed.toc, layout, pull.position, open), options)
+}
+
+/** Reader of custom archives (pg_backup_custom.c). */
+class CustomReader implements FormatReader {
+  readonly format = 'custom'
+  readonly header: ArchiveHeader
+  readonly settings: ArchiveSettings
+  readonly toc: readonly TocEntry[]
+  readonly #blocks: BlockAccess
+  readonly #decoding: DecodeAhead
+  readonly #streams = new OpenStreams()
+  #entries: ReadonlyMap<DumpId, TocEntry> | undefined
+
+  constructor(parsed: ParsedToc, blocks: BlockAccess, options: ReaderOptions) {
+    this.header = parsed.header
+    this.settings = parsed.settings
+    this.toc = parsed.toc
+    this.#blocks = blocks
+    const open = (entry: TocEntry): Promise<StoredData> => this.#openStored(entry)
+    const sizeOf = async (entry: TocEntry): Promise<number | undefined> => this.storedBytes(entry)
+    this.#decoding = new DecodeAhead(options, blocks.seekable ? { open, sizeOf } : { open })
+  }
+
+  get seekable(): boolean {
+    return this.#blocks.seekable
+  }
+
+  plan(entries: readonly TocEntry[]): void {
+    this.#decoding.plan(entries.filter((entry) => entry.data.state !== 'no-data' && entry.desc !== 'BLOBS'))
+  }
+
+  storedBytes(entry: TocEntry): number | undefined {
+    return this.#blocks.storedBytes(entry)
+  }
+
+  data(entry: TocEntry, options: ReadOptions): ByteStream {
+    return this.#streams.stream(async () => {
+      checkHasData(entry)
+      if (options.raw === true) return (await this.#openStored(entry)).input
+      const stored = await this.#decoding.take(entry)
+      return checkedData(entry, stored)
+    }, options.signal)
+  }
+
+  async *largeObjects(entry: TocEntry, options: ReadOptions): AsyncGenerator<StoredLargeObject, void, void> {
+    this.#streams.check()
+    options.signal?.throwIfAborted()
+    checkHasData(entry)
+    const block = await untilAborted(this.#blocks.open(entry), options.signal)
+    try {
+      if (!block.body.holdsLargeObjects) throw wrongBlockKind(entry.dumpId, block.body.header)
+      yield* this.#objects(block, options)
+    } finally {
+      await block.release()
+    }
+  }
+
+  async *blocks(options: ReadOptions): AsyncGenerator<StoredBlock, void, void> {
+    this.#streams.check()
+    const walk = this.#blocks.walk()
+    try {
+      for (;;) {
+        const block = await untilAborted(walk.next(), options.signal)
+        if (block === null) return
+        options.signal?.throwIfAborted()
+        yield this.#storedBlock(block, options)
+        this.#streams.check()
+      }
+    } finally {
+      await walk.close()
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#streams.close()
+    await this.#decoding.close()
+    await this.#blocks.close()
+  }
+
+  #storedBlock(block: OpenBlock, options: ReadOptions): StoredBlock {
+    const { dumpId } = block.body.header
+    if (block.body.holdsLargeObjects) {
+      return { kind: 'large-objects', dumpId, objects: this.#objects(block, options) }
+    }
+    const entry = this.#entry(dumpId)
+    const data = this.#streams.stream(async () => {
+      const input = payloadSource(block, block.body.payload())
+      if (options.raw === true) return input
+      const context = { action: `read data block ${dumpId}`, dumpId }
+      const decoded = this.#decoding.decode({ input, container: this.#container(), context, storedBytes: undefined })
+      return checkedData(entry, decoded)
+    }, options.signal)
+    return { kind: 'data', dumpId, data }
+  }
+
+  async *#objects(block: OpenBlock, options: ReadOptions): AsyncGenerator<StoredLargeObject, void, void> {
+    const { body } = block
+    for (;;) {
+      this.#streams.check()
+      options.signal?.throwIfAborted()
+      const object = await untilAborted(body.nextObject(), options.signal)
+      if (object === null) break
+      yield { oid: object.oid, data: this.#objectData(block, object.oid, object.payload, options) }
+    }
+    block.ended(await body.finish())
+  }
+
+  #objectData(block: OpenBlock, oid: number, payload: ChunkPayload, options: ReadOptions): ByteStream {
+    return this.#streams.stream(async () => {
+      if (options.raw === true) return payload
+      return this.#decoding.decode({
+        input: payload,
+        container: this.#container(),
+        context: objectContext(block.body.header.dumpId, oid),
+        storedBytes: undefined,
+      })
+    }, options.signal)
+  }
+
+  /** Finds an entry's block and gives its stored bytes as a stream that releases everything at its end. */
+  async #openStored(entry: TocEntry): Promise<StoredData> {
+    const container = this.#container()
+    const block = await this.#blocks.open(entry)
+    if (block.body.holdsLargeObjects) {
+      await block.release()
+      throw wrongBlockKind(entry.dumpId, block.body.header)
+    }
+    return {
+      input: payloadSource(block, block.body.payload()),
+      container,
+      context: dataContext(entry),
+      storedBytes: this.storedBytes(entry),
+    }
+  }
+
+  /** @throws ArchiveError UNSUPPORTED_COMPRESSION */
+  #container(): Container {
+    const { algorithm, stored } = this.header.compression
+    if (algorithm !== 'unknown') return blockContainerOf(algorithm)
+    throw new ArchiveError(
+      'UNSUPPORTED_COMPRESSION',
+      `Cannot read data: the header names compression algorithm ${stored}, which is not known`,
+      {
+        details: {
+          pgRestore: 'cannot restore from compressed archive (this build does not support compression with ???)',
+        },
+      },
+    )
+  }
+
+  #entry(dumpId: DumpId): TocEntry | undefined {
+    this.#entries ??= new Map(this.toc.map((entry) => [entry.dumpId, entry]))
+    return this.#entries.get(dumpId)
+  }
+}
+
+/** @throws ArchiveError NO_DATA */
+function checkHasData({ dumpId, data }: TocEntry): void {
+  if (data.state !== 'not-set' && data.state !== 'set') throw noData(dumpId)
+}
+
+function payloadSource(block: OpenBlock, payload: ChunkPayload): ChunkSource {
+  return {
+    async next() {
+      const chunk = await payload.next()
+      if (chunk === null) {
+        block.ended(await block.body.finish())
+        await block.release()
+      }
+      return chunk
+    },
+    cancel: () => block.release(),
+  }
+}

@@ -1,0 +1,103 @@
+import type { Pull } from '../io/pull.ts'
+import type { DumpId, TocEntry } from '../toc/types.ts'
+import { BLK_BLOBS, BLK_DATA, BlockReader, type BlockHeader, type BlockLayout } from './custom-blocks.ts'
+import { BlockBody } from './custom-body.ts'
+import { blockBehindEnd, blockMismatch, missingBlock } from './custom-errors.ts'
+import { BlockIndex } from './custom-index.ts'
+import type { BlockAccess, OpenBlock } from './custom-access.ts'
+
+/** The blocks of an archive that can be read anywhere: by the offsets in the TOC, or by an index made while scanning. */
+export class SeekableBlocks implements BlockAccess {
+  readonly seekable = true
+  readonly #toc: readonly TocEntry[]
+  readonly #layout: BlockLayout
+  readonly #firstBlock: number
+  readonly #open: (start: number) => Pull
+  readonly #index: BlockIndex
+  #sizes: ReadonlyMap<number, number> | undefined
+
+  /**
+   * @param firstBlock offset after the TOC
+   * @param open a window from an offset on
+   */
+  constructor(toc: readonly TocEntry[], layout: BlockLayout, firstBlock: number, open: (start: number) => Pull) {
+    this.#toc = toc
+    this.#layout = layout
+    this.#firstBlock = firstBlock
+    this.#open = open
+    this.#index = new BlockIndex(firstBlock, layout, open)
+  }
+
+  async open(entry: TocEntry): Promise<OpenBlock> {
+    const { dumpId, data } = entry
+    const offset = data.state === 'set' ? data.offset : (await this.#found(dumpId)).offset
+    if (offset >= this.#layout.archiveBytes) throw blockBehindEnd(dumpId, offset)
+    const pull = this.#open(offset)
+    try {
+      const reader = new BlockReader(pull, this.#layout)
+      const header = await reader.readHeader()
+      if (header === null) throw blockBehindEnd(dumpId, offset)
+      if (header.dumpId !== dumpId || !isBlockType(header)) throw blockMismatch(dumpId, header)
+      return {
+        body: new BlockBody(reader, header),
+        ended: (end) => this.#index.learnEnd(offset, end),
+        release: () => pull.close(),
+      }
+    } catch (error) {
+      await pull.close()
+      throw error
+    }
+  }
+
+  walk(): { next(): Promise<OpenBlock | null>; close(): Promise<void> } {
+    const pull = this.#open(this.#firstBlock)
+    const reader = new BlockReader(pull, this.#layout)
+    let body: BlockBody | undefined
+    return {
+      next: async () => {
+        await body?.finish()
+        body = undefined
+        const header = await reader.readHeader()
+        if (header === null) return null
+        body = new BlockBody(reader, header)
+        return { body, ended: () => undefined, release: async () => undefined }
+      },
+      close: () => pull.close(),
+    }
+  }
+
+  storedBytes(entry: TocEntry): number | undefined {
+    if (entry.data.state !== 'set') return this.#index.bytesOf(entry.dumpId)
+    this.#sizes ??= this.#sizesByOffset()
+    return this.#sizes.get(entry.data.offset)
+  }
+
+  async close(): Promise<void> {
+    await this.#index.close()
+  }
+
+  async #found(dumpId: DumpId): Promise<BlockHeader> {
+    const header = await this.#index.find(dumpId)
+    if (header === undefined) throw missingBlock(dumpId, true)
+    return header
+  }
+
+  /** Blocks lie one after the other: each reaches to the next offset, the last one to the end. */
+  #sizesByOffset(): Map<number, number> {
+    const offsets: number[] = []
+    for (const { data } of this.#toc) if (data.state === 'set') offsets.push(data.offset)
+    offsets.sort((a, b) => a - b)
+    const sizes = new Map<number, number>()
+    let end = this.#layout.archiveBytes
+    for (let index = offsets.length - 1; index >= 0; index--) {
+      const offset = offsets[index] ?? end
+      if (offset < end) sizes.set(offset, end - offset)
+      if (offset < end) end = offset
+    }
+    return sizes
+  }
+}
+
+function isBlockType({ type }: BlockHeader): boolean {
+  return type === BLK_DATA || type === BLK_BLOBS
+}

@@ -1,0 +1,98 @@
+import type { Container } from '../codec/codec.ts'
+import { ArchiveError } from '../errors.ts'
+import type { DirectoryAccess } from '../io/directory.ts'
+import type { DumpId } from '../toc/types.ts'
+
+/** A file of a directory archive, with the compression that its name tells. */
+export interface ArchiveFile {
+  /** Its name in the directory, suffix included. */
+  readonly name: string
+  readonly container: Container
+  readonly size: number
+}
+
+/** The suffixes in the order in which pg_restore looks for them (InitDiscoverCompressFileHandle, compress_io.c). */
+const suffixes: readonly (readonly [suffix: string, container: Container])[] = [
+  ['', 'none'],
+  ['.gz', 'gzip'],
+  ['.lz4', 'lz4'],
+  ['.zst', 'zstd'],
+]
+
+/** All the names under which a file recorded as `name` may lie in an archive. */
+export function fileNames(name: string): readonly (readonly [name: string, container: Container])[] {
+  return suffixes.map(([suffix, container]) => [name + suffix, container] as const)
+}
+
+/** The compression that a file name's suffix tells; raw without one. */
+export function containerOfSuffix(suffix: string | undefined): Container {
+  return suffixes.find(([known]) => known === suffix)?.[1] ?? 'none'
+}
+
+const safeName = /^(?:[0-9]+\.dat|blobs(?:_[0-9]+)?\.toc|blob_[0-9]+\.dat)$/
+
+/**
+ * Lets only names through that pg_dump gives to files: pg_restore opens whatever is recorded, `../` included.
+ * @throws ArchiveError UNSAFE_FILE_NAME, LIMIT_EXCEEDED
+ */
+export function checkFileName(name: string, dumpId: DumpId, maxBytes: number): void {
+  if (name.length > maxBytes) {
+    throw new ArchiveError(
+      'LIMIT_EXCEEDED',
+      `Cannot read data of TOC entry ${dumpId}: its file name has ${name.length} bytes, the limit fileNameBytes is ${maxBytes}`,
+      { dumpId, details: { limit: 'fileNameBytes', max: maxBytes, observed: name.length } },
+    )
+  }
+  if (safeName.test(name)) return
+  throw new ArchiveError(
+    'UNSAFE_FILE_NAME',
+    `Cannot read data of TOC entry ${dumpId}: its file name is ${JSON.stringify(name)}, must be like ${dumpId}.dat`,
+    {
+      dumpId,
+      file: name,
+      hint: 'pg_dump does not write such names: the archive may have been made to read other files',
+    },
+  )
+}
+
+/** The file recorded as `name`, compressed or not; undefined when there is none. */
+export async function findFile(dir: DirectoryAccess, name: string): Promise<ArchiveFile | undefined> {
+  for (const [candidate, container] of fileNames(name)) {
+    const found = await dir.stat(candidate)
+    if (found === undefined) continue
+    // writers of lz4 and zstd that never got data leave files of no bytes
+    return {
+      name: candidate,
+      container: found.kind === 'file' && found.size === 0 ? 'none' : container,
+      size: found.size,
+    }
+  }
+  return undefined
+}
+
+/**
+ * A file that the archive must have is not there.
+ * @param pgRestore what pg_restore prints instead of the path
+ */
+export function missingFile(action: string, name: string, dumpId: DumpId, pgRestore: string): ArchiveError {
+  const tried = fileNames(name).map(([candidate]) => candidate)
+  return new ArchiveError('MISSING_DATA_FILE', `Cannot ${action}: there is none of the files ${tried.join(', ')}`, {
+    dumpId,
+    file: name,
+    hint: 'The directory is incomplete: the dump or a copy of it was cut short',
+    details: { file: name, tried, pgRestore },
+  })
+}
+
+/** What stands for the directory of a toc.dat that came without one. */
+export const noDirectory: DirectoryAccess = {
+  path: '',
+  list: async () => [],
+  stat: async () => undefined,
+  open: async (name) => {
+    throw new ArchiveError('MISSING_DATA_FILE', `Cannot open "${name}": toc.dat was opened without its directory`, {
+      file: name,
+      hint: 'Open the directory',
+    })
+  },
+}

@@ -1,0 +1,161 @@
+import { ArchiveError } from '../errors.ts'
+import type { ChunkSource } from '../io/chunks.ts'
+import type { Pull } from '../io/pull.ts'
+import type { DumpId } from '../toc/types.ts'
+import {
+  checkPlainMember,
+  containerFor,
+  isIgnored,
+  missingMember,
+  noTocMember,
+  tocFolder,
+  type FoundMember,
+  type TarMembers,
+} from './tar-members.ts'
+import { Turns } from './turns.ts'
+import { TarWalker, truncatedMember, type TarMember } from './tar-walker.ts'
+import { WindowChunks } from './window-chunks.ts'
+
+const anyOrderHint = 'Open the archive by its path, or with the option spool, to read data in any order'
+
+/** The members of a tar archive that is read once: asking for one moves past everything before it (_tarPositionTo). */
+export class TarStream implements TarMembers {
+  readonly seekable = false
+  readonly #pull: Pull
+  readonly #walker: TarWalker
+  readonly #passed = new Set<string>()
+  #folder = ''
+  /** The member whose header was read last. */
+  #head: TarMember | undefined
+  /** It was given to somebody who wanted it. */
+  #taken = false
+  #data: WindowChunks | undefined
+  #expected: ReadonlySet<DumpId> | undefined
+  #failure: { readonly error: unknown } | undefined
+  /** Whoever moves on takes turns. */
+  readonly #turns = new Turns()
+
+  constructor(pull: Pull) {
+    this.#pull = pull
+    this.#walker = new TarWalker(pull)
+  }
+
+  async findToc(): Promise<FoundMember> {
+    const member = await this.#advance()
+    if (member === null) throw noTocMember([])
+    const folder = tocFolder(member)
+    if (folder === undefined) throw tocNotFirst(member)
+    this.#folder = folder
+    this.#taken = true
+    const name = member.name.slice(folder.length)
+    return { member: { ...member, name }, container: containerFor(name, 'toc.dat') ?? 'none' }
+  }
+
+  async find(name: string, action: string, dumpId: DumpId): Promise<FoundMember> {
+    return await this.#turns.run(async () => {
+      let member = this.#taken ? await this.#advance() : (this.#head ?? (await this.#advance()))
+      for (; member !== null; member = await this.#advance()) {
+        const container = containerFor(member.name, name)
+        if (container !== undefined) {
+          this.#taken = true
+          return { member, container }
+        }
+        this.#checkSkipped(member, name, dumpId)
+      }
+      if (this.#passed.has(name)) throw memberBehind(name, action, dumpId, this.#pull.position)
+      throw missingMember(name, action, dumpId)
+    })
+  }
+
+  async after(member: TarMember | undefined): Promise<TarMember | null> {
+    return await this.#turns.run(async () => {
+      const head = this.#head
+      if (head !== undefined && head !== member && !this.#taken) return head
+      return await this.#advance()
+    })
+  }
+
+  async open(member: TarMember): Promise<ChunkSource> {
+    checkPlainMember(member)
+    const { size, name } = member
+    const { position } = this.#pull
+    if (position !== member.start) throw memberBehind(name, `read tar member "${name}"`, undefined, position)
+    this.#taken = true
+    this.#data = new WindowChunks(this.#pull, size, () => truncatedMember(name, this.#pull.position))
+    return this.#data
+  }
+
+  expect(dumpIds: ReadonlySet<DumpId> | undefined): void {
+    this.#expected = dumpIds
+  }
+
+  async close(): Promise<void> {
+    await this.#pull.close()
+  }
+
+  /** A member that is wanted later must not be passed: it would be missing then. */
+  #checkSkipped(member: TarMember, wanted: string, dumpId: DumpId): void {
+    const id = Number.parseInt(member.name, 10)
+    if (this.#expected?.has(id) !== true) return
+    throw new ArchiveError(
+      'DATA_OUT_OF_ORDER',
+      `Cannot read "${wanted}": "${member.name}" is wanted too, but comes before it in the archive, and the input cannot go back`,
+      {
+        dumpId,
+        offset: member.offset,
+        file: wanted,
+        hint: anyOrderHint,
+        details: {
+          dumpId,
+          found: member.name,
+          wanted,
+          pgRestore: `restoring data out of order is not supported in this archive format: "${member.name}" is required, but comes before "${wanted}" in the archive file.`,
+        },
+      },
+    )
+  }
+
+  /** Leaves the current member and comes to the next one in the archive's folder. */
+  async #advance(): Promise<TarMember | null> {
+    if (this.#failure !== undefined) throw this.#failure.error
+    try {
+      await this.#data?.finish()
+      this.#data = undefined
+      this.#taken = false
+      for (;;) {
+        const member = await this.#walker.next()
+        this.#head = undefined
+        if (member === null) return null
+        if (isIgnored(member) || !member.name.startsWith(this.#folder)) continue
+        this.#head = this.#folder === '' ? member : { ...member, name: member.name.slice(this.#folder.length) }
+        this.#passed.add(this.#head.name)
+        return this.#head
+      }
+    } catch (error) {
+      this.#failure = { error }
+      throw error
+    }
+  }
+}
+
+function tocNotFirst({ name, offset }: TarMember): ArchiveError {
+  return new ArchiveError(
+    'DATA_OUT_OF_ORDER',
+    `Cannot open the tar archive: its first member is "${name}", must be toc.dat on input that cannot go back`,
+    { offset, file: name, hint: anyOrderHint, details: { found: name, wanted: 'toc.dat' } },
+  )
+}
+
+function memberBehind(name: string, action: string, dumpId: DumpId | undefined, position: number): ArchiveError {
+  return new ArchiveError(
+    'DATA_OUT_OF_ORDER',
+    `Cannot ${action}: ${name} lies before offset ${position}, and the input cannot go back`,
+    {
+      dumpId,
+      offset: position,
+      file: name,
+      hint: anyOrderHint,
+      details: { wanted: name, pgRestore: `could not find header for file "${name}" in tar archive` },
+    },
+  )
+}

@@ -1,0 +1,132 @@
+import { pullOver } from '../io/pull.ts'
+import type { ChunkSource } from '../io/chunks.ts'
+import type { RandomAccess } from '../io/source.ts'
+import type { DumpId } from '../toc/types.ts'
+import { fileNames } from './directory-files.ts'
+import {
+  checkPlainMember,
+  isIgnored,
+  missingMember,
+  noTocMember,
+  tocFolder,
+  type FoundMember,
+  type TarMembers,
+} from './tar-members.ts'
+import { TarWalker, truncatedMember, type TarMember } from './tar-walker.ts'
+import { Turns } from './turns.ts'
+import { WindowChunks } from './window-chunks.ts'
+
+/**
+ * The members of a tar file by name and in order. Headers are walked only as far as somebody looks, so that opening an
+ * archive costs no more than its table of contents, and members may lie in any order.
+ */
+export class TarIndex implements TarMembers {
+  readonly seekable = true
+  readonly #source: RandomAccess
+  readonly #signal: AbortSignal | undefined
+  readonly #walker: TarWalker
+  /** Members come past so far, by full name; of several with one name the first counts. */
+  readonly #members: TarMember[] = []
+  readonly #positions = new Map<string, number>()
+  #folder = ''
+  #complete = false
+  #failure: { readonly error: unknown } | undefined
+  /** Whoever walks on takes turns. */
+  readonly #turns = new Turns()
+
+  constructor(source: RandomAccess, signal: AbortSignal | undefined) {
+    this.#source = source
+    this.#signal = signal
+    this.#walker = new TarWalker(pullOver(source, { signal }))
+  }
+
+  async findToc(): Promise<FoundMember> {
+    for (let position = 0; ; position++) {
+      const member = await this.#at(position)
+      if (member === undefined) throw noTocMember(this.#members.map(({ name }) => name))
+      const folder = tocFolder(member)
+      if (folder === undefined) continue
+      this.#folder = folder
+      const found = fileNames(`${folder}toc.dat`).find(([name]) => name === member.name)
+      if (found !== undefined) return { member, container: found[1] }
+    }
+  }
+
+  async find(name: string, action: string, dumpId: DumpId): Promise<FoundMember> {
+    const names = fileNames(this.#folder + name)
+    for (let position = this.#members.length; ; position++) {
+      for (const [candidate, container] of names) {
+        const member = this.#members[this.#positions.get(candidate) ?? -1]
+        if (member !== undefined) return { member: this.#relative(member), container }
+      }
+      if ((await this.#at(position)) === undefined) throw missingMember(name, action, dumpId)
+    }
+  }
+
+  async after(member: TarMember | undefined): Promise<TarMember | null> {
+    for (let position = member === undefined ? 0 : this.#countUpTo(member.offset); ; position++) {
+      const next = await this.#at(position)
+      if (next === undefined) return null
+      if (next.name.startsWith(this.#folder)) return this.#relative(next)
+    }
+  }
+
+  async open(member: TarMember): Promise<ChunkSource> {
+    checkPlainMember(member)
+    const { start, size, name } = member
+    const pull = pullOver(this.#source, { start, end: start + size, signal: this.#signal })
+    return new WindowChunks(pull, size, () => truncatedMember(name, pull.position + pull.available))
+  }
+
+  expect(): void {
+    // any order is good
+  }
+
+  async close(): Promise<void> {
+    await this.#walker.pull.close()
+  }
+
+  #relative(member: TarMember): TarMember {
+    return this.#folder === '' ? member : { ...member, name: member.name.slice(this.#folder.length) }
+  }
+
+  /** Number of members up to the one at `offset`, which was come past: they are in order of offset. */
+  #countUpTo(offset: number): number {
+    let low = 0
+    let high = this.#members.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#members[middle]?.offset ?? Infinity) <= offset) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** The member at a position in the archive, undefined after the last. */
+  async #at(position: number): Promise<TarMember | undefined> {
+    while (this.#members.length <= position && !this.#complete) {
+      await this.#turns.run(() => this.#walk(position))
+    }
+    return this.#members[position]
+  }
+
+  async #walk(position: number): Promise<void> {
+    // after damage there is no telling where the next header is
+    if (this.#failure !== undefined) throw this.#failure.error
+    try {
+      while (this.#members.length <= position && !this.#complete) {
+        const member = await this.#walker.next()
+        if (member === null) this.#complete = true
+        else if (!isIgnored(member)) this.#add(member)
+      }
+    } catch (error) {
+      this.#failure = { error }
+      throw error
+    }
+  }
+
+  #add(member: TarMember): void {
+    if (!this.#positions.has(member.name)) this.#positions.set(member.name, this.#members.length)
+    this.#members.push(member)
+  }
+}

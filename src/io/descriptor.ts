@@ -1,0 +1,89 @@
+import type { Stats } from 'node:fs'
+import { fs } from '#io/platform'
+
+/*
+ * System calls on file descriptors as promises. A FileHandle would do the same with an allocation and a promise more
+ * for each call, and closes its descriptor when it is garbage-collected.
+ */
+
+/** The most that one call reads or writes: Linux moves at most 2 GiB − 4 KiB, Node.js refuses 2 GiB. */
+const MAX_CALL_BYTES = 0x4000_0000
+
+/** Milliseconds to wait before a descriptor that would block is tried again. */
+const RETRY_MS = 5
+
+/** `open(2)`. */
+export function openFile(path: string, flags: number, mode = 0o666): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.open(path, flags, mode, (error, descriptor) => (error ? reject(error) : resolve(descriptor)))
+  })
+}
+
+/** `close(2)`. */
+export function closeFile(descriptor: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.close(descriptor, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
+/** `fstat(2)`. */
+export function fileStatus(descriptor: number): Promise<Stats> {
+  return new Promise((resolve, reject) => {
+    fs.fstat(descriptor, (error, status) => (error ? reject(error) : resolve(status)))
+  })
+}
+
+/** Reads once into `target`, at `position` or where the descriptor stands (null); gives the bytes read, 0 at the end. */
+export async function readOnce(descriptor: number, target: Uint8Array, position: number | null): Promise<number> {
+  for (;;) {
+    try {
+      return await new Promise((resolve, reject) => {
+        const length = Math.min(target.length, MAX_CALL_BYTES)
+        fs.read(descriptor, target, 0, length, position, (error, count) => (error ? reject(error) : resolve(count)))
+      })
+    } catch (error) {
+      await waitIfBlocked(error)
+    }
+  }
+}
+
+/** Reads until `target` is full or the file ends, and gives the number of bytes. */
+export async function readFully(descriptor: number, target: Uint8Array, position: number): Promise<number> {
+  let done = 0
+  while (done < target.length) {
+    const count = await readOnce(descriptor, done === 0 ? target : target.subarray(done), position + done)
+    if (count === 0) break
+    done += count
+  }
+  return done
+}
+
+/** Writes all of `chunk`, at `position` or where the descriptor stands (null). */
+export async function writeFully(descriptor: number, chunk: Uint8Array, position: number | null): Promise<void> {
+  let done = 0
+  while (done < chunk.length) {
+    try {
+      done += await writeOnce(descriptor, chunk, done, position === null ? null : position + done)
+    } catch (error) {
+      await waitIfBlocked(error)
+    }
+  }
+}
+
+function writeOnce(descriptor: number, chunk: Uint8Array, from: number, position: number | null): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const length = Math.min(chunk.length - from, MAX_CALL_BYTES)
+    fs.write(descriptor, chunk, from, length, position, (error, count) => (error ? reject(error) : resolve(count)))
+  })
+}
+
+/** A pipe or terminal shared with another process may have been made non-blocking by it: waits, or throws `error`. */
+async function waitIfBlocked(error: unknown): Promise<void> {
+  if (!hasCode(error, 'EAGAIN')) throw error
+  await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+}
+
+/** Whether `error` is a system error of this name. */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

@@ -1,0 +1,255 @@
+import type { Stats } from 'node:fs'
+import { basename, dirname, fileURLToPath, fs, isAbsolute, join } from '#io/platform'
+import { ArchiveError } from '../errors.ts'
+import { untilAborted } from './abort.ts'
+import { closeFile, fileStatus, hasCode, openFile, writeFully } from './descriptor.ts'
+import type { Sink, SinkOptions } from './output.ts'
+
+/** Permission bits, set-id bits included. */
+const MODE_BITS = 0o7777
+
+/** As many symbolic links as Linux follows. */
+const MAX_LINKS = 40
+
+/** Milliseconds between looks whether a FIFO has a reader. */
+const FIFO_POLL_MS = 20
+
+/** Milliseconds after which the open of a FIFO that had a reader just before counts as stuck. */
+const FIFO_STUCK_MS = 200
+
+/** Opens a path for writing; see `openSink`. */
+export async function openPathSink(output: string | URL, options: SinkOptions): Promise<Sink> {
+  const path = output instanceof URL ? fileURLToPath(output) : output
+  const standard = /^\/dev\/(?:stdout|stderr|fd\/(\d+))$/.exec(path)
+  if (standard !== null) {
+    const descriptor = Number(standard[1] ?? (path === '/dev/stdout' ? 1 : 2))
+    return (await openStandardSink(descriptor, options.signal)) ?? descriptorSink(descriptor, false, options.signal)
+  }
+  const existing = await statusIfAny(path)
+  if (existing?.isFile() === true && options.overwrite === 'refuse') throw refusal(path)
+  if (options.direct === true && (existing === undefined || existing.isFile())) return await openDirect(path, options)
+  if (existing === undefined && !/(?:^|\/)$/.test(path)) {
+    return await openFileSink(await finalTarget(path), undefined, options)
+  }
+  if (existing?.isFile() === true) {
+    return await openFileSink(await fs.promises.realpath(path), existing, options)
+  }
+  // Special files; and directories and names that cannot be files, for the system's own error.
+  const descriptor =
+    existing?.isFIFO() === true ? await openFifo(path, options.signal) : await openFile(path, fs.constants.O_WRONLY)
+  return descriptorSink(descriptor, true, options.signal)
+}
+
+/** Empties or makes the file, as `fopen(path, "w")` does. */
+async function openDirect(path: string, options: SinkOptions): Promise<Sink> {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_EXCL } = fs.constants
+  const existence = options.overwrite === 'refuse' ? O_EXCL : O_TRUNC
+  return descriptorSink(await openFile(path, O_WRONLY | O_CREAT | existence), true, options.signal)
+}
+
+/**
+ * A sink over standard output or error by its file descriptor, which stays open; undefined where only the stream that
+ * Node.js made of it can wait for the other side (sockets, and pipes that cannot be reopened).
+ */
+export async function openStandardSink(descriptor: number, signal: AbortSignal | undefined): Promise<Sink | undefined> {
+  const status = await fileStatus(descriptor)
+  if (status.isSocket()) return undefined
+  if (!status.isFIFO()) return descriptorSink(descriptor, false, signal)
+  // Node.js makes its standard pipes non-blocking. Opened anew it blocks, and a write waits in the kernel, not in a
+  // polling loop. Only Linux has this directory; without a reader it fails with ENXIO.
+  try {
+    return descriptorSink(await openPipe(`/proc/self/fd/${descriptor}`), true, signal)
+  } catch (error) {
+    return hasCode(error, 'ENXIO') ? descriptorSink(descriptor, false, signal) : undefined
+  }
+}
+
+/** Waits for a reader, so that a signal can end the waiting: an `open` that blocks cannot be taken back. */
+async function openFifo(path: string, signal: AbortSignal | undefined): Promise<number> {
+  for (;;) {
+    signal?.throwIfAborted()
+    try {
+      return await openPipe(path)
+    } catch (error) {
+      if (!hasCode(error, 'ENXIO')) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, FIFO_POLL_MS))
+  }
+}
+
+/** Opens a FIFO for blocking writes; ENXIO without a reader. If the reader goes meanwhile, writing will give EPIPE. */
+async function openPipe(path: string): Promise<number> {
+  const { O_WRONLY, O_RDONLY, O_NONBLOCK } = fs.constants
+  // Kept until the other is open: a reader that sees the last writer go takes that for the end.
+  const probe = await openFile(path, O_WRONLY | O_NONBLOCK)
+  const timer = setTimeout(() => {
+    // A reader that comes and goes lets the open return.
+    openFile(path, O_RDONLY | O_NONBLOCK)
+      .then(closeFile)
+      .catch(() => undefined)
+  }, FIFO_STUCK_MS)
+  try {
+    return await openFile(path, O_WRONLY)
+  } finally {
+    clearTimeout(timer)
+    await closeFile(probe)
+  }
+}
+
+/** Writes where the descriptor stands, so that `>>` and what others write to it are respected. */
+function descriptorSink(descriptor: number, owned: boolean, signal: AbortSignal | undefined): Sink {
+  let position = 0
+  let writing: Promise<void> | undefined
+  let closed = false
+
+  async function close(): Promise<void> {
+    if (closed) return
+    closed = true
+    if (owned) await closeFile(descriptor)
+  }
+
+  return {
+    get position() {
+      return position
+    },
+    async write(chunk) {
+      signal?.throwIfAborted()
+      writing = writeFully(descriptor, chunk, null)
+      await untilAborted(writing, signal)
+      writing = undefined
+      position += chunk.length
+    },
+    async commit() {
+      signal?.throwIfAborted()
+      await close()
+    },
+    async abort() {
+      // A write to a pipe that nobody reads may last for ever: the descriptor is closed when it ends.
+      const closing = (writing ?? Promise.resolve()).then(close, close).catch(() => undefined)
+      if (writing === undefined) await closing
+    },
+  }
+}
+
+async function openFileSink(target: string, existing: Stats | undefined, options: SinkOptions): Promise<Sink> {
+  const { signal } = options
+  const temporary = join(dirname(target), `.pgdmp-${crypto.randomUUID()}.tmp`)
+  const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants
+  // Never open to more people than the file that it replaces; `keepMode` brings the rest of the mode.
+  const mode = existing === undefined ? 0o666 : existing.mode & 0o700
+  const descriptor = await openFile(temporary, O_WRONLY | O_CREAT | O_EXCL, mode)
+  let position = 0
+  let open = true
+
+  async function close(): Promise<void> {
+    if (!open) return
+    open = false
+    await closeFile(descriptor)
+  }
+
+  return {
+    get position() {
+      return position
+    },
+    async write(chunk) {
+      signal?.throwIfAborted()
+      await writeFully(descriptor, chunk, position)
+      position += chunk.length
+    },
+    async writeAt(chunk, offset) {
+      signal?.throwIfAborted()
+      if (offset + chunk.length > position) {
+        throw new ArchiveError(
+          'USAGE',
+          `Cannot overwrite up to ${offset + chunk.length}: ${position} bytes are written`,
+        )
+      }
+      await writeFully(descriptor, chunk, offset)
+    },
+    async commit() {
+      signal?.throwIfAborted()
+      if (existing !== undefined) await keepMode(descriptor, existing)
+      if (options.sync !== false) await flushFile(descriptor)
+      await close()
+      if (options.overwrite === 'refuse') await renameToNew(temporary, target)
+      else await fs.promises.rename(temporary, target)
+    },
+    async abort() {
+      await close().catch(() => undefined)
+      await fs.promises.unlink(temporary).catch(() => undefined)
+    },
+  }
+}
+
+function flushFile(descriptor: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fsync(descriptor, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
+/** Owner first: changing it clears the set-id bits. */
+async function keepMode(descriptor: number, existing: Stats): Promise<void> {
+  await new Promise<void>((resolve) => {
+    // Only root may give files away; others replace a file as its new owner.
+    fs.fchown(descriptor, existing.uid, existing.gid, () => resolve())
+  })
+  await new Promise<void>((resolve, reject) => {
+    fs.fchmod(descriptor, existing.mode & MODE_BITS, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
+/** A rename that does not replace a file which somebody made in the meantime. */
+async function renameToNew(temporary: string, target: string): Promise<void> {
+  try {
+    await fs.promises.link(temporary, target)
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) throw refusal(target)
+    // Not every file system has hard links.
+    if ((await statusIfAny(target)) !== undefined) throw refusal(target)
+    await fs.promises.rename(temporary, target)
+    return
+  }
+  await fs.promises.unlink(temporary)
+}
+
+function refusal(path: string): ArchiveError {
+  return new ArchiveError('USAGE', `Cannot write "${path}": the file exists, must be new`, {
+    file: path,
+    hint: 'Choose another name, or allow it to be replaced',
+  })
+}
+
+async function statusIfAny(path: string): Promise<Stats | undefined> {
+  try {
+    return await fs.promises.stat(path)
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+/** Where `open(O_CREAT)` would make the file: the end of a chain of symbolic links that leads nowhere yet. */
+async function finalTarget(path: string): Promise<string> {
+  let name = path
+  for (let links = 0; links < MAX_LINKS; links++) {
+    // The directory is resolved by the kernel: `a/..` is not always `.` where `a` is a link.
+    const directory = await realDirectory(dirname(name))
+    const candidate = join(directory, basename(name))
+    let link: string
+    try {
+      link = await fs.promises.readlink(candidate)
+    } catch (error) {
+      // EINVAL: it is there and no link; UNKNOWN: the same on Windows.
+      if (hasCode(error, 'ENOENT') || hasCode(error, 'EINVAL') || hasCode(error, 'UNKNOWN')) return candidate
+      throw error
+    }
+    name = isAbsolute(link) ? link : `${directory}/${link}`
+  }
+  return name
+}
+
+function realDirectory(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    fs.realpath.native(path, (error, real) => (error ? reject(error) : resolve(real)))
+  })
+}

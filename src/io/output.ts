@@ -1,0 +1,35 @@
+import type { Writable } from 'node:stream'
+
+/** Where output goes: a path, a Node Writable or a Web WritableStream. */
+export type ArchiveOutput = string | URL | Writable | WritableStream<Uint8Array>
+
+/** How to open an output. */
+export interface SinkOptions {
+  /** What to do with a file that exists: `replace` it (default) or `refuse`. Special files are written in any case. */
+  readonly overwrite?: 'replace' | 'refuse' | undefined
+  /**
+   * Write a regular file under its own name from the first byte, as pg_restore does: what has been written stays after
+   * an error. Default false: the file appears by rename when it is complete.
+   */
+  readonly direct?: boolean | undefined
+  /** fsync a regular file before it gets its name. Default true. */
+  readonly sync?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * An open output. One call at a time; after `commit` or `abort` (or an error and then `abort`) nothing is held.
+ * File-system errors and `signal.reason` come through unwrapped.
+ */
+export interface Sink {
+  /** Number of bytes written so far. */
+  readonly position: number
+  /** Takes all of `chunk`; its memory may be reused once the promise is settled. */
+  write(chunk: Uint8Array): Promise<void>
+  /** Overwrites bytes before `position`; absent where the output cannot go back. */
+  readonly writeAt?: (chunk: Uint8Array, offset: number) => Promise<void>
+  /** Everything has been written: makes it durable and visible. */
+  commit(): Promise<void>
+  /** Gives up: a file that was being made disappears, a stream is destroyed with `reason`. Never throws. */
+  abort(reason?: unknown): Promise<void>
+}

@@ -1,0 +1,60 @@
+import { fs, join, tmpdir } from '#io/platform'
+import { closeFile, hasCode, openFile, writeFully } from './descriptor.ts'
+import { pullFrom } from './pull.ts'
+import { descriptorSource, type FileSource } from './source.ts'
+
+/** How to spool. */
+export interface SpoolOptions {
+  /** Directory for the temporary file. Default the system's. */
+  readonly directory?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Copies a stream into a temporary file that only this user can read, for random access; `close` frees it. Where the
+ * system allows it the file has no name any more when this returns, so that nothing is left whatever happens.
+ */
+export async function spool(input: AsyncIterable<Uint8Array>, options: SpoolOptions = {}): Promise<FileSource> {
+  const path = join(options.directory ?? tmpdir(), `pgdmp-${crypto.randomUUID()}`)
+  const { O_RDWR, O_CREAT, O_EXCL } = fs.constants
+  const descriptor = await openFile(path, O_RDWR | O_CREAT | O_EXCL, 0o600)
+  let named = true
+
+  async function release(): Promise<void> {
+    await closeFile(descriptor)
+    if (named) await fs.promises.rm(path, { force: true })
+  }
+
+  const pull = pullFrom(input, { signal: options.signal })
+  try {
+    named = !(await unlinkOpen(path))
+    while (await pull.fill()) {
+      await writeFully(descriptor, pull.buffer.subarray(pull.start, pull.end), pull.position)
+      pull.consume(pull.available)
+    }
+  } catch (error) {
+    await pull.close().catch(() => undefined)
+    await release()
+    throw error
+  }
+  const source = descriptorSource(descriptor, pull.position, path)
+  if (!named) return source
+  return {
+    ...source,
+    async close() {
+      await source.close()
+      await fs.promises.rm(path, { force: true })
+    },
+  }
+}
+
+/** False where a file that is open keeps its name (Windows). */
+async function unlinkOpen(path: string): Promise<boolean> {
+  try {
+    await fs.promises.unlink(path)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'EBUSY') || hasCode(error, 'EPERM') || hasCode(error, 'EACCES')) return false
+    throw error
+  }
+}

@@ -1,0 +1,245 @@
+import { ArchiveError, type OnWarning } from '../errors.ts'
+import { compatRules, type CompatRules } from '../sql/compat.ts'
+import type { DumpId, Section, TocEntry } from '../toc/types.ts'
+import { derive, type ArchiveView, type DataBlock, type DataOptions } from '../view.ts'
+import { Decisions } from './decisions.ts'
+import { createExclusion } from './exclude.ts'
+import { shortenLine } from './list-file.ts'
+import { createMatchers, unmatchedNames } from './names.ts'
+import type { CompatOptions } from './options.ts'
+import { createDecision, reqData, reqSchema, reqSpecial, reqStats, type Required } from './required.ts'
+import type { EntryParts, FilteredView, ListLine, ListSelection, Selection, UnmatchedName } from './selection.ts'
+
+/**
+ * Selects entries the way pg_restore does with the same options (spec/selection.md), and more where
+ * {@link Selection} says so. Does no I/O. Filtering a filtered view narrows it: parts can only go away.
+ *
+ * An archive that was never filtered holds all it stores, the database's own entry included; what pg_restore would
+ * restore or list without options is `filter(archive, {})`.
+ *
+ * @example
+ * const app = filter(archive, { schemas: ['app'], excludeTableData: ['app.event_log_*'] })
+ *
+ * @throws ArchiveError USAGE (options that exclude each other, bad patterns), BAD_LIST (a list that names an entry that
+ * is not there), NAME_NOT_FOUND (with `strictNames`; see {@link checkStrictNames})
+ */
+export function filter(view: ArchiveView, selection: Selection, options: CompatOptions = {}): FilteredView {
+  const onWarning = options.onWarning ?? ignore
+  const rules = compatRules(options.compat)
+  checkSelection(selection)
+  const decisions = new Decisions(allEntriesOf(view))
+  const arranged = selection.list === undefined ? undefined : arrange(decisions, selection.list, rules, onWarning)
+  const entries =
+    arranged === undefined ? decisions.entries : arranged.order.flatMap((index) => decisions.entries[index] ?? [])
+  const names = createMatchers(selection, {
+    encoding: view.settings.encoding,
+    entry: (dumpId) => decisions.entry(dumpId),
+  })
+  const decideByRules = createDecision({
+    selection,
+    names,
+    rules,
+    isWanted: arranged?.isWanted,
+    entry: (dumpId) => decisions.entry(dumpId),
+    decided: (dumpId) => decisions.get(dumpId),
+  })
+  const exclusion = createExclusion(selection, decisions.entries, onWarning)
+  const before = isFiltered(view) ? view : undefined
+  const decide = (entry: TocEntry, section: Section): Required => {
+    let required = decideByRules(entry, section)
+    if (required !== 0 && before !== undefined) required &= bitsOf(before.parts(entry)) | reqSpecial
+    return required === 0 || exclusion === undefined ? required : exclusion.apply(entry, required)
+  }
+  const toc = decideAll(entries, decide, (position, required) => {
+    decisions.set(arranged?.order[position] ?? position, required)
+  })
+  const filtered = derive(view, {
+    base: view,
+    selection,
+    release: rules.release,
+    toc,
+    allEntries: entries,
+    unmatched: unmatchedNames(names),
+    parts: (entry: TocEntry) => decisions.parts(entry),
+    blocks: (blockOptions?: DataOptions) => wantedBlocks(view, decisions, blockOptions),
+  })
+  if (selection.strictNames === true) checkStrictNames(filtered)
+  return filtered
+}
+
+/** Whether a view came out of {@link filter}, so that it knows the parts of its entries. */
+export function isFiltered(view: ArchiveView): view is FilteredView {
+  return 'parts' in view && 'allEntries' in view
+}
+
+/** The view itself when it is filtered, or what pg_restore selects of it without options. */
+export function asFiltered(view: ArchiveView, options: CompatOptions = {}): FilteredView {
+  return isFiltered(view) ? view : filter(view, {}, options)
+}
+
+/**
+ * Fails when a name to include matched nothing (StrictNamesCheck, pg_backup_archiver.c). `filter` calls it for
+ * `strictNames`; pg_restore's listing does so only after it has been printed.
+ *
+ * @throws ArchiveError NAME_NOT_FOUND with `{kind, name, pgRestore}` for the first of {@link FilteredView.unmatched}
+ */
+export function checkStrictNames(view: FilteredView): void {
+  const first = view.unmatched[0]
+  if (first !== undefined) throw nameNotFound(first, view.unmatched.length)
+}
+
+function nameNotFound({ kind, name }: UnmatchedName, count: number): ArchiveError {
+  const more = count > 1 ? `, nor do ${count - 1} more of the names` : ''
+  return new ArchiveError(
+    'NAME_NOT_FOUND',
+    `Cannot select ${kind} ${JSON.stringify(name)}: no entry matches it${more}`,
+    {
+      hint: 'Names are compared as the list shows them: exact case, no quotes, no schema in front',
+      details: { kind, name, pgRestore: `${kind} "${name}" not found` },
+    },
+  )
+}
+
+function ignore(): void {}
+
+function allEntriesOf(view: ArchiveView): readonly TocEntry[] {
+  return isFiltered(view) ? view.allEntries : view.toc
+}
+
+/** Pairs of options that pg_restore refuses, in the order in which it looks, as it writes them. */
+const conflicts: readonly (readonly [keyof Selection, string, keyof Selection, string])[] = [
+  ['schemaOnly', '-s/--schema-only', 'dataOnly', '-a/--data-only'],
+  ['schemaOnly', '-s/--schema-only', 'statisticsOnly', '--statistics-only'],
+  ['dataOnly', '-a/--data-only', 'statisticsOnly', '--statistics-only'],
+  ['dataOnly', '-a/--data-only', 'noData', '--no-data'],
+  ['schemaOnly', '-s/--schema-only', 'noSchema', '--no-schema'],
+  ['statisticsOnly', '--statistics-only', 'noStatistics', '--no-statistics'],
+  ['statistics', '--statistics', 'noStatistics', '--no-statistics'],
+  ['dataOnly', '-a/--data-only', 'statistics', '--statistics'],
+  ['schemaOnly', '-s/--schema-only', 'statistics', '--statistics'],
+]
+
+const nameLists = ['schemas', 'excludeSchemas', 'tables', 'indexes', 'functions', 'triggers'] as const
+const sectionNames: readonly string[] = ['pre-data', 'data', 'post-data']
+
+/** Callers in JavaScript get an answer for what the types forbid. */
+function checkSelection(selection: Selection): void {
+  for (const option of nameLists) {
+    const names: unknown = selection[option] ?? []
+    if (Array.isArray(names) && names.every((name) => typeof name === 'string' || name instanceof Uint8Array)) continue
+    throw new ArchiveError('USAGE', `Cannot filter: ${option} is ${typeof names}, must be an array of strings or bytes`)
+  }
+  const unknown = selection.sections?.find((section) => !sectionNames.includes(section))
+  if (unknown !== undefined) {
+    throw new ArchiveError(
+      'USAGE',
+      `Cannot filter: section is ${JSON.stringify(unknown)}, must be ${sectionNames.join(', ')}`,
+      {
+        details: { pgRestore: `unrecognized section name: "${unknown}"` },
+      },
+    )
+  }
+  checkConflicts(selection)
+}
+
+function checkConflicts(selection: Selection): void {
+  for (const [first, firstFlag, second, secondFlag] of conflicts) {
+    if (selection[first] !== true || selection[second] !== true) continue
+    throw new ArchiveError('USAGE', `Cannot filter with both ${first} and ${second}: they exclude each other`, {
+      details: {
+        options: [first, second],
+        pgRestore: `options ${firstFlag} and ${secondFlag} cannot be used together`,
+      },
+    })
+  }
+}
+
+/** What a list file makes of the entries. */
+interface Arrangement {
+  /** Places of the entries in the order to take them in. */
+  readonly order: readonly number[]
+  isWanted(dumpId: DumpId): boolean
+}
+
+/** Puts the entries of a list at the end, in its order (SortTocFromFile, pg_backup_archiver.c). */
+function arrange(
+  decisions: Decisions,
+  list: ListSelection | readonly DumpId[],
+  rules: CompatRules,
+  onWarning: OnWarning,
+): Arrangement {
+  const isListed = new Uint8Array(decisions.entries.length)
+  const listed: number[] = []
+  for (const line of linesOf(list, rules)) {
+    const id = line.id ?? 0
+    const index = decisions.indexOf(id)
+    if (id <= 0 || id > decisions.maxDumpId || isListed[index] === 1) {
+      onWarning({ code: 'LIST_LINE_IGNORED', severity: 'warning', message: `line ignored: ${line.text}` })
+      continue
+    }
+    if (index < 0) throw badList(line, id)
+    isListed[index] = 1
+    listed.push(index)
+  }
+  const order: number[] = []
+  for (let index = 0; index < isListed.length; index++) if (isListed[index] === 0) order.push(index)
+  return { order: order.concat(listed), isWanted: (dumpId) => isListed[decisions.indexOf(dumpId)] === 1 }
+}
+
+function* linesOf(list: ListSelection | readonly DumpId[], rules: CompatRules): Iterable<ListLine> {
+  if (!('lines' in list)) {
+    for (const [index, id] of list.entries()) yield { line: index + 1, id, text: String(id) }
+    return
+  }
+  for (const line of list.lines) {
+    const read = rules.readsLongListLines ? line : shortenLine(line)
+    if (read !== undefined) yield read
+  }
+}
+
+function badList(line: ListLine, id: DumpId): ArchiveError {
+  return new ArchiveError(
+    'BAD_LIST',
+    `Cannot use the list: line ${line.line} names entry ${id}, which the archive does not have`,
+    {
+      dumpId: id,
+      hint: 'Make the list from this archive, or remove the line',
+      details: { line: line.line, text: line.text, pgRestore: `could not find entry for ID ${id}` },
+    },
+  )
+}
+
+/** Marks every entry in this order (ProcessArchiveRestoreOptions) and gives those that are wanted. */
+function decideAll(
+  entries: readonly TocEntry[],
+  decide: (entry: TocEntry, section: Section) => Required,
+  set: (position: number, required: Required) => void,
+): TocEntry[] {
+  const toc: TocEntry[] = []
+  let section: Section = 'pre-data'
+  for (let position = 0; position < entries.length; position++) {
+    const entry = entries[position]
+    if (entry === undefined) continue
+    const own = entry.section
+    if (own !== 'none') section = own
+    const required = decide(entry, section)
+    if (required === 0) continue
+    set(position, required)
+    toc.push(entry)
+  }
+  return toc
+}
+
+function bitsOf(parts: EntryParts): Required {
+  return (parts.schema ? reqSchema : 0) | (parts.data ? reqData : 0) | (parts.statistics ? reqStats : 0)
+}
+
+async function* wantedBlocks(
+  view: ArchiveView,
+  decisions: Decisions,
+  options: DataOptions | undefined,
+): AsyncIterable<DataBlock> {
+  for await (const block of view.blocks(options)) {
+    if (block.entry !== undefined && decisions.parts(block.entry).data) yield block
+  }
+}

@@ -1,0 +1,213 @@
+import { encodeByteString, writeByteString } from '../bytes/byte-string.ts'
+import { compatRules, formatRelease, type CompatRules } from '../sql/compat.ts'
+import { decoderFor } from '../toc/encoding.ts'
+import { intlTimeZone } from '../toc/local-time.ts'
+import type { ArchiveHeader, ByteSpan, TextField, TimeZone, TocEntry } from '../toc/types.ts'
+import { featuresOf } from '../toc/version.ts'
+import type { ArchiveView } from '../view.ts'
+import { asFiltered } from './filter.ts'
+import type { ListOptions } from './options.ts'
+import { isDependent } from './required.ts'
+import type { FilteredView, Selection } from './selection.ts'
+import { emptySpan, locate } from './span.ts'
+
+/**
+ * The table of contents as `pg_restore -l` prints it, for people: names are decoded. A view that was not filtered is
+ * listed as pg_restore does without options. See {@link listBytes} for the exact bytes.
+ *
+ * @example
+ * console.log(list(filter(archive, { schemas: ['app'] })))
+ */
+export function list(view: ArchiveView, options: ListOptions = {}): string {
+  const { encoding } = view.settings
+  const decode = decoderFor(encoding)
+  const bytes = listBytes(view, options)
+  if (encoding !== 'SQL_ASCII') return decode(bytes)
+  // without an encoding every line is judged by itself, or one odd name would spoil all the others
+  let text = ''
+  for (let start = 0; start < bytes.length;) {
+    const end = bytes.indexOf(lineFeed, start) + 1
+    text += decode(bytes.subarray(start, end))
+    start = end
+  }
+  return text
+}
+
+/**
+ * The same byte for byte: names come out as they are stored, whatever their encoding (PrintTOCSummary,
+ * pg_backup_archiver.c). What is printed is good input for {@link parseList}.
+ */
+export function listBytes(view: ArchiveView, options: ListOptions = {}): Uint8Array {
+  const filtered = asFiltered(view, options)
+  const rules = compatRules(options.compat ?? filtered.release)
+  const verbose = options.verbose ?? false
+  const out = new ListWriter()
+  writeHeader(out, view, rules, options.timeZone ?? intlTimeZone())
+  const hidesDependents = !rules.listsDependents && selectsNames(filtered.selection)
+  for (const entry of verbose ? filtered.allEntries : filtered.toc) {
+    if (verbose || isListed(filtered, entry, hidesDependents)) writeEntry(out, entry)
+    if (verbose) writeDependencies(out, entry)
+  }
+  return out.finish()
+}
+
+function isListed(view: FilteredView, entry: TocEntry, hidesDependents: boolean): boolean {
+  const parts = view.parts(entry)
+  if (!parts.schema && !parts.data && !parts.statistics) return false
+  return !(hidesDependents && isDependent(entry))
+}
+
+function selectsNames(selection: Selection): boolean {
+  const { schemas, excludeSchemas, tables, indexes, functions, triggers } = selection
+  return [schemas, excludeSchemas, tables, indexes, functions, triggers].some((names) => names?.length)
+}
+
+const formatNames = { custom: 'CUSTOM', directory: 'DIRECTORY', tar: 'TAR' } as const
+
+function writeHeader(out: ListWriter, view: ArchiveView, rules: CompatRules, timeZone: TimeZone): void {
+  const { header } = view
+  const { version, raw } = header
+  out.text(`;\n; Archive created at ${creationTime(header, timeZone)}\n;     dbname: `)
+  if (raw.dbname !== null) out.bytes(raw.dbname, true)
+  out.text(`\n;     TOC Entries: ${view.storedEntryCount}\n;     Compression: ${compressionName(header, rules)}\n`)
+  out.text(`;     Dump Version: ${version.major}.${version.minor}-${version.rev}\n`)
+  out.text(`;     Format: ${formatNames[header.format]}\n`)
+  out.text(`;     Integer: ${header.intSize} bytes\n;     Offset: ${header.offSize} bytes\n`)
+  if (raw.remoteVersion !== null) {
+    out.text(';     Dumped from database version: ')
+    out.bytes(raw.remoteVersion, false)
+    out.text('\n')
+  }
+  // an archive too old to say has the reader's own version there
+  const ownVersion = featuresOf(version).tablespaceAndVersions ? null : encodeByteString(formatRelease(rules.release))
+  const dumpVersion = raw.dumpVersion ?? ownVersion
+  if (dumpVersion !== null) {
+    out.text(';     Dumped by pg_dump version: ')
+    out.bytes(dumpVersion, false)
+    out.text('\n')
+  }
+  out.text(';\n;\n; Selected TOC Entries:\n;\n')
+}
+
+function creationTime(header: ArchiveHeader, timeZone: TimeZone): string {
+  if (header.createDate === null) return timeZone.formatInstant(Date.now())
+  // mktime(3) says −1 for a time that it cannot represent, and that is shown as a time
+  return timeZone.formatLocal(header.createDate) ?? timeZone.formatInstant(-1000)
+}
+
+function compressionName({ compression }: ArchiveHeader, rules: CompatRules): string {
+  const { algorithm, level, stored } = compression
+  const name = algorithm === 'unknown' ? '???' : algorithm
+  if (rules.listsCompressionByName) return name
+  // archives older than the field read as zlib's default; those too new for such a release have a name only
+  return stored === null ? '-1' : level === null ? name : String(level)
+}
+
+const blank = 0x20
+const lineFeed = 0x0a
+const carriageReturn = 0x0d
+const semicolon = 0x3b
+const hyphen = 0x2d
+
+function writeEntry(out: ListWriter, entry: TocEntry): void {
+  out.number(entry.dumpId)
+  out.byte(semicolon)
+  out.byte(blank)
+  out.oid(entry, 'tableoid')
+  out.byte(blank)
+  out.oid(entry, 'oid')
+  out.byte(blank)
+  out.field(entry, 'desc', false)
+  out.byte(blank)
+  if (!out.field(entry, 'namespace', true)) out.byte(hyphen)
+  out.byte(blank)
+  out.field(entry, 'tag', true)
+  out.byte(blank)
+  out.field(entry, 'owner', true)
+  out.byte(lineFeed)
+}
+
+function writeDependencies(out: ListWriter, entry: TocEntry): void {
+  const { dependencies } = entry
+  if (dependencies.length > 0) out.text(`;\tdepends on: ${dependencies.join(' ')}\n`)
+}
+
+/** Bytes that grow; strings of the archive are copied into them without being decoded. */
+class ListWriter {
+  #buffer = new Uint8Array(64 * 1024)
+  #length = 0
+  readonly #span = emptySpan()
+
+  #reserve(count: number): void {
+    if (this.#length + count <= this.#buffer.length) return
+    const grown = new Uint8Array(Math.max(this.#buffer.length * 2, this.#length + count))
+    grown.set(this.#buffer.subarray(0, this.#length))
+    this.#buffer = grown
+  }
+
+  /** Text of our own, ASCII. */
+  text(text: string): void {
+    this.#reserve(text.length)
+    this.#length += writeByteString(text, this.#buffer, this.#length)
+  }
+
+  byte(byte: number): void {
+    this.#reserve(1)
+    this.#buffer[this.#length++] = byte
+  }
+
+  /** A whole number ≥ 0, digit by digit: through a string it would cost as much as the rest of a line. */
+  number(value: number): void {
+    let divisor = 1
+    let digits = 1
+    for (; divisor * 10 <= value; digits++) divisor *= 10
+    this.#reserve(digits)
+    for (; divisor >= 1; divisor /= 10) this.#buffer[this.#length++] = 0x30 + (Math.floor(value / divisor) % 10)
+  }
+
+  /** The number of a catalog or an object, stored as decimal text. */
+  oid(entry: TocEntry, field: 'tableoid' | 'oid'): void {
+    if (locate(entry.raw, field, this.#span) && isPlainNumber(this.#span)) this.#copy(this.#span, false)
+    else this.number(entry.catalogId[field])
+  }
+
+  /** A string of an entry, on one line or as it is; false when it is NULL or absent. */
+  field(entry: TocEntry, field: TextField, oneLine: boolean): boolean {
+    if (!locate(entry.raw, field, this.#span)) return false
+    this.#copy(this.#span, oneLine)
+    return true
+  }
+
+  /** Stored bytes, on one line or as they are. */
+  bytes(bytes: Uint8Array, oneLine: boolean): void {
+    this.#copy({ bytes, start: 0, end: bytes.length }, oneLine)
+  }
+
+  /** Up to a NUL, which ends a string of C; on one line, every line break is a blank (sanitize_line, dumputils.c). */
+  #copy({ bytes, start, end }: ByteSpan, oneLine: boolean): void {
+    this.#reserve(end - start)
+    const buffer = this.#buffer
+    let length = this.#length
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] ?? 0
+      if (byte === 0) break
+      buffer[length++] = oneLine && (byte === lineFeed || byte === carriageReturn) ? blank : byte
+    }
+    this.#length = length
+  }
+
+  finish(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length)
+  }
+}
+
+/** Decimal digits that print the way they are stored: no sign, no leading zero, within 32 bits. */
+function isPlainNumber({ bytes, start, end }: ByteSpan): boolean {
+  if (end === start || end - start > 9) return false
+  if (bytes[start] === 0x30 && end - start > 1) return false
+  for (let at = start; at < end; at++) {
+    const digit = bytes[at] ?? 0
+    if (digit < 0x30 || digit > 0x39) return false
+  }
+  return true
+}

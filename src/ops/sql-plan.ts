@@ -1,0 +1,60 @@
+import type { CompatRules } from '../sql/compat.ts'
+import { isAcl } from '../sql/entry.ts'
+import { isDatabase } from '../sql/drop.ts'
+import type { TocEntry } from '../toc/types.ts'
+import type { EntryParts, FilteredView } from './selection.ts'
+
+/** Which entries a script drops and prints, in the order of the script. */
+export interface ScriptPlan {
+  /** Entries to drop, last first; empty unless asked for. */
+  readonly drops: readonly TocEntry[]
+  /** Entries to print, pass by pass. */
+  readonly prints: readonly { readonly entry: TocEntry; readonly parts: EntryParts }[]
+  /** Entries whose data is needed, in order. */
+  readonly data: readonly TocEntry[]
+  /** Some entry has a definition that is wanted. */
+  readonly hasSchema: boolean
+}
+
+/** The passes of a serial restore, in order (RestorePass, pg_backup_archiver.h). */
+const passes = ['main', 'acl', 'post-acl'] as const
+type Pass = (typeof passes)[number]
+
+/** Sorts the selected entries into passes (RestoreArchive, pg_backup_archiver.c). */
+export function planScript(view: FilteredView, rules: CompatRules): ScriptPlan {
+  const byPass: Record<Pass, ScriptPlan['prints'][number][]> = { main: [], acl: [], 'post-acl': [] }
+  const drops: TocEntry[] = []
+  let hasSchema = false
+  for (const entry of view.toc) {
+    const parts = view.parts(entry)
+    if (!parts.schema && !parts.data && !parts.statistics) continue
+    hasSchema ||= parts.schema
+    byPass[passOf(entry, rules)].push({ entry, parts })
+    if (parts.schema || parts.data) drops.push(entry)
+  }
+  const prints = passes.flatMap((pass) => byPass[pass])
+  return {
+    // with create, everything else goes with its database
+    drops: drops.reverse().filter(({ desc }) => view.selection.create !== true || isDatabase(desc)),
+    prints,
+    data: prints.filter(({ entry, parts }) => parts.data && storesData(entry)).map(({ entry }) => entry),
+    hasSchema,
+  }
+}
+
+/** Whether the entry's data can be read: an archive may know of data that it does not hold. */
+export function storesData(entry: TocEntry): boolean {
+  return entry.hadDumper && entry.data.state !== 'no-data'
+}
+
+/** _tocEntryRestorePass, pg_backup_archiver.c */
+function passOf(entry: TocEntry, rules: CompatRules): Pass {
+  const { desc } = entry
+  if (isAcl(desc)) return 'acl'
+  if (desc === 'EVENT TRIGGER' || desc === 'MATERIALIZED VIEW DATA') return 'post-acl'
+  if (desc === 'COMMENT' || (desc === 'SECURITY LABEL' && rules.labelsFollowEventTriggers)) {
+    return (entry.raw.byteString('tag') ?? '').startsWith('EVENT TRIGGER ') ? 'post-acl' : 'main'
+  }
+  const isLate = desc === 'STATISTICS DATA' && entry.section === 'post-data' && rules.postDataStatisticsLast
+  return isLate ? 'post-acl' : 'main'
+}

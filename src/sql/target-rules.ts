@@ -1,0 +1,261 @@
+import {
+  calls,
+  parallelStreaming,
+  periodForeignKey,
+  streaming,
+  begins,
+  builtIns,
+  columnCompression,
+  databaseLocale,
+  executeProcedure,
+  localeProvider,
+  maintainPrivilege,
+  multirangeName,
+  newPartitionBound,
+  notNullConstraint,
+  plannerStatistics,
+  publicationRows,
+  sequenceType,
+  sets,
+  settingWithDefault,
+  sqlBody,
+  unloggedSequence,
+  uses,
+  virtualColumn,
+  type Judge,
+} from './target-judges.ts'
+
+/** One feature of SQL and what to do for servers from before it. */
+export interface TargetRule {
+  /** First major release whose server knows it (9.6 and older all do without a rule). */
+  readonly since: number
+  /** What the server lacks, to follow "PostgreSQL 13 has no". */
+  readonly feature: string
+  /** Entry types in which to look; absent: all. */
+  readonly types?: readonly string[]
+  readonly judge: Judge
+}
+
+const routines = ['FUNCTION', 'PROCEDURE', 'AGGREGATE'] as const
+const relations = ['TABLE', 'VIEW', 'MATERIALIZED VIEW', 'FOREIGN TABLE'] as const
+const queries = ['VIEW', 'MATERIALIZED VIEW', 'RULE', 'FUNCTION', 'PROCEDURE', 'POLICY', 'DEFAULT'] as const
+const grants = ['ACL', 'DEFAULT ACL'] as const
+
+/** Every difference that is known, newest first. What is not here is printed as it is. */
+export const targetRules: readonly TargetRule[] = [
+  // 18
+  { since: 18, feature: 'virtual generated columns', types: ['TABLE', 'FOREIGN TABLE'], judge: virtualColumn },
+  {
+    since: 18,
+    feature: 'constraints NOT NULL of a table',
+    types: ['TABLE', 'FOREIGN TABLE', 'CONSTRAINT', 'CHECK CONSTRAINT'],
+    judge: notNullConstraint,
+  },
+  { since: 18, feature: 'constraints that are NOT ENFORCED', judge: uses('not enforced') },
+  { since: 18, feature: 'WITHOUT OVERLAPS', types: ['CONSTRAINT', 'INDEX'], judge: uses('without overlaps') },
+  { since: 18, feature: 'foreign keys with PERIOD', types: ['FK CONSTRAINT'], judge: periodForeignKey },
+  {
+    since: 18,
+    feature: 'publish_generated_columns',
+    types: ['PUBLICATION'],
+    judge: settingWithDefault('publish_generated_columns', (value) => /none/i.test(value)),
+  },
+  {
+    since: 18,
+    feature: 'default privileges for large objects',
+    types: ['DEFAULT ACL'],
+    judge: uses('on large objects'),
+  },
+  {
+    since: 18,
+    feature: 'functions to restore planner statistics',
+    types: ['STATISTICS DATA'],
+    judge: plannerStatistics,
+  },
+  // 17
+  {
+    since: 17,
+    feature: 'collation provider builtin',
+    types: ['COLLATION', 'DATABASE'],
+    judge: uses('provider = builtin', 'locale_provider = builtin'),
+  },
+  {
+    since: 17,
+    feature: 'JSON_TABLE and the JSON query functions',
+    types: queries,
+    judge: calls('json_table', 'json_exists', 'json_query', 'json_value', 'json_scalar', 'json_serialize'),
+  },
+  { since: 17, feature: 'privilege MAINTAIN', types: grants, judge: maintainPrivilege },
+  { since: 17, feature: 'event triggers on login', types: ['EVENT TRIGGER'], judge: uses('on login') },
+  { since: 17, feature: 'subscription setting failover', types: ['SUBSCRIPTION'], judge: sets('failover') },
+  // 16
+  { since: 16, feature: 'ICU rules', types: ['COLLATION', 'DATABASE'], judge: sets('rules', 'icu_rules') },
+  {
+    since: 16,
+    feature: 'SQL/JSON constructors',
+    types: queries,
+    judge: calls('json_array', 'json_arrayagg', 'json_object', 'json_objectagg'),
+  },
+  { since: 16, feature: 'IS JSON', types: queries, judge: uses('is json', 'is not json') },
+  {
+    since: 16,
+    feature: 'subscription setting streaming = parallel',
+    types: ['SUBSCRIPTION'],
+    judge: parallelStreaming,
+  },
+  {
+    since: 16,
+    feature: 'subscription settings origin, password_required and run_as_owner',
+    types: ['SUBSCRIPTION'],
+    judge: sets('origin', 'password_required', 'run_as_owner'),
+  },
+  // 15
+  { since: 15, feature: 'NULLS NOT DISTINCT', types: ['CONSTRAINT', 'INDEX'], judge: uses('nulls not distinct') },
+  { since: 15, feature: 'unlogged sequences', types: ['SEQUENCE', 'TABLE'], judge: unloggedSequence },
+  { since: 15, feature: 'views with security_invoker', types: ['VIEW'], judge: uses('security_invoker') },
+  {
+    since: 15,
+    feature: 'column lists of ON DELETE SET',
+    types: ['FK CONSTRAINT'],
+    judge: uses('set null (', 'set default ('),
+  },
+  {
+    since: 15,
+    feature: 'publications of schemas',
+    types: ['PUBLICATION TABLES IN SCHEMA'],
+    judge: uses('tables in schema'),
+  },
+  { since: 15, feature: 'publications of rows or columns', types: ['PUBLICATION TABLE'], judge: publicationRows },
+  {
+    since: 15,
+    feature: 'subscription settings two_phase and disable_on_error',
+    types: ['SUBSCRIPTION'],
+    judge: sets('two_phase', 'disable_on_error'),
+  },
+  { since: 15, feature: 'locale providers', types: ['DATABASE'], judge: localeProvider },
+  { since: 15, feature: 'privileges on parameters', types: grants, judge: uses('on parameter') },
+  { since: 15, feature: 'MERGE', types: ['RULE', 'FUNCTION', 'PROCEDURE'], judge: uses('merge into') },
+  // 14
+  { since: 14, feature: 'SQL bodies of functions', types: routines, judge: sqlBody },
+  { since: 14, feature: 'column compression', judge: columnCompression },
+  { since: 14, feature: 'multirange_type_name', types: ['TYPE'], judge: multirangeName },
+  {
+    since: 14,
+    feature: 'multirange types',
+    types: [...relations, ...routines, 'TYPE', 'DOMAIN'],
+    judge: builtIns(
+      'int4multirange',
+      'int8multirange',
+      'nummultirange',
+      'tsmultirange',
+      'tstzmultirange',
+      'datemultirange',
+      'anymultirange',
+      'anycompatiblemultirange',
+    ),
+  },
+  { since: 14, feature: 'subscripting functions of types', types: ['TYPE'], judge: sets('subscript') },
+  { since: 14, feature: 'statistics on expressions', types: ['STATISTICS'], judge: uses('on (', ', (') },
+  { since: 14, feature: 'SEARCH and CYCLE', types: queries, judge: uses('search depth first', 'search breadth first') },
+  {
+    since: 14,
+    feature: 'subscription setting binary',
+    types: ['SUBSCRIPTION'],
+    judge: sets('binary'),
+  },
+  { since: 14, feature: 'subscription setting streaming', types: ['SUBSCRIPTION'], judge: streaming },
+  // 13
+  { since: 13, feature: 'LOCALE of databases', types: ['DATABASE'], judge: databaseLocale },
+  {
+    since: 13,
+    feature: 'publish_via_partition_root',
+    types: ['PUBLICATION'],
+    judge: settingWithDefault('publish_via_partition_root', (value) => /false/i.test(value)),
+  },
+  {
+    since: 13,
+    feature: 'anycompatible types, xid8, pg_snapshot, regcollation',
+    types: [...relations, ...routines, 'TYPE', 'DOMAIN'],
+    judge: builtIns(
+      'anycompatible',
+      'anycompatiblearray',
+      'anycompatiblenonarray',
+      'anycompatiblerange',
+      'xid8',
+      'pg_snapshot',
+      'regcollation',
+    ),
+  },
+  {
+    since: 13,
+    feature: 'deduplicate_items and autovacuum_vacuum_insert_…',
+    types: ['TABLE', 'INDEX', 'CONSTRAINT', 'MATERIALIZED VIEW'],
+    judge: sets('deduplicate_items', 'autovacuum_vacuum_insert_threshold', 'autovacuum_vacuum_insert_scale_factor'),
+  },
+  // 12
+  { since: 12, feature: 'generated columns', types: ['TABLE', 'FOREIGN TABLE'], judge: uses('generated always as (') },
+  { since: 12, feature: 'nondeterministic collations', types: ['COLLATION'], judge: sets('deterministic') },
+  { since: 12, feature: 'support functions', types: ['FUNCTION'], judge: uses('support') },
+  { since: 12, feature: 'table access methods', types: ['ACCESS METHOD'], judge: uses('type table') },
+  { since: 12, feature: 'jsonpath', types: [...relations, ...routines, 'TYPE', 'DOMAIN'], judge: builtIns('jsonpath') },
+  { since: 12, feature: 'statistics of kind mcv', types: ['STATISTICS'], judge: uses('mcv') },
+  // 11
+  { since: 11, feature: 'EXECUTE FUNCTION of triggers', types: ['TRIGGER', 'EVENT TRIGGER'], judge: executeProcedure },
+  {
+    since: 11,
+    feature: 'procedures',
+    types: ['PROCEDURE', 'ACL', 'COMMENT'],
+    judge: begins('create procedure', 'grant all on procedure', 'comment on procedure'),
+  },
+  { since: 11, feature: 'hash partitioning', types: ['TABLE'], judge: uses('partition by hash') },
+  {
+    since: 11,
+    feature: 'default partitions, hash partitions',
+    types: ['TABLE ATTACH'],
+    judge: newPartitionBound,
+  },
+  {
+    since: 11,
+    feature: 'indexes of partitioned tables',
+    types: ['INDEX ATTACH', 'INDEX'],
+    judge: uses('attach partition', 'on only'),
+  },
+  { since: 11, feature: 'INCLUDE columns', types: ['INDEX', 'CONSTRAINT'], judge: uses('include (') },
+  {
+    since: 11,
+    feature: 'finalfunc_modify',
+    types: ['AGGREGATE'],
+    judge: sets('finalfunc_modify', 'mfinalfunc_modify'),
+  },
+  // 10
+  {
+    since: 10,
+    feature: 'partitioned tables',
+    types: ['TABLE', 'TABLE ATTACH'],
+    judge: uses('partition by', 'attach partition'),
+  },
+  { since: 10, feature: 'identity columns', types: ['TABLE', 'SEQUENCE'], judge: uses('as identity') },
+  { since: 10, feature: 'data types of sequences', types: ['SEQUENCE'], judge: sequenceType },
+  {
+    since: 10,
+    feature: 'extended statistics',
+    types: ['STATISTICS'],
+    judge: begins('create statistics', 'alter statistics'),
+  },
+  {
+    since: 10,
+    feature: 'publications',
+    types: ['PUBLICATION', 'PUBLICATION TABLE'],
+    judge: begins('create publication', 'alter publication'),
+  },
+  {
+    since: 10,
+    feature: 'subscriptions',
+    types: ['SUBSCRIPTION'],
+    judge: begins('create subscription', 'alter subscription'),
+  },
+  { since: 10, feature: 'restrictive policies', types: ['POLICY'], judge: uses('as restrictive') },
+  { since: 10, feature: 'providers of collations', types: ['COLLATION'], judge: sets('provider') },
+  { since: 10, feature: 'default privileges for schemas', types: ['DEFAULT ACL'], judge: uses('on schemas') },
+  { since: 10, feature: 'macaddr8', types: [...relations, ...routines, 'TYPE', 'DOMAIN'], judge: builtIns('macaddr8') },
+]

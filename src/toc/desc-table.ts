@@ -1,0 +1,42 @@
+import { decodeByteString } from '../bytes/byte-string.ts'
+
+/** Beyond this many different types, which no real archive has, types are no longer kept here. */
+const most = 1024
+
+/**
+ * The few different `desc` values of an archive, each kept once: entries are compared by type all the time, and an
+ * archive of 100,000 entries has some 20 of them.
+ */
+export class DescTable {
+  readonly #texts: string[] = []
+  readonly #bytes: Uint8Array[] = []
+  readonly #byHash = new Map<number, number[]>()
+
+  /** The number of the desc in bytes [start, end); −1 when the table is full. */
+  intern(bytes: Uint8Array, start: number, end: number): number {
+    let hash = end - start
+    for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (bytes[at] ?? 0)) | 0
+    const candidates = this.#byHash.get(hash)
+    if (candidates !== undefined) {
+      for (const id of candidates) if (this.#equals(id, bytes, start, end)) return id
+    }
+    if (this.#texts.length >= most) return -1
+    const id = this.#texts.length
+    this.#bytes.push(bytes.slice(start, end))
+    this.#texts.push(decodeByteString(bytes, start, end))
+    this.#byHash.set(hash, [...(candidates ?? []), id])
+    return id
+  }
+
+  /** The desc of a number, as a byte string; undefined for −1. */
+  text(id: number): string | undefined {
+    return this.#texts[id]
+  }
+
+  #equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const known = this.#bytes[id]
+    if (known === undefined || known.length !== end - start) return false
+    for (let index = 0; index < known.length; index++) if (known[index] !== bytes[start + index]) return false
+    return true
+  }
+}

@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import { inCi, root } from './paths.ts'
+
+/** One installed version of PostgreSQL's own programs (test/postgres/install.sh). */
+export interface PostgresTools {
+  readonly major: 13 | 15 | 17 | 18
+  /** As `pg_restore --version` says, like `18.6`. */
+  readonly version: string
+  /** Newest archive version that its pg_restore reads: the minor of 1.x. */
+  readonly newestArchive: number
+  readonly pgRestore: string
+  readonly pgDump: string
+  readonly psql: string
+}
+
+const folder = ((): string => {
+  const value = process.env['PGDMP_POSTGRES'] ?? '.tools/postgres'
+  return isAbsolute(value) ? value : join(root, value)
+})()
+
+const majors = [
+  { major: 13, newestArchive: 14 },
+  { major: 15, newestArchive: 14 },
+  { major: 17, newestArchive: 16 },
+  { major: 18, newestArchive: 16 },
+] as const
+
+/** Why the real programs are not there, for the message of a skipped test. */
+export const withoutPostgres = 'PostgreSQL is not there (run test/postgres/install.sh, or set PGDMP_POSTGRES)'
+
+/** The versions that are installed. On a build machine all of them must be. */
+export const postgres: readonly PostgresTools[] = majors.flatMap(({ major, newestArchive }) => {
+  const bin = join(folder, String(major), 'bin')
+  const pgRestore = join(bin, 'pg_restore')
+  if (!existsSync(pgRestore)) {
+    if (inCi) throw new Error(`${pgRestore} is not there: run test/postgres/install.sh`)
+    return []
+  }
+  const text = execFileSync(pgRestore, ['--version'], { encoding: 'utf8' })
+  const version = /\) (\d+\.\d+)/.exec(text)?.[1]
+  if (version === undefined) throw new Error(`${pgRestore} --version says ${text}`)
+  return [{ major, version, newestArchive, pgRestore, pgDump: join(bin, 'pg_dump'), psql: join(bin, 'psql') }]
+})
+
+/** The message as one of pg_restore itself: getopt says the path by which the program was called. */
+export function withoutPath(stderr: string): string {
+  return stderr.replace(/^\S*\/pg_restore: /gm, 'pg_restore: ')
+}

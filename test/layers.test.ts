@@ -1,0 +1,295 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join, posix, relative } from 'node:path'
+import { expect, test } from 'vitest'
+import { root } from './helpers/paths.ts'
+
+/** What a source file takes from elsewhere. */
+interface Import {
+  readonly specifier: string
+  /** Erased by the compiler: ties no code to code. */
+  readonly typeOnly: boolean
+  /** `import()` inside a function: it cannot make a cycle at start-up. */
+  readonly dynamic: boolean
+  /** `export … from`. */
+  readonly reexport: boolean
+}
+
+interface SourceFile {
+  /** Path below src/. */
+  readonly path: string
+  /** `io`, `toc`, … or the name of a file at the top. */
+  readonly layer: string
+  readonly text: string
+  /** Without comments; strings are kept. */
+  readonly code: string
+  /** Without comments and the contents of strings. */
+  readonly bare: string
+  readonly imports: readonly Import[]
+}
+
+/** Takes comments out of `text`, and the contents of strings too where asked. Regular expressions are left as they are. */
+function strip(text: string, strings: 'keep' | 'empty'): string {
+  const token =
+    /(\/\*[\s\S]*?\*\/|\/\/[^\n]*)|('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[\s\S])*`)|((?<=[(,=:[!&|?{};\n]\s*|\breturn\s+)\/(?![*/])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*)/g
+  return text.replace(token, (all: string, comment?: string, string?: string) => {
+    if (comment !== undefined) return ' '
+    if (string === undefined || strings === 'keep') return all
+    // What a template inserts is code.
+    if (string.startsWith('`'))
+      return `\`${[...string.matchAll(/\$\{([^{}]*)\}/g)].map((match) => match[1]).join(' ')}\``
+    return "''"
+  })
+}
+
+function importsOf(code: string): Import[] {
+  const found: Import[] = []
+  const statement =
+    /^\s*(import|export)\s+(type\s+)?((?:[\w$*]|\{[^}]*\}|,|\s)*?)\s*from\s*(['"])([^'"]+)\4|^\s*import\s*(['"])([^'"]+)\6/gm
+  for (const match of code.matchAll(statement)) {
+    const named = /^\{([^}]*)\}$/.exec((match[3] ?? '').trim())?.[1]
+    const names = (named ?? '').split(',').map((name) => name.trim())
+    const allTypes = named !== undefined && names.every((name) => name === '' || name.startsWith('type '))
+    const specifier = match[5] ?? match[7] ?? ''
+    const typeOnly = match[2] !== undefined || allTypes
+    found.push({ specifier, typeOnly, dynamic: false, reexport: match[1] === 'export' })
+  }
+  // `import('…')` as an expression; `typeof import('…')` and `import('…').Type` are types.
+  for (const match of code.matchAll(/(typeof\s+|[:<|&]\s*)?\bimport\(\s*(['"])([^'"]+)\2\s*\)/g)) {
+    found.push({ specifier: match[3] ?? '', typeOnly: match[1] !== undefined, dynamic: true, reexport: false })
+  }
+  return found
+}
+
+function readSources(): SourceFile[] {
+  const src = join(root, 'src')
+  return readdirSync(src, { recursive: true, withFileTypes: true })
+    .filter((item) => item.isFile() && item.name.endsWith('.ts'))
+    .map((item) => {
+      const full = join(item.parentPath, item.name)
+      const path = relative(src, full)
+      const text = readFileSync(full, 'utf8')
+      const code = strip(text, 'keep')
+      const layer = path.includes('/') ? (path.split('/')[0] ?? '') : path
+      return { path, layer, text, code, bare: strip(text, 'empty'), imports: importsOf(code) }
+    })
+    .sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+const sources = readSources()
+const byPath = new Map(sources.map((file) => [file.path, file]))
+
+/** Import maps of package.json: the file below src/ that a `#name` means in Node. */
+const aliases = new Map([
+  ['#io/platform', 'io/platform.node.ts'],
+  ['#codec/platform', 'codec/platform.node.ts'],
+])
+
+/** The file below src/ that an import means; undefined for packages and Node's own modules. */
+function targetOf(file: SourceFile, { specifier }: Import): string | undefined {
+  if (aliases.has(specifier)) return aliases.get(specifier)
+  if (!specifier.startsWith('.')) return undefined
+  return posix.normalize(posix.join(dirname(file.path), specifier))
+}
+
+const foundation = ['errors.ts', 'limits.ts']
+
+/** What each layer may import: other layers, `type:` before those of which it may see types only. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  'errors.ts': [],
+  'limits.ts': [],
+  'package-version.ts': [],
+  bytes: foundation,
+  io: [...foundation, 'bytes', 'type:toc', 'type:codec'],
+  codec: [...foundation, 'bytes', 'type:io', 'type:toc'],
+  copy: [...foundation, 'bytes', 'type:toc', 'type:codec', 'type:io'],
+  sql: [...foundation, 'bytes', 'type:toc', 'type:codec', 'type:io'],
+  toc: [...foundation, 'bytes', 'type:codec', 'type:io'],
+  format: [...foundation, 'bytes', 'io', 'codec', 'toc', 'type:view.ts'],
+  'view.ts': [...foundation, 'bytes', 'format', 'type:io', 'type:toc', 'type:codec'],
+  'archive.ts': [...foundation, 'bytes', 'io', 'codec', 'toc', 'format', 'view.ts'],
+  inspect: [...foundation, 'bytes', 'io', 'codec', 'toc', 'format', 'copy', 'sql', 'view.ts', 'archive.ts'],
+  // What toSql and rows give are ByteStreams, so ops may make them; other I/O is none of their business.
+  ops: [
+    ...foundation,
+    'bytes',
+    'copy',
+    'sql',
+    'view.ts',
+    'archive.ts',
+    'toc',
+    'io/byte-stream.ts',
+    'type:io',
+    'type:codec',
+  ],
+  cli: ['index.ts'],
+}
+
+/** Node's modules, and the layers that may use them (rule 6; `cli` may use what a program needs). */
+const nodeModules: Readonly<Record<string, readonly string[]>> = {
+  fs: ['io', 'cli'],
+  'fs/promises': ['io', 'cli'],
+  stream: ['io', 'cli'],
+  'stream/web': ['io'],
+  zlib: ['codec'],
+  worker_threads: ['codec'],
+  path: ['io', 'cli'],
+  url: ['io', 'cli'],
+  os: ['io', 'cli', 'codec'],
+  net: ['io'],
+  module: ['cli', 'codec'],
+  process: ['cli'],
+  buffer: ['cli'],
+  events: ['cli', 'io'],
+  util: ['cli'],
+  tty: ['cli'],
+  readline: ['cli'],
+  timers: ['cli'],
+  'timers/promises': ['cli'],
+}
+
+/** Every breach of `rule` in the sources, as one line each. */
+function breaches(rule: (file: SourceFile) => Iterable<string>): string[] {
+  return sources.flatMap((file) => [...rule(file)].map((text) => `${file.path}: ${text}`))
+}
+
+test('src/ has sources', () => {
+  expect(sources.length).toBeGreaterThan(10)
+})
+
+test('every layer is known, and every import leads to a file', () => {
+  expect(
+    breaches(function* (file) {
+      if (allowed[file.layer] === undefined && file.layer !== 'index.ts') yield `the layer ${file.layer} is new`
+      for (const item of file.imports) {
+        const target = targetOf(file, item)
+        if (target !== undefined && !byPath.has(target)) yield `${item.specifier} does not exist`
+      }
+    }),
+  ).toEqual([])
+})
+
+test('layers import lower layers only', () => {
+  expect(
+    breaches(function* (file) {
+      const rule = allowed[file.layer]
+      if (rule === undefined) return
+      for (const item of file.imports) {
+        const target = targetOf(file, item)
+        const layer = target?.includes('/') === true ? (target.split('/')[0] ?? '') : target
+        if (layer === undefined || layer === file.layer || rule.includes(layer)) continue
+        if (item.typeOnly && rule.includes(`type:${layer}`)) continue
+        if (target !== undefined && rule.includes(target)) continue
+        yield `imports ${item.specifier}${item.typeOnly ? ' (types)' : ''}`
+      }
+    }),
+  ).toEqual([])
+})
+
+test("Node's modules are used where the rules allow them", () => {
+  expect(
+    breaches(function* (file) {
+      for (const { specifier, typeOnly } of file.imports) {
+        if (builtinModules.includes(specifier)) yield `${specifier} must be written node:${specifier}`
+        if (!specifier.startsWith('node:') || typeOnly) continue
+        const name = specifier.slice('node:'.length)
+        if (nodeModules[name]?.includes(file.layer) !== true) yield `imports ${specifier}`
+      }
+    }),
+  ).toEqual([])
+})
+
+test('a browser loads none of them', () => {
+  const loaded = new Set<SourceFile>()
+  const load = (file: SourceFile | undefined): void => {
+    if (file === undefined || loaded.has(file)) return
+    loaded.add(file)
+    for (const item of file.imports) {
+      if (!item.typeOnly)
+        load(byPath.get((targetOf(file, item) ?? '').replace(/\/platform\.node\.ts$/, '/platform.browser.ts')))
+    }
+  }
+  load(byPath.get('index.ts'))
+  const needing = [...loaded].filter((file) =>
+    file.imports.some((item) => !item.typeOnly && item.specifier.startsWith('node:')),
+  )
+  expect(needing.map((file) => file.path)).toEqual([])
+})
+
+test('packages are imported by format, io and codec only', () => {
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const known = new Set([...Object.keys(dependencies), ...Object.keys(optionalDependencies)])
+  expect(
+    breaches(function* (file) {
+      for (const { specifier, typeOnly } of file.imports) {
+        if (/^[.#]|^node:/.test(specifier)) continue
+        const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+        if (!known.has(name) && !typeOnly) yield `${specifier} is no dependency of the package`
+        if (!['format', 'io', 'codec'].includes(file.layer)) yield `imports ${specifier}`
+      }
+    }),
+  ).toEqual([])
+})
+
+test('process and console are used in cli/ only', () => {
+  expect(
+    breaches(function* (file) {
+      if (file.layer === 'cli') return
+      const used = /(?<![\w$.'"])(process|console)\s*(\??\.|\[)/.exec(file.bare)
+      if (used !== null) yield `uses ${used[1]}`
+    }),
+  ).toEqual([])
+})
+
+test('there are no import cycles', () => {
+  const state = new Map<string, 'open' | 'done'>()
+  const cycles: string[] = []
+  const visit = (file: SourceFile, trail: readonly string[]): void => {
+    state.set(file.path, 'open')
+    for (const item of file.imports) {
+      const next = item.typeOnly || item.dynamic ? undefined : byPath.get(targetOf(file, item) ?? '')
+      if (next === undefined) continue
+      const path = [...trail, file.path]
+      if (state.get(next.path) === 'open') cycles.push([...path.slice(path.indexOf(next.path)), next.path].join(' -> '))
+      else if (state.get(next.path) === undefined) visit(next, path)
+    }
+    state.set(file.path, 'done')
+  }
+  for (const file of sources) if (!state.has(file.path)) visit(file, [])
+  expect(cycles).toEqual([])
+})
+
+test('there are no default exports, barrels or top-level awaits', () => {
+  expect(
+    breaches(function* (file) {
+      if (/^\s*export\s+default\b|\bas\s+default\b/m.test(file.bare)) yield 'has a default export'
+      // A platform file names in one place what the platform gives, so that it can be swapped as a whole.
+      const gathers = file.path === 'index.ts' || /\/platform\.\w+\.ts$/.test(file.path)
+      // A type of its neighbour that belongs to a file's own signatures makes no barrel of it.
+      const reexports = file.imports.some((item) => item.reexport && !item.typeOnly)
+      if (reexports && !gathers) yield 'exports what another file declares'
+      if (/^(?:export\s+)?(?:(?:const|let)\s[^=\n]*=\s*)?await\b|^for await\b/m.test(file.bare))
+        yield 'awaits at top level'
+    }),
+  ).toEqual([])
+})
+
+test('files are short, and named by a subject', () => {
+  expect(
+    breaches(function* (file) {
+      const lines = file.text.split('\n').length - 1
+      if (lines > 450) yield `has ${lines} lines, more than 450`
+      if (/(^|\/)(utils?|helpers?|misc|common|shared)\.ts$/.test(file.path)) yield 'has a name that says nothing'
+    }),
+  ).toEqual([])
+})
+
+test('versions are compared in toc/version.ts only', () => {
+  expect(
+    breaches(function* (file) {
+      if (file.path === 'toc/version.ts') return
+      const found = /version\.(?:major|minor)\s*(?:[<>]=?|===?|!==?)/.exec(file.bare)
+      if (found !== null) yield `compares ${found[0]}`
+    }),
+  ).toEqual([])
+})
