@@ -60,7 +60,7 @@ function head(count) {
  */
 function chunks(data, most) {
   const out = new Builder(layout)
-  for (let at = 0; at < data.length; ) {
+  for (let at = 0; at < data.length;) {
     const end = most === 'lines' ? data.indexOf(10, at) + 1 : Math.min(at + most, data.length)
     out.writeStr(data.subarray(at, end))
     at = end

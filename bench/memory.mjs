@@ -40,7 +40,9 @@ async function measure(input, stdin) {
   return `${(kib / 1024).toFixed(0)} | ${wall.toFixed(1)}`
 }
 
-console.log(`Node ${process.version}, archives of ${values.gigabytes} GB\n\n| archive | peak MiB | wall s |\n| --- | --- | --- |`)
+console.log(
+  `Node ${process.version}, archives of ${values.gigabytes} GB\n\n| archive | peak MiB | wall s |\n| --- | --- | --- |`,
+)
 try {
   for (const method of ['none', 'gzip']) {
     console.log(`| ${method}, from a pipe | ${await measure('-', generator(method).stdout)} |`)

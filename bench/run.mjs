@@ -78,7 +78,9 @@ const cases = [
   },
 ]
 
-console.log(`Node ${process.version}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${values.runs} pairs a case\n`)
+console.log(
+  `Node ${process.version}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${values.runs} pairs a case\n`,
+)
 console.log('| case | beside pg_restore | times as fast: median (min–max) | wall s | CPU s | peak MiB |')
 console.log('| --- | --- | --- | --- | --- | --- |')
 try {

@@ -14,7 +14,9 @@ const data = toc.find((entry) => entry.desc === 'TABLE DATA' && entry.tag !== nu
 if (data?.tag != null) {
   console.log(`The SQL of table ${data.tag}:\n`)
   const table = filter(archive, { tables: [data.tag] })
-  console.log(new TextDecoder(archive.settings.encoding === 'UTF8' ? 'utf-8' : 'latin1').decode(await toSql(table).bytes()))
+  console.log(
+    new TextDecoder(archive.settings.encoding === 'UTF8' ? 'utf-8' : 'latin1').decode(await toSql(table).bytes()),
+  )
 }
 await archive.close()
 

@@ -132,6 +132,7 @@ async function restore(run: Run): Promise<void> {
       if (strictNames) checkStrictNames(view)
       return
     }
+    checkTableDataIds(archive)
     const verbose = options.verbosity > 0
     const onMessage = (_: string, bytes: Uint8Array) => verbose && sayBytes(terminal, bytes)
     const sql = toSql(view, { ...sqlOptionsOf(options), timeZone, compat, onWarning, onMessage, signal }).borrow()
@@ -142,6 +143,19 @@ async function restore(run: Run): Promise<void> {
     }
   } finally {
     await archive.close()
+  }
+}
+
+/**
+ * buildTocEntryArrays, pg_backup_archiver.c: archives before 1.8 name OIDs where newer ones name dump ids, and
+ * pg_restore takes the first of a TABLE DATA entry for its table. `pgdmp sql` prints such archives.
+ */
+function checkTableDataIds({ toc }: Archive): void {
+  const maxDumpId = toc.reduce((max, { dumpId }) => Math.max(max, dumpId), 0)
+  for (const entry of toc) {
+    if (entry.desc !== 'TABLE DATA') continue
+    const [table] = entry.dependencies
+    if (table !== undefined && (table <= 0 || table > maxDumpId)) throw fatal('bad table dumpId for TABLE DATA item')
   }
 }
 

@@ -99,17 +99,7 @@ export function withContext(context: DecodeContext, error: unknown): unknown {
   return error instanceof CodecFailure ? codecError(context, error.code, error.message, { cause: error }) : error
 }
 
-/** The pg_dump method behind a container. */
-export function algorithmOf(container: Container): Algorithm {
-  return container === 'zlib' ? 'gzip' : container
-}
-
 /** How a method's data is wrapped inside a custom archive (one stream per data block). */
 export function blockContainerOf(algorithm: Algorithm): Container {
   return algorithm === 'gzip' ? 'zlib' : algorithm
-}
-
-/** How a method's data is wrapped in a file of its own (directory format). */
-export function fileContainerOf(algorithm: Algorithm): Container {
-  return algorithm
 }

@@ -60,7 +60,7 @@ class StreamEngine implements Engine {
     }
     this.written = room - at
     this.used = this.#settle(input.length - from)
-    this.ended = this.#over && this.#output.length === 0
+    this.ended = this.#over && this.#output.length === 0 && this.#stream.readableLength === 0
   }
 
   #sleep(): Promise<void> {
@@ -84,11 +84,13 @@ class StreamEngine implements Engine {
     return chunk instanceof Uint8Array ? chunk : EMPTY
   }
 
-  /** Bytes of the lent input that the stream has used, told once. */
+  /** Bytes of the lent input that the stream has used, told once; fewer than offered = the stream is over. */
   #settle(offered: number): number {
     if (!this.#lent || (this.#busy && !this.#over)) return 0
     this.#lent = false
-    return this.#over ? this.#stream.bytesWritten - this.#before : offered
+    const used = this.#stream.bytesWritten - this.#before
+    this.#over ||= used < offered
+    return used
   }
 
   async complete(): Promise<boolean> {

@@ -36,7 +36,10 @@ export class PlainSource implements ChunkSource {
 
   async next(): Promise<Uint8Array | null> {
     const chunk = await this.#input.next()
-    if (chunk === null) return null
+    if (chunk === null) {
+      await this.cancel()
+      return null
+    }
     this.#meter.stored(chunk.length)
     try {
       this.#meter.decoded(chunk.length)

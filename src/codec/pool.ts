@@ -33,6 +33,8 @@ const JOB_FROM = 262144
 const CONSUMED_BUFFERS = 8
 /** Buffers that a stream being read gets in any case: one to be filled, one to be read. */
 const SURE_BUFFERS = 2
+/** Empty buffers at a thread that decodes ahead: given as they are filled, for a stream may need few, or must wait. */
+const AHEAD_ROOMS = 4
 /** Buffers kept while nothing is decoded. */
 const IDLE_BUFFERS = 4
 /** Decoders with a larger zstd window are not run ahead beside another such one. */
@@ -135,7 +137,12 @@ export class DecodePool {
   #freeSlot(): Slot | undefined {
     const idle = this.#slots.find((slot) => !slot.taken)
     if (idle !== undefined || this.#slots.length >= this.#workers || this.#url === undefined) return idle
-    return this.#startThread(this.#url)
+    try {
+      return this.#startThread(this.#url)
+    } catch {
+      this.#broken = true // threads are forbidden here, by Node's permission model for one
+      return undefined
+    }
   }
 
   #startThread(url: URL): Slot {
@@ -206,7 +213,7 @@ export class DecodePool {
     if (this.#stock.length > keep) this.#stock.length = keep
   }
 
-  /** Gives the buffers that are left to the streams that want them: those being read first, then in order. */
+  /** Gives the buffers that are left to the streams that want them: those being read first. */
   #distribute(): void {
     this.#wakeWindowWaiters()
     const running = this.#slots.map((slot) => slot.source).filter((source) => source?.running === true)
@@ -216,7 +223,7 @@ export class DecodePool {
     const share = Math.max(1, Math.floor(left / Math.max(1, this.#workers - 1)))
     for (const source of running) {
       if (source === undefined || source.consumed) continue
-      while (source.held < share && this.#inUse < left) source.grant()
+      while (source.rooms < AHEAD_ROOMS && source.held < share && this.#inUse < left) source.grant()
     }
   }
 

@@ -35,6 +35,8 @@ export class WorkerSource implements ChunkSource {
   consumed = false
   /** Buffers for output at the thread, in the queue and lent. */
   held = 0
+  /** Those of them that the thread has and has not filled yet. */
+  rooms = 0
   readonly #id: number
   readonly #thread: WorkerThread
   readonly #host: WorkerHost
@@ -71,6 +73,7 @@ export class WorkerSource implements ChunkSource {
   grant(): void {
     const buffer = this.#host.reuse()
     this.held++
+    this.rooms++
     this.#post({ type: 'room', id: this.#id, buffer }, buffer === undefined ? [] : [buffer])
   }
 
@@ -138,6 +141,7 @@ export class WorkerSource implements ChunkSource {
       this.#host.giveBack([message.buffer], 0)
       this.#wakePump()
     } else if (message.type === 'output') {
+      this.rooms--
       if (this.#cancelled) {
         this.held--
         this.#host.giveBack([message.buffer], 0)

@@ -15,7 +15,7 @@ class NodeWorkerThread implements WorkerThread {
   #holds = 0
 
   constructor(url: URL, events: WorkerEvents) {
-    // Nothing of the surrounding program is passed on: no arguments, no variables of the environment.
+    // The arguments of the surrounding program and its Node.js options are none of the thread's business.
     const worker = new Worker(url, { name: 'pgdmp decoder', argv: [], execArgv: [], stdin: false })
     this.#worker = worker
     worker.unref()

@@ -1,5 +1,4 @@
 import type { Cursor } from '../bytes/cursor.ts'
-import { decodeByteString } from '../bytes/byte-string.ts'
 import { ArchiveError, type OnWarning } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { decoderFor } from './encoding.ts'
@@ -147,14 +146,4 @@ function readCreateDate(cursor: Cursor): CreateDate {
 /** A Str that outlives the window. */
 function readOwnStr(cursor: Cursor, limits: Limits): Uint8Array | null {
   return cursor.readStr(limits.stringBytes)?.slice() ?? null
-}
-
-/** `1.14-0`, as `pg_restore -l` prints it. */
-export function formatVersion(version: ArchiveVersion): string {
-  return `${version.major}.${version.minor}-${version.rev}`
-}
-
-/** The text of the header's strings as byte strings, for output that must be the original bytes. */
-export function headerByteString(bytes: Uint8Array | null): string | null {
-  return bytes === null ? null : decodeByteString(bytes)
 }

@@ -53,7 +53,12 @@ describe('createDecoder() gives the same for any cuts of input and output', () =
   const small = { rows: contents.rows.subarray(0, 3000), random: contents.random.subarray(0, 500) }
   const streams: readonly (readonly [Container, string, Uint8Array, Buffer])[] = [
     ['zlib', 'zlib', deflateSync(small.rows), small.rows],
-    ['gzip', 'two members', Buffer.concat([gzipSync(small.rows), gzipSync(small.random)]), Buffer.concat([small.rows, small.random])],
+    [
+      'gzip',
+      'two members',
+      Buffer.concat([gzipSync(small.rows), gzipSync(small.random)]),
+      Buffer.concat([small.rows, small.random]),
+    ],
     ...valid
       .filter(({ name }) => /^(rows-(random|block|content|long)|random|empty)/.test(name))
       .map(({ name, container, content }) => [container, name, fixture(name), content] as const),
@@ -94,7 +99,11 @@ describe('createDecoder() reports damage', () => {
   })
 
   it('a frame that breaks off after a complete one is UNEXPECTED_EOF', async () => {
-    for (const [container, name] of [['gzip', 'rows-random.gz'], ['lz4', 'rows-random.lz4'], ['zstd', 'rows-random.zst']] as const) {
+    for (const [container, name] of [
+      ['gzip', 'rows-random.gz'],
+      ['lz4', 'rows-random.lz4'],
+      ['zstd', 'rows-random.zst'],
+    ] as const) {
       const error = await failure(decode(container, fixture(name).subarray(0, -3)))
       expect(error.code, name).toBe('UNEXPECTED_EOF')
     }
@@ -103,24 +112,29 @@ describe('createDecoder() reports damage', () => {
   const summed: readonly (readonly [Container, string, Uint8Array])[] = [
     ...short.slice(0, 2),
     ...valid
-      .filter(({ name, checksum }) => checksum && /^(rows-(block|check|content)|random)/.test(name) && !name.endsWith('.gz'))
+      .filter(
+        ({ name, checksum }) => checksum && /^(rows-(block|check|content)|random)/.test(name) && !name.endsWith('.gz'),
+      )
       .map(({ name, container }) => [container, name, fixture(name)] as const),
   ]
-  it.each(summed)('%s: %s with one bit wrong anywhere is an error or no difference', async (container, _name, bytes) => {
-    const good = await decode(container, bytes)
-    await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: bytes.length * 8 - 1 }), async (bit) => {
-        const bad = Uint8Array.from(bytes)
-        bad[bit >> 3] = (bad[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-        // Bits that mean nothing exist (the time in a gzip header); what they must not do is change the data.
-        if (container === 'gzip' && bit < 24) return // no gzip file any more: passed through
-        const result = await decode(container, bad).catch((error: unknown) => error)
-        if (result instanceof Buffer) expect(result.equals(good)).toBe(true)
-        else expect(result).toMatchObject({ name: 'ArchiveError', dumpId: 12, file: '12.dat' })
-      }),
-      { numRuns: 150 },
-    )
-  })
+  it.each(summed)(
+    '%s: %s with one bit wrong anywhere is an error or no difference',
+    async (container, _name, bytes) => {
+      const good = await decode(container, bytes)
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 0, max: bytes.length * 8 - 1 }), async (bit) => {
+          const bad = Uint8Array.from(bytes)
+          bad[bit >> 3] = (bad[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+          // Bits that mean nothing exist (the time in a gzip header); what they must not do is change the data.
+          if (container === 'gzip' && bit < 24) return // no gzip file any more: passed through
+          const result = await decode(container, bad).catch((error: unknown) => error)
+          if (result instanceof Buffer) expect(result.equals(good)).toBe(true)
+          else expect(result).toMatchObject({ name: 'ArchiveError', dumpId: 12, file: '12.dat' })
+        }),
+        { numRuns: 150 },
+      )
+    },
+  )
 
   it('names the action, the entry and the file, and keeps the words of zlib', async () => {
     const error = await failure(decode('zlib', Buffer.from('not compressed at all')))
@@ -176,7 +190,9 @@ describe('GzipDecoder reads a file as zlib’s gz layer does', () => {
 
   it.each([[[1]], [[3, 1, 2]], [[10_000]]])('passes through what is no gzip file, in pieces of %s', async (pieces) => {
     for (const text of ['plain text', '\x1fplain', 'x']) {
-      expect((await decode('gzip', Buffer.from(text, 'latin1'), { pieces, targets: [2] })).toString('latin1')).toBe(text)
+      expect((await decode('gzip', Buffer.from(text, 'latin1'), { pieces, targets: [2] })).toString('latin1')).toBe(
+        text,
+      )
     }
   })
 
@@ -254,7 +270,11 @@ describe('Lz4Decoder and ZstdDecoder refuse by name what they do not read', () =
 describe('createDecoder() keeps the limits', () => {
   it('entryBytes is inclusive', async () => {
     const limits = { entryBytes: contents.rows.length }
-    for (const [container, name] of [['gzip', 'rows.gz'], ['lz4', 'rows-linked.lz4'], ['zstd', 'rows.zst']] as const) {
+    for (const [container, name] of [
+      ['gzip', 'rows.gz'],
+      ['lz4', 'rows-linked.lz4'],
+      ['zstd', 'rows.zst'],
+    ] as const) {
       expect((await decode(container, fixture(name), { limits })).length).toBe(contents.rows.length)
       const less = { entryBytes: contents.rows.length - 1 }
       const error = await failure(decode(container, fixture(name), { limits: less }))
@@ -291,11 +311,14 @@ describe('createDecoder() keeps the limits', () => {
 })
 
 describe('close()', () => {
-  it.each(['none', 'zlib', 'gzip', 'lz4', 'zstd'] as const)('%s: may be called at any time, and twice', async (container) => {
-    await decode(container === 'zstd' ? 'zstd' : 'none', new Uint8Array(0))
-    const decoder = createDecoder(container, { limits: defaultLimits, context })
-    decoder.input(container === 'zlib' ? zlibStream : fixture('rows.gz').subarray(0, 1))
-    decoder.close()
-    decoder.close()
-  })
+  it.each(['none', 'zlib', 'gzip', 'lz4', 'zstd'] as const)(
+    '%s: may be called at any time, and twice',
+    async (container) => {
+      await decode(container === 'zstd' ? 'zstd' : 'none', new Uint8Array(0))
+      const decoder = createDecoder(container, { limits: defaultLimits, context })
+      decoder.input(container === 'zlib' ? zlibStream : fixture('rows.gz').subarray(0, 1))
+      decoder.close()
+      decoder.close()
+    },
+  )
 })

@@ -99,7 +99,10 @@ describe('the LZ4 block decoders, in WebAssembly and in TypeScript', () => {
   it('decode every distance up to 20 and every length, where copies overlap', () => {
     for (let offset = 1; offset <= 20; offset++) {
       for (let length = 4; length < 70; length += 3) {
-        const { block, output } = encode([{ literals: Buffer.from('abcdefghijklmnopqrstuvwxyz'), offset, length }], Buffer.from('.'))
+        const { block, output } = encode(
+          [{ literals: Buffer.from('abcdefghijklmnopqrstuvwxyz'), offset, length }],
+          Buffer.from('.'),
+        )
         expect(decodeBoth(block, 0, BLOCK)?.equals(output), `${offset} ${length}`).toBe(true)
       }
     }
@@ -133,11 +136,16 @@ describe('the LZ4 block decoders, in WebAssembly and in TypeScript', () => {
     const block = stored.subarray(11, 11 + Buffer.from(stored).readUInt32LE(7))
     expect(decodeBoth(block, 0, BLOCK)?.equals(contents.rows.subarray(0, BLOCK))).toBe(true)
     fc.assert(
-      fc.property(fc.nat(block.length - 1), fc.nat(255), fc.integer({ min: 1, max: block.length }), (at, byte, length) => {
-        const bad = Uint8Array.from(block.subarray(0, length))
-        bad[at % length] = byte
-        decodeBoth(bad, 1000, BLOCK)
-      }),
+      fc.property(
+        fc.nat(block.length - 1),
+        fc.nat(255),
+        fc.integer({ min: 1, max: block.length }),
+        (at, byte, length) => {
+          const bad = Uint8Array.from(block.subarray(0, length))
+          bad[at % length] = byte
+          decodeBoth(bad, 1000, BLOCK)
+        },
+      ),
       { numRuns: 100 },
     )
   })
