@@ -217,7 +217,7 @@ test('a browser loads none of them', () => {
 })
 
 test('packages are imported by format, io and codec only', () => {
-  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const { dependencies = {}, optionalDependencies = {} } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const known = new Set([...Object.keys(dependencies), ...Object.keys(optionalDependencies)])
   expect(
     breaches(function* (file) {

@@ -129,7 +129,8 @@ export class DecodePool {
 
   #wantsThread(job: DecodeJob): boolean {
     if (this.#workers === 0 || this.#url === undefined || this.#broken) return false
-    if (job.container === 'none' || job.onMainThread === true) return false
+    // LZ4 decodes at 2 GB/s: handing the output over between threads costs as much again.
+    if (job.container === 'none' || job.container === 'lz4' || job.onMainThread === true) return false
     const stored = job.storedBytes ?? 0
     return stored >= THREAD_FROM || (stored >= JOB_FROM && this.#seen >= THREAD_FROM)
   }

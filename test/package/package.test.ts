@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import vm from 'node:vm'
@@ -147,12 +147,14 @@ export const wrong: number = open
     expect(outcome.stdout.equals(expectedOutput(archive, oracle))).toBe(true)
   })
 
-  test('works without its optional dependencies', async () => {
+  test('needs no optional package to read every compression', async () => {
     const bare = join(project, 'bare')
     mkdirSync(bare)
     writeFileSync(join(bare, 'package.json'), JSON.stringify({ name: 'bare', private: true, type: 'module' }))
     await ok('npm', ['install', '--omit=optional', '--no-audit', '--no-fund', '--prefer-offline', tarball], bare)
-    expect(existsSync(join(bare, 'node_modules/lz4-napi'))).toBe(false)
+    const { dependencies }: { dependencies: object } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const installed = readdirSync(join(bare, 'node_modules')).filter((name) => !name.startsWith('.'))
+    expect(installed).toEqual([...Object.keys(dependencies), 'pgdmp'].sort())
     for (const name of ['18/full-Fc-lz4.dump', '18/full-Fc-zstd.dump', '18/full-Fc.dump']) {
       const outcome = await run(tool('pgdmp', bare), ['sql', '--restrict-key=corpus', fixture(name).file])
       expect(outcome.stderr).toBe('')

@@ -251,7 +251,7 @@ describe('DecodePool with threads that do not work', () => {
 })
 
 describe('DecodePool decides where to decode', () => {
-  const marking = async (bytes: number | undefined, expected: number) => {
+  const marking = async (bytes: number | undefined, expected: number, container: Container = 'zlib') => {
     // A thread that dies at once betrays that one was started.
     const file = join(directory, 'mark.mjs')
     writeFileSync(
@@ -263,7 +263,8 @@ describe('DecodePool decides where to decode', () => {
     const pool = new DecodePool({ workers: 1, workerUrl: pathToFileURL(file) })
     pool.expect(expected)
     try {
-      const decoding = job('zlib', manyDeflated, { storedBytes: bytes })
+      const stored = container === 'zlib' ? manyDeflated : fixture('zeros.lz4')
+      const decoding = job(container, stored, { storedBytes: bytes })
       return await collect(pool.decode(decoding)).then(
         () => 'here',
         () => 'thread',
@@ -284,6 +285,9 @@ describe('DecodePool decides where to decode', () => {
   })
   it('tiny streams on the calling thread, whatever the archive', async () => {
     expect(await marking(1000, 50_000_000)).toBe('here')
+  })
+  it('lz4, which is decoded faster than handed over, on the calling thread', async () => {
+    expect(await marking(1_000_000_000, 0, 'lz4')).toBe('here')
   })
   it('streams of unknown size in a thread once they prove not to be small', async () => {
     expect(await marking(undefined, 0)).toBe('thread')
