@@ -4,6 +4,7 @@ import { ArchiveError } from '../errors.ts'
 import { untilAborted } from './abort.ts'
 import { closeFile, fileStatus, hasCode, openFile, writeFully } from './descriptor.ts'
 import type { Sink, SinkOptions } from './output.ts'
+import { WriteBehind } from './write-behind.ts'
 
 /** Permission bits, set-id bits included. */
 const MODE_BITS = 0o7777
@@ -138,7 +139,7 @@ async function openFileSink(target: string, existing: Stats | undefined, options
   // Never open to more people than the file that it replaces; `keepMode` brings the rest of the mode.
   const mode = existing === undefined ? 0o666 : existing.mode & 0o700
   const descriptor = await openFile(temporary, O_WRONLY | O_CREAT | O_EXCL, mode)
-  let position = 0
+  const behind = new WriteBehind((bytes, position) => writeFully(descriptor, bytes, position))
   let open = true
 
   async function close(): Promise<void> {
@@ -149,25 +150,24 @@ async function openFileSink(target: string, existing: Stats | undefined, options
 
   return {
     get position() {
-      return position
+      return behind.position
     },
     async write(chunk) {
       signal?.throwIfAborted()
-      await writeFully(descriptor, chunk, position)
-      position += chunk.length
+      await behind.write(chunk)
     },
     async writeAt(chunk, offset) {
       signal?.throwIfAborted()
-      if (offset + chunk.length > position) {
-        throw new ArchiveError(
-          'USAGE',
-          `Cannot overwrite up to ${offset + chunk.length}: ${position} bytes are written`,
-        )
+      const end = offset + chunk.length
+      if (end > behind.position) {
+        throw new ArchiveError('USAGE', `Cannot overwrite up to ${end}: ${behind.position} bytes are written`)
       }
+      await behind.drain()
       await writeFully(descriptor, chunk, offset)
     },
     async commit() {
       signal?.throwIfAborted()
+      await behind.drain()
       if (existing !== undefined) await keepMode(descriptor, existing)
       if (options.sync !== false) await flushFile(descriptor)
       await close()
@@ -175,6 +175,7 @@ async function openFileSink(target: string, existing: Stats | undefined, options
       else await fs.promises.rename(temporary, target)
     },
     async abort() {
+      await behind.stop()
       await close().catch(() => undefined)
       await fs.promises.unlink(temporary).catch(() => undefined)
     },
