@@ -25,16 +25,14 @@ function generator(method) {
 
 /**
  * @param {string} input
- * @param {import('node:stream').Readable} [stdin]
+ * @param {import('node:stream').Readable | 'ignore'} stdin handed over as it is: nothing of it passes through here
  */
-async function measure(input, stdin) {
+async function measure(input, stdin = 'ignore') {
   const command = [process.execPath, pgdmp, 'sql', '-f', '/dev/null', input]
   const child = spawn('/usr/bin/time', ['-o', report, '-f', '%e %M', ...command], {
-    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'ignore', 'inherit'],
+    stdio: [stdin, 'ignore', 'inherit'],
   })
-  const ended = once(child, 'exit')
-  if (stdin !== undefined && child.stdin !== null) await pipeline(stdin, child.stdin)
-  const [status] = await ended
+  const [status] = await once(child, 'exit')
   if (status !== 0) throw new Error(`pgdmp ended with status ${String(status)}`)
   const [wall = 0, kib = 0] = readFileSync(report, 'utf8').trim().split(' ').map(Number)
   return `${(kib / 1024).toFixed(0)} | ${wall.toFixed(1)}`
