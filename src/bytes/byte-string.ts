@@ -46,7 +46,6 @@ export function utf8ToByteString(text: string): string {
   return isAscii(text) ? text : decodeByteString(utf8.encode(text))
 }
 
-// eslint-style ranges would read better, but a control character in a regular expression is what is meant here
 const nonAscii = /[\u0080-\uffff]/
 
 /** Whether every unit is below 128. */

@@ -20,7 +20,7 @@ export interface DataAccess {
 
 /**
  * Decompresses the data of entries, and those of the next planned entries ahead of their reader, in threads: one stream
- * is no faster than one core (bench case `tables-parallel`). How much is decoded ahead is bounded by the pool's
+ * is no faster than one core. How much is decoded ahead is bounded by the pool's
  * buffers.
  */
 export class DecodeAhead {

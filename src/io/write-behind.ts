@@ -8,8 +8,7 @@ const BUFFERS = 4
 
 /**
  * Writes behind the caller's back: a chunk is copied and the caller goes on while the kernel takes it. A failed write
- * is thrown by the next call, and by every one after it. Bench case "sql none to a file" made it so: copying costs a
- * fifth of the write that it hides.
+ * is thrown by the next call, and by every one after it. Bench case "sql none to a file" made it so.
  */
 export class WriteBehind {
   readonly #write: (bytes: Uint8Array, position: number) => Promise<void>

@@ -48,7 +48,7 @@ const november2025 = since(18, { 13: 23, 14: 20, 15: 15, 16: 11, 17: 7 })
  * project compares release numbers.
  */
 const rules = {
-  // The script (spec/sql-output.md)
+  // The script (spec/sql.md)
   /** `\restrict` and `\unrestrict` lines, and no empty line after `\connect` (CVE-2025-8714). */
   restrictKey: august2025,
   /** `SET transaction_timeout = 0;` whatever server or archive. */
@@ -96,7 +96,7 @@ const rules = {
   /** Comments, ACLs and labels follow their object in a listing too. */
   listsDependents: may2024,
 
-  // List (spec/list-output.md)
+  // List (spec/list.md)
   /** The list names the algorithm of compression; before, the number of the header. */
   listsCompressionByName: since(16),
   /** A line of a list file is read whole; before, only its first 99 bytes count. */
