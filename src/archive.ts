@@ -90,7 +90,6 @@ class OpenedArchive implements Archive {
   readonly header: ArchiveView['header']
   readonly settings: ArchiveView['settings']
   readonly limits: Limits
-  readonly toc: readonly TocEntry[]
   readonly seekable: boolean
   readonly #reader: FormatReader
   readonly #release: () => Promise<void>
@@ -102,14 +101,21 @@ class OpenedArchive implements Archive {
     this.header = reader.header
     this.settings = reader.settings
     this.limits = limits
-    this.toc = reader.toc
     this.seekable = reader.seekable
     this.#reader = reader
     this.#release = release
   }
 
+  get toc(): readonly TocEntry[] {
+    return this.#reader.toc
+  }
+
   get storedEntryCount(): number {
-    return this.toc.length
+    return this.#reader.table.length
+  }
+
+  scan(visit: (entry: TocEntry, index: number) => void): void {
+    this.#reader.table.scan(visit)
   }
 
   entry(dumpId: number): TocEntry | undefined {

@@ -37,6 +37,11 @@ export interface ArchiveView {
   readonly limits: Limits
   /** Entries of this view in restore order. */
   readonly toc: readonly TocEntry[]
+  /**
+   * Visits the entries of {@link ArchiveView.toc} in order without making an object of each: the one that `visit` gets
+   * is another entry the next time, so do not keep it. Only views have it that gain by it.
+   */
+  scan?(visit: (entry: TocEntry, index: number) => void): void
   /** Number of entries stored in the archive, hidden and unselected ones included. */
   readonly storedEntryCount: number
   /** The entry with this id; the later one where an archive uses an id twice. */
@@ -57,19 +62,23 @@ export interface ArchiveView {
   plan(entries: readonly TocEntry[]): void
 }
 
-/** Base of every transformation: `base` with some members replaced. */
+/** Base of every transformation: `base` with some members replaced; getters stay getters. */
 export function derive<T extends object>(base: ArchiveView, changes: T): Omit<ArchiveView, keyof T> & T {
-  return {
+  const view = {
     header: base.header,
     settings: base.settings,
     limits: base.limits,
-    toc: base.toc,
+    get toc() {
+      return base.toc
+    },
     storedEntryCount: base.storedEntryCount,
-    entry: (dumpId) => base.entry(dumpId),
-    data: (entry, options) => base.data(entry, options),
-    largeObjects: (entry, options) => base.largeObjects(entry, options),
-    blocks: (options) => base.blocks(options),
-    plan: (entries) => base.plan(entries),
-    ...changes,
+    entry: (dumpId: DumpId) => base.entry(dumpId),
+    data: (entry: TocEntry, options?: DataOptions) => base.data(entry, options),
+    largeObjects: (entry: TocEntry, options?: DataOptions) => base.largeObjects(entry, options),
+    blocks: (options?: DataOptions) => base.blocks(options),
+    plan: (entries: readonly TocEntry[]) => base.plan(entries),
   }
+  // by descriptor, so that a getter among the changes stays one
+  const derived: unknown = Object.defineProperties(view, Object.getOwnPropertyDescriptors(changes))
+  return derived as Omit<ArchiveView, keyof T> & T
 }

@@ -22,12 +22,12 @@ export async function setup(): Promise<void> {
   // Unit tests import src/ and need no build.
   const files = process.argv.filter((arg) => arg.startsWith('test/'))
   if (files.length > 0 && files.every((file) => file.startsWith('test/unit/'))) return
-  const sources = ['src', 'tsconfig.json', 'tsconfig.build.json'].map((name) => newest(join(root, name)))
+  const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'build.mjs'].map((name) => newest(join(root, name)))
   if (newest(join(root, 'dist')) > Math.max(...sources)) return
   try {
-    await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], { cwd: root })
+    await promisify(execFile)(process.execPath, [join(root, 'build.mjs')], { cwd: root })
   } catch (error) {
-    // The compiler writes dist/ all the same; `npm run typecheck` is what judges types.
+    // What the compiler has to say about types keeps dist/ from nothing; `npm run typecheck` is what judges them.
     const text = error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error)
     console.warn(`The build reports:\n${text}`)
   }

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { isArchiveError } from '../index.ts'
 import { closest } from './layout.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -61,7 +62,6 @@ async function explain(terminal: Terminal, error: unknown): Promise<number> {
   if (isClosedPipe(error)) return 0
   const { complain, exit, hintOf, messageOf } = await import('./terminal.ts')
   complain(terminal, messageOf(error), hintOf(error))
-  const { isArchiveError } = await import('../index.ts')
   return isArchiveError(error) && error.code === 'USAGE' ? exit.usage : exit.bad
 }
 

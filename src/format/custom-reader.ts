@@ -4,6 +4,7 @@ import { untilAborted } from '../io/abort.ts'
 import type { ByteStream } from '../io/byte-stream.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import { pullOver, type Pull } from '../io/pull.ts'
+import type { EntryTable } from '../toc/table.ts'
 import type { ParsedToc } from '../toc/toc.ts'
 import type { ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
 import { BlockReader, blockLayout, type ChunkPayload } from './custom-blocks.ts'
@@ -30,7 +31,7 @@ export async function openCustom(input: ReaderInput, options: ReaderOptions): Pr
   }
   const layout = blockLayout(parsed.header, source.size)
   const open = (start: number): Pull => pullOver(source, { start, signal: options.signal })
-  return new CustomReader(parsed, new SeekableBlocks(parsed.toc, layout, pull.position, open), options)
+  return new CustomReader(parsed, new SeekableBlocks(parsed, layout, pull.position, open), options)
 }
 
 /** Reader of custom archives (pg_backup_custom.c). */
@@ -38,7 +39,7 @@ class CustomReader implements FormatReader {
   readonly format = 'custom'
   readonly header: ArchiveHeader
   readonly settings: ArchiveSettings
-  readonly toc: readonly TocEntry[]
+  readonly #parsed: ParsedToc
   readonly #blocks: BlockAccess
   readonly #decoding: DecodeAhead
   readonly #streams = new OpenStreams()
@@ -47,7 +48,7 @@ class CustomReader implements FormatReader {
   constructor(parsed: ParsedToc, blocks: BlockAccess, options: ReaderOptions) {
     this.header = parsed.header
     this.settings = parsed.settings
-    this.toc = parsed.toc
+    this.#parsed = parsed
     this.#blocks = blocks
     const open = (entry: TocEntry): Promise<StoredData> => this.#openStored(entry)
     const sizeOf = async (entry: TocEntry): Promise<number | undefined> => this.storedBytes(entry)
@@ -56,6 +57,14 @@ class CustomReader implements FormatReader {
 
   get seekable(): boolean {
     return this.#blocks.seekable
+  }
+
+  get toc(): readonly TocEntry[] {
+    return this.#parsed.toc
+  }
+
+  get table(): EntryTable {
+    return this.#parsed.table
   }
 
   plan(entries: readonly TocEntry[]): void {

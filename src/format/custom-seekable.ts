@@ -1,4 +1,5 @@
 import type { Pull } from '../io/pull.ts'
+import type { ParsedToc } from '../toc/toc.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { BLK_BLOBS, BLK_DATA, BlockReader, type BlockHeader, type BlockLayout } from './custom-blocks.ts'
 import { BlockBody } from './custom-body.ts'
@@ -9,7 +10,7 @@ import type { BlockAccess, OpenBlock } from './custom-access.ts'
 /** The blocks of an archive that can be read anywhere: by the offsets in the TOC, or by an index made while scanning. */
 export class SeekableBlocks implements BlockAccess {
   readonly seekable = true
-  readonly #toc: readonly TocEntry[]
+  readonly #parsed: ParsedToc
   readonly #layout: BlockLayout
   readonly #firstBlock: number
   readonly #open: (start: number) => Pull
@@ -20,8 +21,8 @@ export class SeekableBlocks implements BlockAccess {
    * @param firstBlock offset after the TOC
    * @param open a window from an offset on
    */
-  constructor(toc: readonly TocEntry[], layout: BlockLayout, firstBlock: number, open: (start: number) => Pull) {
-    this.#toc = toc
+  constructor(parsed: ParsedToc, layout: BlockLayout, firstBlock: number, open: (start: number) => Pull) {
+    this.#parsed = parsed
     this.#layout = layout
     this.#firstBlock = firstBlock
     this.#open = open
@@ -85,7 +86,7 @@ export class SeekableBlocks implements BlockAccess {
   /** Blocks lie one after the other: each reaches to the next offset, the last one to the end. */
   #sizesByOffset(): Map<number, number> {
     const offsets: number[] = []
-    for (const { data } of this.#toc) if (data.state === 'set') offsets.push(data.offset)
+    for (const { data } of this.#parsed.toc) if (data.state === 'set') offsets.push(data.offset)
     offsets.sort((a, b) => a - b)
     const sizes = new Map<number, number>()
     let end = this.#layout.archiveBytes

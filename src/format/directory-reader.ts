@@ -3,6 +3,7 @@ import type { ByteStream } from '../io/byte-stream.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { DirectoryAccess } from '../io/directory.ts'
 import { pullFrom, pullOver, type Pull } from '../io/pull.ts'
+import type { EntryTable } from '../toc/table.ts'
 import type { ParsedToc } from '../toc/toc.ts'
 import type { ArchiveHeader, ArchiveSettings, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
@@ -114,7 +115,7 @@ class DirectoryReader implements FormatReader {
   readonly seekable = true
   readonly header: ArchiveHeader
   readonly settings: ArchiveSettings
-  readonly toc: readonly TocEntry[]
+  readonly #parsed: ParsedToc
   readonly #dir: DirectoryAccess
   readonly #options: ReaderOptions
   readonly #decoding: DecodeAhead
@@ -125,13 +126,21 @@ class DirectoryReader implements FormatReader {
   constructor(parsed: ParsedToc, dir: DirectoryAccess, options: ReaderOptions) {
     this.header = parsed.header
     this.settings = parsed.settings
-    this.toc = parsed.toc
+    this.#parsed = parsed
     this.#dir = dir
     this.#options = options
     this.#decoding = new DecodeAhead(options, {
       open: (entry) => this.#openEntry(entry),
       sizeOf: (entry) => this.#sizeOf(entry),
     })
+  }
+
+  get toc(): readonly TocEntry[] {
+    return this.#parsed.toc
+  }
+
+  get table(): EntryTable {
+    return this.#parsed.table
   }
 
   plan(entries: readonly TocEntry[]): void {

@@ -19,8 +19,8 @@ export async function readToc(pull: Pull, options: ReadTocOptions): Promise<Pars
   const parser = new TocParser(options)
   while (!parser.done) {
     const { available, position } = pull
-    const taken = available === 0 ? 0 : parser.parse(pull.buffer.subarray(pull.start, pull.end), position)
-    pull.consume(taken)
+    const window = pull.buffer.subarray(pull.start, pull.end)
+    const taken = available === 0 ? 0 : parser.parse(window, position, (length) => pull.take(length))
     if (taken > 0 || parser.done) continue
     // asking for half as much again keeps a value that comes in single bytes from being tried at each of them
     const enough = await pull.fill(available + Math.max(1, available >> 1))

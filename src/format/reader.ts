@@ -3,6 +3,7 @@ import type { Limits } from '../limits.ts'
 import type { ByteStream } from '../io/byte-stream.ts'
 import type { Pull } from '../io/pull.ts'
 import type { RandomAccess } from '../io/source.ts'
+import type { EntryTable } from '../toc/table.ts'
 import type { ArchiveFormat, ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
 
 /** What every reader is opened with. */
@@ -47,6 +48,7 @@ export interface FormatReader {
   readonly header: ArchiveHeader
   readonly settings: ArchiveSettings
   readonly toc: readonly TocEntry[]
+  readonly table: EntryTable
   /** False: data must be asked for in archive order, each block once. */
   readonly seekable: boolean
   data(entry: TocEntry, options: ReadOptions): ByteStream

@@ -1,6 +1,7 @@
 import { ArchiveError } from '../errors.ts'
 import type { ByteStream } from '../io/byte-stream.ts'
 import { pullFrom } from '../io/pull.ts'
+import type { EntryTable } from '../toc/table.ts'
 import type { ParsedToc } from '../toc/toc.ts'
 import type { ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
@@ -61,7 +62,7 @@ class TarReader implements FormatReader {
   readonly format = 'tar'
   readonly header: ArchiveHeader
   readonly settings: ArchiveSettings
-  readonly toc: readonly TocEntry[]
+  readonly #parsed: ParsedToc
   readonly #members: TarMembers
   readonly #options: ReaderOptions
   readonly #decoding: DecodeAhead
@@ -71,7 +72,7 @@ class TarReader implements FormatReader {
   constructor(parsed: ParsedToc, members: TarMembers, options: ReaderOptions) {
     this.header = parsed.header
     this.settings = parsed.settings
-    this.toc = parsed.toc
+    this.#parsed = parsed
     this.#members = members
     this.#options = options
     this.#decoding = new DecodeAhead(options, { open: (entry) => this.#openEntry(entry) })
@@ -79,6 +80,14 @@ class TarReader implements FormatReader {
 
   get seekable(): boolean {
     return this.#members.seekable
+  }
+
+  get toc(): readonly TocEntry[] {
+    return this.#parsed.toc
+  }
+
+  get table(): EntryTable {
+    return this.#parsed.table
   }
 
   plan(entries: readonly TocEntry[]): void {

@@ -99,6 +99,22 @@ export class Pull {
   }
 
   /**
+   * Moves past `length` bytes that are at hand, and gives them for keeps: as they lie in the window, which gets other
+   * memory then, or as a copy when they are the smaller part of it.
+   */
+  take(length: number): Uint8Array {
+    const { buffer, start, end } = this
+    this.consume(length)
+    if (length <= buffer.length >> 1) return buffer.slice(start, start + length)
+    this.#base += this.start
+    this.start = 0
+    this.end -= start + length
+    this.buffer = new Uint8Array(Math.max(this.end, Math.min(buffer.length, this.#windowBytes)))
+    this.buffer.set(buffer.subarray(start + length, end))
+    return buffer.subarray(start, start + length)
+  }
+
+  /**
    * Makes at least `atLeast` bytes available (default: one more than there are) and gives false when the input ends
    * before. The window grows when more is asked for than it holds, but only as bytes really arrive: a length found in
    * a damaged file costs no memory.

@@ -27,10 +27,12 @@ export function filter(view: ArchiveView, selection: Selection, options: CompatO
   const onWarning = options.onWarning ?? ignore
   const rules = compatRules(options.compat)
   checkSelection(selection)
-  const decisions = new Decisions(allEntriesOf(view))
+  const before = isFiltered(view) ? view : undefined
+  const allEntries = (): readonly TocEntry[] => before?.allEntries ?? view.toc
+  // without an object for each entry where the view can count them
+  const count = before === undefined && view.scan !== undefined ? view.storedEntryCount : allEntries().length
+  const decisions = new Decisions(count, allEntries)
   const arranged = selection.list === undefined ? undefined : arrange(decisions, selection.list, rules, onWarning)
-  const entries =
-    arranged === undefined ? decisions.entries : arranged.order.flatMap((index) => decisions.entries[index] ?? [])
   const names = createMatchers(selection, {
     encoding: view.settings.encoding,
     entry: (dumpId) => decisions.entry(dumpId),
@@ -43,22 +45,33 @@ export function filter(view: ArchiveView, selection: Selection, options: CompatO
     entry: (dumpId) => decisions.entry(dumpId),
     decided: (dumpId) => decisions.get(dumpId),
   })
-  const exclusion = createExclusion(selection, decisions.entries, onWarning)
-  const before = isFiltered(view) ? view : undefined
+  const exclusion = excludesTables(selection) ? createExclusion(selection, decisions.entries, onWarning) : undefined
   const decide = (entry: TocEntry, section: Section): Required => {
     let required = decideByRules(entry, section)
     if (required !== 0 && before !== undefined) required &= bitsOf(before.parts(entry)) | reqSpecial
     return required === 0 || exclusion === undefined ? required : exclusion.apply(entry, required)
   }
-  const toc = decideAll(entries, decide, (position, required) => {
-    decisions.set(arranged?.order[position] ?? position, required)
+  const order = arranged?.order
+  const ordered = order?.flatMap((index) => decisions.entries[index] ?? [])
+  const inOrder = (): readonly TocEntry[] => ordered ?? decisions.entries
+  // an exclusion, and the decisions of a filtered view, know entries by identity
+  const scan = before === undefined && exclusion === undefined && order === undefined ? view.scan : undefined
+  decideAll(scan?.bind(view) ?? visitorOf(inOrder()), decide, (place, required) => {
+    decisions.set(order?.[place] ?? place, required)
   })
+  let kept: readonly TocEntry[] | undefined
   const filtered = derive(view, {
     base: view,
     selection,
     release: rules.release,
-    toc,
-    allEntries: entries,
+    get toc(): readonly TocEntry[] {
+      kept ??= inOrder().filter((_, place) => decisions.at(order?.[place] ?? place) !== 0)
+      return kept
+    },
+    get allEntries(): readonly TocEntry[] {
+      return inOrder()
+    },
+    ...(scan === undefined ? {} : { scan: scanKept(scan.bind(view), decisions) }),
     unmatched: unmatchedNames(names),
     parts: (entry: TocEntry) => decisions.parts(entry),
     blocks: (blockOptions?: DataOptions) => wantedBlocks(view, decisions, blockOptions),
@@ -102,8 +115,25 @@ function nameNotFound({ kind, name }: UnmatchedName, count: number): ArchiveErro
 
 function ignore(): void {}
 
-function allEntriesOf(view: ArchiveView): readonly TocEntry[] {
-  return isFiltered(view) ? view.allEntries : view.toc
+/** Calls with each entry and its place, in order; the entry may be another one after the call. */
+type Scan<Rest extends unknown[] = []> = (visit: (entry: TocEntry, place: number, ...rest: Rest) => void) => void
+
+function visitorOf(entries: readonly TocEntry[]): Scan {
+  return (visit) => entries.forEach((entry, place) => visit(entry, place))
+}
+
+/** Visits what a filter left, each entry with its parts. */
+function scanKept(scan: Scan, decisions: Decisions): Scan<[EntryParts]> {
+  return (visit) => {
+    let place = 0
+    scan((entry, index) => {
+      if (decisions.at(index) !== 0) visit(entry, place++, decisions.partsAt(index))
+    })
+  }
+}
+
+function excludesTables({ excludeTables = [], excludeTableData = [] }: Selection): boolean {
+  return excludeTables.length + excludeTableData.length > 0
 }
 
 /** Pairs of options that pg_restore refuses, in the order in which it looks, as it writes them. */
@@ -209,25 +239,18 @@ function badList(line: ListLine, id: DumpId): ArchiveError {
   )
 }
 
-/** Marks every entry in this order (ProcessArchiveRestoreOptions) and gives those that are wanted. */
+/** Marks every entry in this order (ProcessArchiveRestoreOptions). */
 function decideAll(
-  entries: readonly TocEntry[],
+  scan: Scan,
   decide: (entry: TocEntry, section: Section) => Required,
-  set: (position: number, required: Required) => void,
-): TocEntry[] {
-  const toc: TocEntry[] = []
+  set: (place: number, required: Required) => void,
+): void {
   let section: Section = 'pre-data'
-  for (let position = 0; position < entries.length; position++) {
-    const entry = entries[position]
-    if (entry === undefined) continue
+  scan((entry, place) => {
     const own = entry.section
     if (own !== 'none') section = own
-    const required = decide(entry, section)
-    if (required === 0) continue
-    set(position, required)
-    toc.push(entry)
-  }
-  return toc
+    set(place, decide(entry, section))
+  })
 }
 
 function bitsOf(parts: EntryParts): Required {

@@ -8,7 +8,7 @@ import type { ArchiveView } from '../view.ts'
 import { asFiltered } from './filter.ts'
 import type { ListOptions } from './options.ts'
 import { isDependent } from './required.ts'
-import type { FilteredView, Selection } from './selection.ts'
+import type { EntryParts, Selection } from './selection.ts'
 import { emptySpan, locate } from './span.ts'
 
 /**
@@ -44,17 +44,21 @@ export function listBytes(view: ArchiveView, options: ListOptions = {}): Uint8Ar
   const out = new ListWriter()
   writeHeader(out, view, rules, options.timeZone ?? intlTimeZone())
   const hidesDependents = !rules.listsDependents && selectsNames(filtered.selection)
-  for (const entry of verbose ? filtered.allEntries : filtered.toc) {
-    if (verbose || isListed(filtered, entry, hidesDependents)) writeEntry(out, entry)
-    if (verbose) writeDependencies(out, entry)
+  const writeListed = (entry: TocEntry, parts: EntryParts): void => {
+    if (!parts.schema && !parts.data && !parts.statistics) return
+    if (!(hidesDependents && isDependent(entry))) writeEntry(out, entry)
+  }
+  if (verbose) {
+    for (const entry of filtered.allEntries) {
+      writeEntry(out, entry)
+      writeDependencies(out, entry)
+    }
+  } else if (filtered.scan === undefined) {
+    for (const entry of filtered.toc) writeListed(entry, filtered.parts(entry))
+  } else {
+    filtered.scan((entry, _, parts) => writeListed(entry, parts))
   }
   return out.finish()
-}
-
-function isListed(view: FilteredView, entry: TocEntry, hidesDependents: boolean): boolean {
-  const parts = view.parts(entry)
-  if (!parts.schema && !parts.data && !parts.statistics) return false
-  return !(hidesDependents && isDependent(entry))
 }
 
 function selectsNames(selection: Selection): boolean {
@@ -190,8 +194,13 @@ class ListWriter {
     let length = this.#length
     for (let at = start; at < end; at++) {
       const byte = bytes[at] ?? 0
-      if (byte === 0) break
-      buffer[length++] = oneLine && (byte === lineFeed || byte === carriageReturn) ? blank : byte
+      // one comparison for nearly every byte: this loop is most of a long listing
+      if (byte <= carriageReturn && (byte === 0 || oneLine)) {
+        if (byte === 0) break
+        buffer[length++] = byte === lineFeed || byte === carriageReturn ? blank : byte
+      } else {
+        buffer[length++] = byte
+      }
     }
     this.#length = length
   }

@@ -97,6 +97,7 @@ export interface FilteredView extends ArchiveView {
   readonly selection: Selection
   /** The release whose selection rules were applied. */
   readonly release: Release
+  scan?(visit: (entry: TocEntry, index: number, parts: EntryParts) => void): void
   /** Which parts of an entry are kept; all false for an entry that is not in this view. */
   parts(entry: TocEntry): EntryParts
   /** Every entry of the base in this view's order (a list moves listed entries to the end), for `list` with `verbose`. */

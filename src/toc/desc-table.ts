@@ -11,14 +11,20 @@ export class DescTable {
   readonly #texts: string[] = []
   readonly #bytes: Uint8Array[] = []
   readonly #byHash = new Map<number, number[]>()
+  /** The number found last for the end of a hash: nearly always the right one. */
+  readonly #recent = new Int16Array(256).fill(-1)
 
   /** The number of the desc in bytes [start, end); −1 when the table is full. */
   intern(bytes: Uint8Array, start: number, end: number): number {
     let hash = end - start
     for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (bytes[at] ?? 0)) | 0
+    const recent = this.#recent[hash & 255] ?? -1
+    if (recent >= 0 && this.#equals(recent, bytes, start, end)) return recent
     const candidates = this.#byHash.get(hash)
     if (candidates !== undefined) {
-      for (const id of candidates) if (this.#equals(id, bytes, start, end)) return id
+      for (const id of candidates) {
+        if (this.#equals(id, bytes, start, end)) return (this.#recent[hash & 255] = id)
+      }
     }
     if (this.#texts.length >= most) return -1
     const id = this.#texts.length
@@ -26,6 +32,11 @@ export class DescTable {
     this.#texts.push(decodeByteString(bytes, start, end))
     this.#byHash.set(hash, [...(candidates ?? []), id])
     return id
+  }
+
+  /** 1 at the number of each of these descs that has one. */
+  numbersOf(descs: ReadonlySet<string>): Uint8Array {
+    return Uint8Array.from(this.#texts, (text) => (descs.has(text) ? 1 : 0))
   }
 
   /** The desc of a number, as a byte string; undefined for −1. */

@@ -61,10 +61,15 @@ const sections: readonly Section[] = ['unknown', 'none', 'pre-data', 'data', 'po
 /** A TOC entry as stored; reads its strings from the segment's bytes when asked. */
 export class StoredEntry implements TocEntry, RawTocEntry {
   readonly #segment: Segment
-  readonly #row: number
+  #row: number
 
   constructor(segment: Segment, row: number) {
     this.#segment = segment
+    this.#row = row
+  }
+
+  /** Makes this the entry at another row of its segment: only for whoever made it and has not given it away. */
+  moveTo(row: number): void {
     this.#row = row
   }
 
@@ -142,14 +147,6 @@ export class StoredEntry implements TocEntry, RawTocEntry {
 
   get data(): DataLocation {
     return this.#segment.context.locate(this.#segment.bytes, this.#segment.rows, this.#row)
-  }
-
-  /** withOids is "true". */
-  get withOids(): boolean {
-    const { bytes, context } = this.#segment
-    const at = this.#number(column.withOids)
-    // nearly always "false": its length tells without decoding
-    return at !== absent && context.strLength(bytes, at) === 4 && this.byteString('withOids') === 'true'
   }
 
   get raw(): RawTocEntry {

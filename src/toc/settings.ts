@@ -1,17 +1,20 @@
 import { ArchiveError } from '../errors.ts'
 import { canonicalEncoding } from './encoding.ts'
+import type { EntryTable } from './table.ts'
 import type { ArchiveSettings, TocEntry } from './types.ts'
+
+const settingTypes: ReadonlySet<string> = new Set(['ENCODING', 'STDSTRINGS', 'SEARCHPATH'])
 
 /**
  * What the pseudo entries ENCODING, STDSTRINGS and SEARCHPATH say; of several of a kind the last one counts
  * (processEncodingEntry, processStdStringsEntry, processSearchPathEntry, pg_backup_archiver.c).
  * @throws ArchiveError BAD_TOC
  */
-export function readSettings(toc: Iterable<TocEntry>): ArchiveSettings {
+export function readSettings(table: EntryTable): ArchiveSettings {
   let encoding = 'SQL_ASCII'
   let stdStrings = false
   let searchPath: string | null = null
-  for (const entry of toc) {
+  table.scanTypes(settingTypes, (entry) => {
     switch (entry.raw.byteString('desc')) {
       case 'ENCODING':
         encoding = readEncoding(entry)
@@ -23,7 +26,7 @@ export function readSettings(toc: Iterable<TocEntry>): ArchiveSettings {
         searchPath = entry.raw.byteString('defn') ?? null
         break
     }
-  }
+  })
   return { encoding, stdStrings, searchPath }
 }
 

@@ -1,19 +1,33 @@
+import { decodeByteString } from '../bytes/byte-string.ts'
 import { Cursor, NeedMoreBytes, type Layout } from '../bytes/cursor.ts'
 import { ArchiveError, type OnWarning } from '../errors.ts'
 import type { Limits } from '../limits.ts'
-import { StoredEntry, rowSize, type Segment } from './entry.ts'
+import { absent, column, rowSize } from './entry.ts'
 import { decoderFor } from './encoding.ts'
 import { EntryWalker } from './entry-walker.ts'
 import { readHead } from './header.ts'
 import { readSettings } from './settings.ts'
+import { EntryTable } from './table.ts'
 import type { ArchiveFormat, ArchiveHeader, ArchiveSettings, TocEntry } from './types.ts'
-import { featuresOf, type Features } from './version.ts'
+import { featuresOf } from './version.ts'
 
 /** What a whole header and TOC say. */
-export interface ParsedToc {
+export class ParsedToc {
   readonly header: ArchiveHeader
   readonly settings: ArchiveSettings
-  readonly toc: readonly TocEntry[]
+  readonly table: EntryTable
+
+  constructor(header: ArchiveHeader, table: EntryTable) {
+    this.header = header
+    this.settings = readSettings(table)
+    this.table = table
+    table.context.decode = decoderFor(this.settings.encoding)
+  }
+
+  /** The entries as objects, made when first asked for. */
+  get toc(): readonly TocEntry[] {
+    return this.table.entries
+  }
 }
 
 /** How to read a TOC. */
@@ -23,6 +37,9 @@ export interface TocParserOptions {
   readonly limits: Limits
   readonly onWarning: OnWarning
 }
+
+/** Gives bytes of a window's start for keeps. */
+type Take = (length: number) => Uint8Array
 
 /** Layout before the header has said anything. */
 const initialLayout: Layout = { intSize: 4, offSize: 8, signByte: true }
@@ -36,10 +53,9 @@ const initialLayout: Layout = { intSize: 4, offSize: 8, signByte: true }
 export class TocParser {
   readonly #options: TocParserOptions
   #header: ArchiveHeader | undefined
-  #features: Features | undefined
   #walker: EntryWalker | undefined
+  #table: EntryTable | undefined
   #expected: number | undefined
-  readonly #entries: StoredEntry[] = []
   #offset = 0
 
   constructor(options: TocParserOptions) {
@@ -48,22 +64,29 @@ export class TocParser {
 
   /** Header and all entries have been read. */
   get done(): boolean {
-    return this.#expected !== undefined && this.#entries.length >= this.#expected
+    return this.#expected !== undefined && this.#read >= this.#expected
   }
 
   /**
-   * Reads what is whole in the window, and copies what is kept.
+   * Reads what is whole in the window.
    * @param window bytes from file offset `offset` on
+   * @param take gives that many bytes of the window's start for keeps; default a copy
    * @returns number of bytes taken from the window's start; 0 = a larger window is needed
    * @throws ArchiveError NOT_AN_ARCHIVE, VERSION_TOO_NEW, BAD_HEADER, BAD_TOC, LIMIT_EXCEEDED
    */
-  parse(window: Uint8Array, offset: number): number {
-    let taken = 0
-    if (this.#walker === undefined) {
-      taken = this.#parseHead(window, offset)
-      if (this.#walker === undefined) return 0
+  parse(window: Uint8Array, offset: number, take: Take = (length) => window.slice(0, length)): number {
+    const start = this.#walker === undefined ? this.#parseHead(window, offset) : 0
+    const walker = this.#walker
+    if (walker === undefined || this.#table === undefined) return 0
+    const count = walker.walk(window, start, offset, (this.#expected ?? 0) - this.#read)
+    const taken = walker.position
+    if (taken === 0) return 0
+    const bytes = take(taken).subarray(start)
+    if (count > 0) {
+      const rows = walker.takeRows(count)
+      this.#table.append(bytes, rows)
+      this.#warnAboutOids(walker, bytes, rows)
     }
-    taken += this.#parseEntries(this.#walker, window, taken, offset)
     this.#offset = offset + taken
     const { tocBytes } = this.#options.limits
     if (this.#offset > tocBytes) throw tooLarge('tocBytes', tocBytes, this.#offset, this.#offset)
@@ -72,8 +95,7 @@ export class TocParser {
 
   /** Says that the input ended although more is needed. @throws ArchiveError UNEXPECTED_EOF always */
   eof(end: number): never {
-    const where =
-      this.#expected === undefined ? 'the header' : `TOC entry ${this.#entries.length + 1} of ${this.#expected}`
+    const where = this.#expected === undefined ? 'the header' : `TOC entry ${this.#read + 1} of ${this.#expected}`
     throw new ArchiveError('UNEXPECTED_EOF', `Cannot read ${where}: the archive ends at offset ${end}`, {
       offset: end,
       details: { pgRestore: 'could not read from input file: end of file' },
@@ -84,10 +106,13 @@ export class TocParser {
   /** Everything that was read. @throws ArchiveError UNEXPECTED_EOF when not {@link TocParser.done} */
   finish(): ParsedToc {
     const header = this.#header
-    if (header === undefined || this.#walker === undefined || !this.done) this.eof(this.#offset)
-    const settings = readSettings(this.#entries)
-    this.#walker.context.decode = decoderFor(settings.encoding)
-    return { header, settings, toc: this.#entries }
+    if (header === undefined || this.#table === undefined || !this.done) this.eof(this.#offset)
+    return new ParsedToc(header, this.#table)
+  }
+
+  /** Number of entries that have been read. */
+  get #read(): number {
+    return this.#table?.length ?? 0
   }
 
   /** Header and entry count together: short, so it is simply read again when the window was too short. */
@@ -107,34 +132,32 @@ export class TocParser {
       throw error
     }
     for (const warning of warnings) onWarning(warning)
-    this.#features = featuresOf(this.#header.version)
-    this.#walker = new EntryWalker({ features: this.#features, layout: cursor.layout, format, limits })
+    const features = featuresOf(this.#header.version)
+    this.#walker = new EntryWalker({ features, layout: cursor.layout, format, limits })
+    this.#table = new EntryTable(this.#walker.context)
     return cursor.position
   }
 
-  #parseEntries(walker: EntryWalker, window: Uint8Array, start: number, offset: number): number {
-    const missing = (this.#expected ?? 0) - this.#entries.length
-    const count = walker.walk(window, start, offset, missing)
-    if (count === 0) return 0
-    const bytes = window.slice(start, walker.position)
-    const segment: Segment = { bytes, rows: walker.takeRows(count), context: walker.context }
-    for (let index = 0; index < count; index++) {
-      const entry = new StoredEntry(segment, index * rowSize)
-      this.#entries.push(entry)
-      this.#warnAboutOids(entry)
+  #warnAboutOids({ context }: EntryWalker, bytes: Uint8Array, rows: Int32Array): void {
+    for (let row = 0; row < rows.length; row += rowSize) {
+      const at = rows[row + column.withOids] ?? absent
+      // nearly always "false": its length tells without decoding
+      if (at !== absent && context.strLength(bytes, at) !== trueLength) continue
+      if (at !== absent && !isTrue(bytes, at + context.intBytes)) continue
+      this.#options.onWarning({
+        code: 'WITH_OIDS',
+        severity: 'warning',
+        dumpId: rows[row] ?? 0,
+        message: 'restoring tables WITH OIDS is not supported anymore',
+      })
     }
-    return bytes.length
   }
+}
 
-  #warnAboutOids(entry: StoredEntry): void {
-    if (this.#features?.withOids === true && !entry.withOids) return
-    this.#options.onWarning({
-      code: 'WITH_OIDS',
-      severity: 'warning',
-      dumpId: entry.dumpId,
-      message: 'restoring tables WITH OIDS is not supported anymore',
-    })
-  }
+const trueLength = 4
+
+function isTrue(bytes: Uint8Array, start: number): boolean {
+  return decodeByteString(bytes, start, start + trueLength) === 'true'
 }
 
 function tooLarge(limit: 'tocBytes' | 'tocEntries', max: number, observed: number, offset: number): ArchiveError {

@@ -18,7 +18,8 @@ function readOurs(bytes: Uint8Array, format: ArchiveFormat, cuts: readonly numbe
       if (taken === 0) break
     }
   }
-  return { ...parser.finish(), end: at }
+  const { header, settings, toc } = parser.finish()
+  return { header, settings, toc, end: at }
 }
 
 const sections = ['none', 'pre-data', 'data', 'post-data']

@@ -223,6 +223,35 @@ describe('Pull', () => {
     )
   })
 
+  it('take() gives bytes that later reading leaves alone', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 90 }), fc.integer({ min: 0, max: 90 })), { maxLength: 30 }),
+        async (steps) => {
+          const bytes = pattern(1000)
+          for (const pull of [
+            pullOver(bytesSource(bytes), { windowBytes: 64 }),
+            pullFrom(lentAtOnce(chunked(bytes, [13, 90])), { windowBytes: 64 }),
+          ]) {
+            const taken: number[][] = []
+            const views: Uint8Array[] = []
+            let at = 0
+            for (const [want, most] of steps) {
+              await pull.fill(want)
+              const length = Math.min(most, pull.available)
+              views.push(pull.take(length))
+              taken.push([...bytes.subarray(at, at + length)])
+              at += length
+              expect(pull.position).toBe(at)
+            }
+            expect(views.map((view) => Array.from(view))).toEqual(taken)
+          }
+        },
+      ),
+      { numRuns: 100 },
+    )
+  })
+
   it('skip() seeks on random access', async () => {
     let bytesRead = 0
     const source = bytesSource(new Uint8Array(10_000_000))

@@ -47,6 +47,59 @@ const app = [
   entryOf(15, { desc: 'TRIGGER', tag: 'orders trg', namespace: 'a', section: 'post-data', dependencies: [5] }),
 ]
 
+/** A view whose entries are visited through one object that changes, as those of an archive are. */
+function scanned(toc: readonly TocEntry[]): ArchiveView {
+  return {
+    ...viewOf(toc),
+    scan(visit) {
+      let current: TocEntry | undefined
+      const moving = new Proxy<TocEntry>({} as TocEntry, {
+        get: (_, name) => Reflect.get(current ?? {}, name) as unknown, // whatever the entry visited now says
+      })
+      for (const [index, entry] of toc.entries()) {
+        current = entry
+        visit(moving, index)
+      }
+      current = undefined
+    },
+  }
+}
+
+describe('filter() of a view that can be scanned', () => {
+  const selections: readonly Selection[] = [
+    {},
+    { create: true },
+    { schemas: ['a'] },
+    { tables: ['orders'], excludeSchemas: ['b'] },
+    { schemaOnly: true, noComments: true },
+    { dataOnly: true },
+    { sections: ['post-data'] },
+    { functions: ['f(integer, text)'], triggers: ['orders trg'] },
+    { list: [9, 5] },
+    { excludeTables: ['a.orders'] },
+    { tables: ['o*'], match: 'pattern', strictNames: true },
+  ]
+
+  it.each(selections)('decides as of one that cannot, for %j', (selection) => {
+    for (const compat of ['13', '15', '17', '18']) {
+      const plain = filter(viewOf(app), selection, { compat })
+      const view = filter(scanned(app), selection, { compat })
+      const visited: string[] = []
+      view.scan?.((entry, place, parts) => visited.push(`${place} ${entry.dumpId} ${JSON.stringify(parts)}`))
+      if (view.scan !== undefined) {
+        expect(visited).toEqual(
+          plain.toc.map((entry, place) => `${place} ${entry.dumpId} ${JSON.stringify(plain.parts(entry))}`),
+        )
+      }
+      expect(view.scan === undefined).toBe(selection.list !== undefined || selection.excludeTables !== undefined)
+      expect(selected(view)).toEqual(selected(plain))
+      expect(view.toc.map((entry) => view.parts(entry))).toEqual(plain.toc.map((entry) => plain.parts(entry)))
+      expect(view.allEntries).toEqual(plain.allEntries)
+      expect(view.unmatched).toEqual(plain.unmatched)
+    }
+  })
+})
+
 describe('filter() without a selection', () => {
   it('keeps all but the database and what is said about it', () => {
     expect(pick(app, {})).toEqual([1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])

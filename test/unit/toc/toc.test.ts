@@ -22,6 +22,11 @@ const whole = Uint8Array.from(
   ),
 )
 
+/** Index in {@link whole} of bytes given in hexadecimal. */
+function startOf(hex: string): number {
+  return Buffer.from(whole).indexOf(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
+}
+
 function parse(
   bytes: Uint8Array,
   format: ArchiveFormat = 'custom',
@@ -83,6 +88,26 @@ describe('TocParser', () => {
     for (let step = 1; step < whole.length; step++) {
       expect(parse(whole, 'custom', {}, step).toc[0]?.raw.byteString('copyStmt')).toBe(expected)
     }
+  })
+
+  test('knows the types of entries apart however many there are', () => {
+    const builder = new Builder({ intSize: 4, offSize: 8, signByte: true })
+    const countAt = startOf('0001000000 0007000000')
+    builder.writeBytes(whole.subarray(0, countAt))
+    const count = 3000
+    builder.writeInt(count)
+    const descAt = startOf('000a0000005441424c452044415441')
+    for (let index = 0; index < count; index++) {
+      builder.writeInt(index + 1)
+      builder.writeBytes(whole.subarray(countAt + 10, descAt))
+      builder.writeStr(encodeByteString(`TYPE ${index % 1500}`))
+      builder.writeBytes(whole.subarray(descAt + 15))
+    }
+    const { toc, table } = parse(builder.bytes())
+    expect(toc.map(({ desc }) => desc)).toEqual(Array.from({ length: count }, (_, index) => `TYPE ${index % 1500}`))
+    const found: number[] = []
+    table.scanTypes(new Set(['TYPE 3', 'TYPE 1400']), (one) => found.push(one.dumpId))
+    expect(found).toEqual([4, 1401, 1504, 2901])
   })
 
   test('reports every cut with UNEXPECTED_EOF and the offset of the end', () => {
