@@ -41,7 +41,7 @@ export function listBytes(view: ArchiveView, options: ListOptions = {}): Uint8Ar
   const filtered = asFiltered(view, options)
   const rules = compatRules(options.compat ?? filtered.release)
   const verbose = options.verbose ?? false
-  const out = new ListWriter()
+  const out = new ListWriter(view.storedEntryCount)
   writeHeader(out, view, rules, options.timeZone ?? intlTimeZone())
   const hidesDependents = !rules.listsDependents && selectsNames(filtered.selection)
   const writeListed = (entry: TocEntry, parts: EntryParts): void => {
@@ -136,11 +136,18 @@ function writeDependencies(out: ListWriter, entry: TocEntry): void {
   if (dependencies.length > 0) out.text(`;\tdepends on: ${dependencies.join(' ')}\n`)
 }
 
+/** About the length of a line: to begin with the right size is less to copy. */
+const LINE_BYTES = 64
+
 /** Bytes that grow; strings of the archive are copied into them without being decoded. */
 class ListWriter {
-  #buffer = new Uint8Array(64 * 1024)
+  #buffer: Uint8Array
   #length = 0
   readonly #span = emptySpan()
+
+  constructor(entries: number) {
+    this.#buffer = new Uint8Array(1024 + entries * LINE_BYTES)
+  }
 
   #reserve(count: number): void {
     if (this.#length + count <= this.#buffer.length) return
