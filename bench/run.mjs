@@ -36,7 +36,10 @@ function archive(name) {
   return file
 }
 
-/** @typedef {{ name: string, archive: string, major: number, ours: (file: string) => string[], theirs: (file: string) => string[] }} Case */
+/**
+ * `theirs`: arguments of pg_restore, or the whole command of another peer, which `peer` names.
+ * @typedef {{ name: string, archive: string, major: number, ours: (file: string) => string[], theirs: (file: string) => string[], peer?: string }} Case
+ */
 
 /**
  * @param {string} compression
@@ -53,6 +56,33 @@ function sqlCases(compression, file, major) {
     ours: (input) => ['sql', '--no-restrict', '-f', target, input],
     theirs: (input) => ['-f', target, input],
   }))
+}
+
+const converted = path.join(scratch, 'converted')
+
+/**
+ * PostgreSQL has no program that converts archives. What comes nearest reads all of it and writes a file of the kind: a
+ * script, compressed by the method's own program; for a copy, `cp` with the flush to disk that pgdmp does as well.
+ * @param {string} name
+ * @param {readonly string[]} options
+ * @param {'cp' | { compressor: string }} peer
+ * @returns {Case}
+ */
+function convertCase(name, options, peer) {
+  const copy = (/** @type {string} */ input) => ['sh', '-c', 'cp "$0" "$1" && sync "$1"', input, converted]
+  const script = (/** @type {string} */ input) => {
+    const compressor = peer === 'cp' ? '' : peer.compressor
+    const command = `"$0" -f - "$1" | ${compressor} > "$2" && sync "$2"`
+    return ['sh', '-c', command, pgRestore(18), input, converted]
+  }
+  return {
+    name: `convert ${name}`,
+    archive: 'gzip.dump',
+    major: 18,
+    ours: (input) => ['convert', '--force', ...options, input, `${converted}.${options.join('')}`],
+    theirs: peer === 'cp' ? copy : script,
+    peer: peer === 'cp' ? 'cp' : `pg_restore 18 to ${peer.compressor}`,
+  }
 }
 
 /** @type {Case[]} */
@@ -76,6 +106,12 @@ const cases = [
     ours: (input) => ['list', '-t', 't_00001', input],
     theirs: (input) => ['-l', '-t', 't_00001', input],
   },
+  convertCase('unchanged', [], 'cp'),
+  // another header and table of contents around data that are copied as stored
+  convertCase('gzip to gzip as stored', ['--archive-version=1.16'], 'cp'),
+  convertCase('gzip custom to gzip directory', ['-Fd'], 'cp'),
+  convertCase('gzip to zstd', ['-Zzstd'], { compressor: 'zstd -q -3' }),
+  convertCase('gzip to none', ['-Znone'], { compressor: 'cat' }),
 ]
 
 console.log(
@@ -89,13 +125,13 @@ try {
     const input = archive(one.archive)
     const { ours, theirs, speed } = compare(
       { command: [...pgdmp, ...one.ours(input)] },
-      { command: [pgRestore(one.major), ...one.theirs(input)] },
+      { command: one.peer === undefined ? [pgRestore(one.major), ...one.theirs(input)] : one.theirs(input) },
       Number(values.runs),
     )
     const pair = (/** @type {'wall' | 'cpu' | 'peakMiB'} */ key, digits = 2) =>
       `${ours[key].toFixed(digits)} / ${theirs[key].toFixed(digits)}`
     console.log(
-      `| ${one.name} | ${one.major} | **${speed.median.toFixed(2)}** (${speed.min.toFixed(2)}–${speed.max.toFixed(2)}) ` +
+      `| ${one.name} | ${one.peer ?? one.major} | **${speed.median.toFixed(2)}** (${speed.min.toFixed(2)}–${speed.max.toFixed(2)}) ` +
         `| ${pair('wall')} | ${pair('cpu')} | ${pair('peakMiB', 0)} |`,
     )
   }

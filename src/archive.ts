@@ -1,10 +1,12 @@
+import { checkOptions, type OptionNames } from './check-options.ts'
 import { ArchiveError, type OnWarning } from './errors.ts'
 import { openArchive } from './format/open.ts'
 import type { FormatReader, ReaderOptions } from './format/reader.ts'
+import type { StoredSizes } from './format/stored-sizes.ts'
 import type { ArchiveInput } from './io/input.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import type { ArchiveFormat, TocEntry } from './toc/types.ts'
-import type { ArchiveView, DataBlock, DataOptions, LargeObject } from './view.ts'
+import type { ArchiveStorage, ArchiveView, DataBlock, DataOptions, LargeObject } from './view.ts'
 
 /** How to open an archive. */
 export interface OpenOptions {
@@ -16,6 +18,8 @@ export interface OpenOptions {
   readonly spool?: boolean
   /** Read a file as if it were a stream; `tar`: only a tar archive, which is what pg_restore does. */
   readonly forwardOnly?: boolean | 'tar'
+  /** Refuse what pg_restore does not recognise: a toc.dat without its directory, a tar file of the oldest kind (v7). */
+  readonly asPgRestore?: boolean
   /** Bytes for buffers of reading, decompressing and look-ahead together. Default 128 MiB. */
   readonly maxBufferBytes?: number
   /** Threads that decompress; 0 does it all on the calling thread. Default 2 at most, and no more than there are cores. */
@@ -30,10 +34,45 @@ export interface Archive extends ArchiveView, AsyncDisposable {
   readonly format: ArchiveFormat
   /** False: data must be asked for in archive order, each entry's once. */
   readonly seekable: boolean
-  /** Bytes stored for an entry's data, headers of blocks and chunks included; undefined when not known without a scan. */
-  storedBytes(entry: TocEntry): number | undefined
+  /**
+   * What the archive and the data of its entries take. Opening does not look for that: a directory's files are asked
+   * for their sizes, a tar file's members are walked through, a custom archive without offsets is scanned. Whatever
+   * can be read only once is left alone and has no sizes.
+   *
+   * @example
+   * ```ts
+   * const { dataBytes } = await archive.storedSizes()
+   * for (const entry of archive.toc) console.log(entry.tag, dataBytes.get(entry.dumpId))
+   * ```
+   */
+  storedSizes(options?: { readonly signal?: AbortSignal }): Promise<StoredSizes>
   /** Ends every stream that is being read and releases all handles; safe more than once. */
   close(): Promise<void>
+}
+
+const openOptionNames: OptionNames<OpenOptions> = {
+  format: true,
+  limits: true,
+  spool: true,
+  forwardOnly: true,
+  asPgRestore: true,
+  maxBufferBytes: true,
+  workers: true,
+  onWarning: true,
+  signal: true,
+}
+
+const limitNames: OptionNames<Limits> = {
+  tocEntries: true,
+  tocBytes: true,
+  stringBytes: true,
+  dependencies: true,
+  rowBytes: true,
+  fieldsPerRow: true,
+  fileNameBytes: true,
+  entryBytes: true,
+  expansionRatio: true,
+  zstdWindow: true,
 }
 
 const defaultBufferBytes = 128 * 1024 * 1024
@@ -52,10 +91,11 @@ const leastBufferBytes = 1024 * 1024
  * ```
  */
 export async function open(input: ArchiveInput, options: OpenOptions = {}): Promise<Archive> {
+  checkOptions('open the archive', options, openOptionNames)
   const settings = readerOptions(options)
   options.signal?.throwIfAborted()
-  const { format, spool = false, forwardOnly = false } = options
-  const { reader, release } = await openArchive(input, settings, { format, spool, forwardOnly })
+  const { format, spool = false, forwardOnly = false, asPgRestore = false } = options
+  const { reader, release } = await openArchive(input, settings, { format, spool, forwardOnly, asPgRestore })
   return new OpenedArchive(reader, settings.limits, release)
 }
 
@@ -76,6 +116,7 @@ function readerOptions(options: OpenOptions): ReaderOptions {
       `Cannot open the archive: format is ${JSON.stringify(format)}, must be custom, directory or tar`,
     )
   }
+  checkOptions('set limits', { ...options.limits }, limitNames)
   return {
     limits: { ...defaultLimits, ...options.limits },
     onWarning: options.onWarning ?? (() => undefined),
@@ -140,12 +181,26 @@ class OpenedArchive implements Archive {
     }
   }
 
+  get storage(): ArchiveStorage {
+    const reader = this.#reader
+    return {
+      format: reader.format,
+      seekable: reader.seekable,
+      header: reader.header,
+      get toc() {
+        return reader.toc
+      },
+      verbatim: (options = {}) => reader.verbatim(options.signal),
+    }
+  }
+
   plan(entries: readonly TocEntry[]): void {
     this.#reader.plan(entries)
   }
 
-  storedBytes(entry: TocEntry): number | undefined {
-    return this.#reader.storedBytes(entry)
+  async storedSizes(options: { readonly signal?: AbortSignal } = {}): Promise<StoredSizes> {
+    options.signal?.throwIfAborted()
+    return await this.#reader.storedSizes(options.signal)
   }
 
   close(): Promise<void> {

@@ -11,6 +11,7 @@
  * | limits | LIMIT_EXCEEDED |
  * | text | BAD_COPY_DATA, BAD_LIST, BAD_FILTER |
  * | look-ups | NAME_NOT_FOUND, ENTRY_NOT_FOUND, NO_DATA |
+ * | rewriting | UNDECIDED_REFERENCE |
  * | usage | USAGE, CLOSED |
  */
 export type ArchiveErrorCode =
@@ -42,6 +43,7 @@ export type ArchiveErrorCode =
   | 'NAME_NOT_FOUND'
   | 'ENTRY_NOT_FOUND'
   | 'NO_DATA'
+  | 'UNDECIDED_REFERENCE'
   | 'USAGE'
   | 'CLOSED'
 

@@ -1,6 +1,7 @@
-import type { ByteStream } from './io/byte-stream.ts'
+import type { DataStream } from './format/stored-data.ts'
+import type { VerbatimArchive } from './format/verbatim.ts'
 import type { Limits } from './limits.ts'
-import type { ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from './toc/types.ts'
+import type { ArchiveFormat, ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from './toc/types.ts'
 
 /** How to read the data of an entry. */
 export interface DataOptions {
@@ -14,12 +15,12 @@ export interface LargeObject {
   /** Unsigned 32-bit OID. */
   readonly oid: number
   /** Read it before asking for the next object; what is not read is skipped. */
-  readonly data: ByteStream
+  readonly data: DataStream
 }
 
 /** A block of data in archive order: one TABLE DATA stream, or a group of large objects. */
 export type DataBlock =
-  | { readonly kind: 'data'; readonly dumpId: DumpId; readonly entry: TocEntry | undefined; readonly data: ByteStream }
+  | { readonly kind: 'data'; readonly dumpId: DumpId; readonly entry: TocEntry | undefined; readonly data: DataStream }
   | {
       readonly kind: 'large-objects'
       readonly dumpId: DumpId
@@ -48,9 +49,12 @@ export interface ArchiveView {
   entry(dumpId: DumpId): TocEntry | undefined
   /**
    * The data of an entry that has a data block or file (not BLOBS: see {@link ArchiveView.largeObjects}).
+   *
+   * Of streams in zstd with a window over 8 MiB (`pg_dump -Z zstd:long`: 128 MiB) one is decompressed at a time; those
+   * read beside it wait until it is over, or has not been read for a second, as by a reader of two streams by turns.
    * @throws ArchiveError NO_DATA, DATA_OUT_OF_ORDER (forward-only input), MISSING_BLOCK, MISSING_DATA_FILE, … when read
    */
-  data(entry: TocEntry, options?: DataOptions): ByteStream
+  data(entry: TocEntry, options?: DataOptions): DataStream
   /** The large objects of a BLOBS entry, in stored order. */
   largeObjects(entry: TocEntry, options?: DataOptions): AsyncIterable<LargeObject>
   /** Every data block in archive order: the only way on forward-only input when nothing is known of the order. */
@@ -60,6 +64,23 @@ export interface ArchiveView {
    * entries on other cores), and forward-only input fails early when it comes past data that is wanted later.
    */
   plan(entries: readonly TocEntry[]): void
+  /** What lies below the view, for a copy of all of it; absent where a view has other data than the archive. */
+  readonly storage?: ArchiveStorage | undefined
+}
+
+/** An archive as it is stored, whatever a view shows of it. */
+export interface ArchiveStorage {
+  readonly format: ArchiveFormat
+  /** False: data must be asked for in archive order, each entry's once. */
+  readonly seekable: boolean
+  readonly header: ArchiveHeader
+  readonly toc: readonly TocEntry[]
+  /**
+   * The archive byte for byte, what no entry refers to included. It is checked on the way for being whole: each block,
+   * file or member that an entry needs must be there. Undefined where the bytes cannot be had again: of a tar archive
+   * on forward-only input, and after data has been read from forward-only input.
+   */
+  verbatim(options?: { readonly signal?: AbortSignal | undefined }): Promise<VerbatimArchive | undefined>
 }
 
 /** Base of every transformation: `base` with some members replaced; getters stay getters. */
@@ -77,6 +98,7 @@ export function derive<T extends object>(base: ArchiveView, changes: T): Omit<Ar
     largeObjects: (entry: TocEntry, options?: DataOptions) => base.largeObjects(entry, options),
     blocks: (options?: DataOptions) => base.blocks(options),
     plan: (entries: readonly TocEntry[]) => base.plan(entries),
+    storage: base.storage,
   }
   // by descriptor, so that a getter among the changes stays one
   const derived: unknown = Object.defineProperties(view, Object.getOwnPropertyDescriptors(changes))

@@ -94,31 +94,56 @@ function targetOf(file: SourceFile, { specifier }: Import): string | undefined {
 
 const foundation = ['errors.ts', 'limits.ts']
 
+/** What checks the arguments of public functions. */
+const border = 'check-options.ts'
+
 /** What each layer may import: other layers, `type:` before those of which it may see types only. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'limits.ts': [],
   'package-version.ts': [],
+  'closest.ts': [],
+  'check-options.ts': ['errors.ts', 'closest.ts'],
   bytes: foundation,
-  io: [...foundation, 'bytes', 'type:toc', 'type:codec'],
+  time: ['type:toc'],
+  io: [...foundation, 'bytes', 'time', 'type:toc', 'type:codec'],
   codec: [...foundation, 'bytes', 'type:io', 'type:toc'],
   copy: [...foundation, 'bytes', 'type:toc', 'type:codec', 'type:io'],
   sql: [...foundation, 'bytes', 'type:toc', 'type:codec', 'type:io'],
-  toc: [...foundation, 'bytes', 'type:codec', 'type:io'],
+  toc: [...foundation, 'bytes', 'time', 'type:codec', 'type:io'],
   format: [...foundation, 'bytes', 'io', 'codec', 'toc', 'type:view.ts'],
   'view.ts': [...foundation, 'bytes', 'format', 'type:io', 'type:toc', 'type:codec'],
-  'archive.ts': [...foundation, 'bytes', 'io', 'codec', 'toc', 'format', 'view.ts'],
-  inspect: [...foundation, 'bytes', 'io', 'codec', 'toc', 'format', 'copy', 'sql', 'view.ts', 'archive.ts'],
+  'archive.ts': [...foundation, border, 'bytes', 'io', 'codec', 'toc', 'format', 'view.ts'],
+  author: [...foundation, 'bytes', 'io', 'toc', 'copy', 'format', 'type:create.ts'],
+  'create.ts': [
+    ...foundation,
+    border,
+    'bytes',
+    'toc',
+    'sql',
+    'format',
+    'author',
+    'package-version.ts',
+    'type:codec',
+    'type:io',
+  ],
+  'write-view.ts': [...foundation, 'bytes', 'io', 'codec', 'toc', 'format', 'view.ts'],
+  inspect: [...foundation, border, 'bytes', 'io', 'codec', 'toc', 'format', 'copy', 'sql', 'view.ts', 'archive.ts'],
   // What toSql and rows give are ByteStreams, so ops may make them; other I/O is none of their business.
   ops: [
     ...foundation,
+    border,
     'bytes',
     'copy',
     'sql',
     'view.ts',
     'archive.ts',
+    'create.ts',
+    'write-view.ts',
     'toc',
     'io/byte-stream.ts',
+    // digests are made of bytes that views give: no decoding
+    'codec/sha256.ts',
     'type:io',
     'type:codec',
   ],
@@ -132,6 +157,7 @@ const nodeModules: Readonly<Record<string, readonly string[]>> = {
   stream: ['io', 'cli'],
   'stream/web': ['io'],
   zlib: ['codec'],
+  crypto: ['codec'],
   worker_threads: ['codec'],
   path: ['io', 'cli'],
   url: ['io', 'cli'],

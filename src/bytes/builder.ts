@@ -13,6 +13,11 @@ export class Builder {
     this.layout = layout
   }
 
+  /** Number of bytes written. */
+  get length(): number {
+    return this.#length
+  }
+
   writeByte(value: number): void {
     this.#reserve(1)
     this.#bytes[this.#length++] = value

@@ -1,7 +1,6 @@
-import { ArchiveError, compatRules, isArchiveError, parseFilter, parseList, readTextInput } from '../index.ts'
+import { ArchiveError, closest, compatRules, isArchiveError, parseFilter, parseList, readTextInput } from '../index.ts'
 import type { CompatRules, Selection } from '../index.ts'
 import { getopt, type LongOption, type OptionTable } from './getopt.ts'
-import { closest } from './layout.ts'
 import {
   addOption,
   byteStringOf,
@@ -33,12 +32,29 @@ const ownOptions = [
   { name: 'json' },
   { name: 'ndjson' },
   { name: 'all' },
+  { name: 'digest' },
   { name: 'patterns' },
   { name: 'exclude-table', argument: true },
   { name: 'exclude-table-data', argument: true },
+  { name: 'with-dependencies' },
+  { name: 'with-dependents' },
+  { name: 'map-owner', argument: true },
+  { name: 'owner', argument: true },
+  { name: 'map-file', argument: true },
+  { name: 'map-schema', argument: true },
+  { name: 'map-tablespace', argument: true },
+  { name: 'map-access-method', argument: true },
+  { name: 'database-name', argument: true },
+  { name: 'strict' },
   { name: 'target-version', argument: true },
   { name: 'no-restrict' },
   { name: 'max-buffer', argument: true },
+  { name: 'input-format', argument: true },
+  { name: 'compress', short: 'Z', argument: true },
+  { name: 'archive-version', argument: true },
+  { name: 'force' },
+  { name: 'reindex' },
+  { name: 'allow-loss' },
 ] as const satisfies readonly OwnOption[]
 
 /** An option of pgdmp's own, by its long name. */
@@ -46,7 +62,7 @@ export type OwnOptionId = (typeof ownOptions)[number]['name']
 
 /** Options that select entries, the same for `list` and `sql`. */
 export const selectionOptions = {
-  own: ['patterns', 'exclude-table', 'exclude-table-data'],
+  own: ['patterns', 'exclude-table', 'exclude-table-data', 'with-dependencies', 'with-dependents'],
   restore: [
     'create',
     'data-only',
@@ -80,12 +96,16 @@ export interface CommandSyntax {
   readonly name: string
   readonly own: readonly OwnOptionId[]
   readonly restore: readonly RestoreOptionId[]
+  /** A second operand says where the output goes. */
+  readonly output?: true
 }
 
 /** The command line of one of pgdmp's own commands. */
 export interface CommandLine {
   /** Path of the archive; null for standard input. */
   readonly archive: string | null
+  /** Path of the output; null for standard output, undefined for commands without this operand. */
+  readonly output: string | null | undefined
   readonly options: GivenOptions
   /** The last value of a pg_restore option, as text. */
   value(id: RestoreOptionId): string | undefined
@@ -120,14 +140,20 @@ export async function parseCommandLine(
     else if (isOwn(id)) own.set(id, [...(own.get(id) ?? []), textOf(value)])
     else refuse(syntax, addOption(options, id, value, rules))
   }
-  const [archive, extra] = step.value.map(textOf)
+  const [archive, ...others] = step.value.map(textOf)
   if (archive === undefined) {
     throw wrong(syntax, 'the archive is missing', `Give its path, or "-" for standard input`)
   }
+  const output = syntax.output === true ? others.shift() : undefined
+  if (syntax.output === true && output === undefined) {
+    throw wrong(syntax, 'the output is missing', `Give its path, or "-" for standard output`)
+  }
+  const [extra] = others
   if (extra !== undefined) throw wrong(syntax, `there is one archive too many: "${extra}"`)
   refuse(syntax, checkRestrictKey(options.values.get('restrict-key')) ?? checkConflicts(options, rules))
   return {
     archive: archive === '-' ? null : archive,
+    output: output === '-' ? null : output,
     options,
     value: (id) => optionalText(options.values.get(id)),
     own: (id) => own.get(id) ?? [],
@@ -173,7 +199,7 @@ function refuse(syntax: CommandSyntax, complaint: { readonly text: string } | un
 }
 
 function nearOption(complaint: string, table: OptionTable<AnyId>): string | undefined {
-  const given = /^unrecognized option '--([^=]*)/.exec(complaint)?.[1]
+  const given = /^unrecognized option '--([^=']*)/.exec(complaint)?.[1]
   if (given === undefined) return undefined
   const near = closest(
     given,
@@ -188,7 +214,7 @@ async function readFilterFile(terminal: Terminal, name: string, options: GivenOp
 }
 
 /** Reads a file that an option names, `-` for standard input. */
-async function readText(terminal: Terminal, what: string, name: string): Promise<Uint8Array> {
+export async function readText(terminal: Terminal, what: string, name: string): Promise<Uint8Array> {
   try {
     return await readTextInput(name === '-' ? terminal.stdin : name, { signal: terminal.signal })
   } catch (error) {
@@ -206,8 +232,17 @@ export async function selectionFrom(terminal: Terminal, line: CommandLine): Prom
     ...list,
     excludeTables: line.own('exclude-table'),
     excludeTableData: line.own('exclude-table-data'),
+    withDependencies: line.own('with-dependencies').length > 0,
+    withDependents: line.own('with-dependents').length > 0,
     match: line.own('patterns').length > 0 ? 'pattern' : 'exact',
   }
+}
+
+/** Whether a command line says anything about which entries to take, the database's own aside. */
+export function selects({ options, own }: CommandLine): boolean {
+  const { given, names } = options
+  const isGiven = (id: RestoreOptionId): boolean => id !== 'create' && (given.has(id) || names.has(id))
+  return selectionOptions.restore.some(isGiven) || selectionOptions.own.some((id) => own(id).length > 0)
 }
 
 const sizeUnits: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }

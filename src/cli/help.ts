@@ -1,5 +1,4 @@
-import { compatRules, formatRelease, packageVersion, type CompatRules } from '../index.ts'
-import { closest } from './layout.ts'
+import { closest, type CompatRules, compatRules, formatRelease, packageVersion } from '../index.ts'
 import { writeText } from './output.ts'
 import { complain, exit, type Terminal } from './terminal.ts'
 
@@ -12,7 +11,9 @@ Usage:
 Commands:
   list         table of contents, as pg_restore -l prints it, or as JSON
   sql          SQL script, as pg_restore -f writes it
+  convert      another archive: format, compression, version, a part, other names
   info         what an archive is, what is in it, and what it needs
+  reindex      in place, the offsets that an archive lacks after a pipe
   pg_restore   the same options, output, messages and status as pg_restore
   help         help on a command: pgdmp help sql
   version      version of pgdmp
@@ -42,6 +43,10 @@ const selectionHelp = `Selection (names are compared as the list shows them):
       --exclude-table=PATTERN  leave out a table and all that belongs to it
       --exclude-table-data=PATTERN
                                leave out the rows of a table
+      --with-dependencies      also all that the objects named need: schemas, types,
+                               functions, sequences, tables referred to, …
+      --with-dependents        also all that belongs to the tables named: indexes,
+                               constraints, triggers, sequences, partitions, …
   -L, --use-list=FILE          only the entries of this list, in its order
       --filter=FILE            names to include or exclude, from a file
   -s, --schema-only            only definitions
@@ -54,6 +59,19 @@ const selectionHelp = `Selection (names are compared as the list shows them):
   -x, --no-privileges          no GRANT and REVOKE
   -C, --create                 the database itself, too
       --strict-names           fail when a name matches nothing
+`
+
+const rewriteHelp = `Renaming (names as the list shows them; all at once, so two may be swapped):
+      --map-owner=OLD=NEW      another role in place of this one, everywhere: owner,
+                               grants, policies, user mappings, settings, …
+      --map-file=FILE          the same from a file: one OLD=NEW a line, odd names in
+                               double quotes, # begins a line of comment
+      --owner=NEW              this role in place of every owner
+      --map-schema=OLD=NEW     another schema
+      --map-tablespace=OLD=NEW  --map-access-method=OLD=NEW
+      --database-name=NEW      another name for the database
+      --strict                 fail if a place cannot be decided (such as the body of a
+                               function) instead of leaving it alone with a warning
 `
 
 /** Help of `pgdmp list`. */
@@ -69,6 +87,7 @@ Usage:
       --compat=VERSION         as pg_restore of this release does: 13 to 18, 17.11
 
 ${selectionHelp}
+${rewriteHelp}
 ${inputOptions}
 Examples:
   pgdmp list nightly.dump
@@ -89,6 +108,7 @@ Usage:
   -v, --verbose                more comments, and what is done on standard error
 
 ${selectionHelp}
+${rewriteHelp}
 Script:
   -c, --clean                  drop objects first
       --if-exists              with IF EXISTS
@@ -112,23 +132,94 @@ Examples:
   pgdmp sql nightly.dump | psql app
   pgdmp sql -s -f schema.sql nightly.dump
   pgdmp sql --patterns -t 'app.event*' --exclude-table-data 'app.event_log' nightly.dump
+  pgdmp sql -t orders --with-dependencies --with-dependents nightly.dump | psql empty
   pgdmp sql --target-version 14 nightly.dump | psql old
+  pgdmp sql --owner staging --map-schema app=app_2024 nightly.dump | psql staging
   zcat nightly.tar.gz | pgdmp sql - > nightly.sql
 `
 
+/** Help of `pgdmp convert`. */
+export const convertHelp = `Writes an archive, or a part of it, as another archive.
+
+Usage:
+  pgdmp convert [OPTION]... ARCHIVE OUTPUT
+
+OUTPUT is a file, a directory (with -F d), or "-" for standard output. It appears
+when it is complete, and must not exist. What is not asked to change stays as it
+is: an unchanged archive is copied byte for byte, and data whose compression stays
+are not compressed again.
+
+Output:
+  -F, --format=c|d|t           custom, directory or tar (default: as the archive)
+  -Z, --compress=METHOD[:LEVEL[,long]]
+                               none, gzip, lz4 or zstd (default: as the archive)
+      --archive-version=1.N    1.12 to 1.16 (default: as the archive, or 1.12)
+      --target-version=VERSION version and compression that pg_restore of this
+                               release of PostgreSQL reads
+      --force                  replace an output that exists
+      --reindex                give a custom archive the offsets that it lacks
+      --allow-loss             status 0 even if something is lost
+  -j, --jobs=N                 threads that decompress
+  -q, --quiet                  no progress, no warnings
+  -v, --verbose                list what is left out, and what was done
+
+${selectionHelp}
+The entries of the database itself are always kept, as pg_dump does it.
+
+${rewriteHelp}
+Input:
+      --input-format=c|d|t     format of the archive (found out by itself)
+      --limits=PRESET          bounds on what an archive may ask for: default,
+                               strict (input from strangers) or none
+      --spool                  copy standard input to a temporary file, so that
+                               data can be taken in any order
+      --max-buffer=BYTES       memory for buffers, such as 64M
+
+Examples:
+  pgdmp convert -Z zstd nightly.dump smaller.dump
+  pgdmp convert -F d nightly.dump nightly.dir
+  pgdmp convert --target-version 15 nightly.dump for-15.dump
+  pgdmp convert -n app --exclude-table-data 'app.event_log*' nightly.dump app.dump
+  pgdmp convert -t orders --with-dependencies nightly.dump orders.dump
+  pgdmp convert --owner staging nightly.dump staging.dump
+  pg_dump -Fc app | pgdmp convert -s - - | pg_restore -d empty
+`
+
 /** Help of `pgdmp info`. */
-export const infoHelp = `Tells what an archive is, what is in it, and what it needs.
+export const infoHelp = `Tells what an archive is, what is in it, what each table takes, and what it needs.
 
 Usage:
   pgdmp info [OPTION]... ARCHIVE
 
       --json                   one JSON document
       --all                    every table, not only the largest
+      --digest                 read everything and digest it: the same for every
+                               archive of the same content, however it is stored
 
 ${inputOptions}
 Examples:
   pgdmp info nightly.dump
   pgdmp info --json nightly.dump | jq '.tables[0]'
+  pgdmp info --digest nightly.dump
+`
+
+/** Help of `pgdmp reindex`. */
+export const reindexHelp = `Gives a custom archive that was written to a pipe the offsets that it lacks, in place,
+so that pg_restore -j works and single tables are found at once.
+
+Usage:
+  pgdmp reindex [OPTION]... ARCHIVE
+
+      --limits=PRESET          bounds on what an archive may ask for: default,
+                               strict (input from strangers) or none
+  -q, --quiet                  say nothing
+
+Only the table of contents is written, with as many bytes as before. Until they are
+on the disk, a copy lies beside the archive as ARCHIVE.pgdmp-patch; if a crash comes
+in between, run the command again.
+
+Examples:
+  pg_dump -Fc app | cat > app.dump && pgdmp reindex app.dump
 `
 
 /** Help of the drop-in. */
@@ -158,7 +249,9 @@ export async function help(terminal: Terminal, args: readonly string[]): Promise
   const topics: Readonly<Record<string, () => string>> = {
     list: () => listHelp,
     sql: () => sqlHelp,
+    convert: () => convertHelp,
     info: () => infoHelp,
+    reindex: () => reindexHelp,
     pg_restore: () => pgRestoreHelp(compatRules()),
   }
   const [topic] = args

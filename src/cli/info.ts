@@ -1,8 +1,11 @@
+import { digest, type Archive, type ArchiveDigest } from '../index.ts'
 import { parseCommandLine, type CommandSyntax } from './command-line.ts'
 import { infoHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
 import { formatBytes, formatCount, printable, table } from './layout.ts'
 import { writeText } from './output.ts'
+import { labelOf, partsDone } from './parts-done.ts'
+import { Progress } from './progress.ts'
 import {
   archiveFacts,
   contentsOf,
@@ -13,9 +16,12 @@ import {
   type StoredData,
 } from './summary.ts'
 import { exit, type Terminal } from './terminal.ts'
-import type { Archive } from '../index.ts'
 
-const syntax: CommandSyntax = { name: 'info', own: [...openOptions.own, 'json', 'all'], restore: openOptions.restore }
+const syntax: CommandSyntax = {
+  name: 'info',
+  own: [...openOptions.own, 'json', 'all', 'digest'],
+  restore: openOptions.restore,
+}
 
 /** `pgdmp info`: what an archive is, what is in it, and what it needs. */
 export async function info(terminal: Terminal, args: readonly string[]): Promise<number> {
@@ -25,22 +31,53 @@ export async function info(terminal: Terminal, args: readonly string[]): Promise
     return exit.good
   }
   await using archive = await openArchive(terminal, line)
-  const contents = contentsOf(archive)
+  const { archiveBytes, dataBytes } = await archive.storedSizes({ signal: terminal.signal })
+  const contents = contentsOf(archive, dataBytes)
   const all = line.own('all').length > 0
-  const text = line.own('json').length > 0 ? asJson(archive, contents) : asText(archive, contents, line.archive, all)
+  const content = line.own('digest').length > 0 ? await digestOf(terminal, archive) : undefined
+  const origin = { path: line.archive, archiveBytes, content }
+  const text = line.own('json').length > 0 ? asJson(archive, contents, origin) : asText(archive, contents, origin, all)
   await writeText(terminal, undefined, text)
   return exit.good
 }
 
-function asJson(archive: Archive, contents: Contents): string {
-  const { data, ...rest } = contents
-  const needsPgRestore = oldestPgRestore(archive.header.version)
-  return `${JSON.stringify({ ...archiveFacts(archive), needsPgRestore, ...rest, tables: data }, null, 2)}\n`
+/** Where an archive came from. */
+interface Origin {
+  /** Null for standard input. */
+  readonly path: string | null
+  /** Undefined where it can be read only once. */
+  readonly archiveBytes: number | undefined
+  /** Of what is in it; undefined when nobody asked. */
+  readonly content: ArchiveDigest | undefined
 }
 
-function asText(archive: Archive, contents: Contents, path: string | null, all: boolean): string {
+async function digestOf(terminal: Terminal, archive: Archive): Promise<ArchiveDigest> {
+  const { signal, stderr } = terminal
+  if (!stderr.isTTY) return await digest(archive, { signal })
+  const progress = new Progress(stderr)
+  const parts = await partsDone(archive, archive.toc, () => true, signal)
+  try {
+    return await digest(archive, {
+      signal,
+      onProgress: ({ bytes, entry }) => progress.update(bytes, parts(entry), labelOf(archive, entry)),
+    })
+  } finally {
+    progress.done()
+  }
+}
+
+function asJson(archive: Archive, contents: Contents, origin: Origin): string {
+  const { data, ...rest } = contents
+  const archiveBytes = origin.archiveBytes ?? null
+  const needsPgRestore = oldestPgRestore(archive.header.version)
+  const digests = origin.content === undefined ? {} : { digest: origin.content }
+  const facts = { ...archiveFacts(archive), archiveBytes, needsPgRestore, ...digests, ...rest, tables: data }
+  return `${JSON.stringify(facts, null, 2)}\n`
+}
+
+function asText(archive: Archive, contents: Contents, origin: Origin, all: boolean): string {
   const sections = [
-    aboutArchive(archive, path),
+    aboutArchive(archive, origin),
     aboutContents(contents),
     typesTable(contents),
     dataTable(contents.data, all),
@@ -48,17 +85,18 @@ function asText(archive: Archive, contents: Contents, path: string | null, all: 
   return sections.filter((section) => section !== '').join('\n')
 }
 
-function facts(rows: readonly (readonly [string, string])[]): string {
+function factLines(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([title]) => title.length)) + 2
   return rows.map(([title, text]) => `${title.padEnd(width)}${printable(text)}\n`).join('')
 }
 
-function aboutArchive(archive: Archive, path: string | null): string {
+function aboutArchive(archive: Archive, { path, archiveBytes, content }: Origin): string {
   const { header, settings } = archive
   const { algorithm, level } = header.compression
   const strings = settings.stdStrings ? '' : ', standard_conforming_strings off'
-  return facts([
+  return factLines([
     ['Archive', path ?? 'standard input'],
+    ['Size', archiveBytes === undefined ? 'not known' : formatBytes(archiveBytes)],
     ['Format', `${header.format}, version ${versionText(header.version)}`],
     ['Compression', level === null || level < 1 ? algorithm : `${algorithm}, level ${level}`],
     [
@@ -71,6 +109,7 @@ function aboutArchive(archive: Archive, path: string | null): string {
     ['Dumped by', header.dumpVersion === null ? 'not stored' : `pg_dump ${header.dumpVersion}`],
     ['Restored by', `pg_restore of PostgreSQL ${oldestPgRestore(header.version)} or newer`],
     ['Entries', formatCount(archive.storedEntryCount)],
+    ...(content === undefined ? [] : [['Digest', content.sha256] as const, ['Of content', content.content] as const]),
   ])
 }
 
@@ -84,7 +123,7 @@ function aboutContents(contents: Contents): string {
   if (contents.accessMethods.length > 0) rows.push(['Access methods', names(contents.accessMethods)])
   const { largeObjects } = contents
   rows.push(['Large objects', largeObjects === null ? 'some, not counted' : formatCount(largeObjects)])
-  return facts(rows)
+  return factLines(rows)
 }
 
 function typesTable({ entryTypes }: Contents): string {
@@ -108,7 +147,7 @@ function dataTable(data: readonly StoredData[], all: boolean): string {
   const hidden = data.length - shown.length
   const more = hidden === 0 ? '' : `… and ${formatCount(hidden)} more: --all shows them\n`
   if (known.length === 0) {
-    const why = 'how much each takes is known after reading it all: open a file, or use --spool'
+    const why = 'how much each takes cannot be told of a stream: open a file, or use --spool'
     rows.unshift(['?', '', `${formatCount(data.length)} entries; ${why}`])
   }
   const columns = [

@@ -23,9 +23,9 @@ export const openOptions = {
 export async function openArchive(
   terminal: Terminal,
   line: CommandLine,
-  options: { readonly workers?: number; readonly quiet?: boolean } = {},
+  options: { readonly workers?: number; readonly quiet?: boolean; readonly format?: string | undefined } = {},
 ): Promise<Archive> {
-  const format = line.value('format')
+  const format = 'format' in options ? options.format : line.value('format')
   const known = format === undefined ? undefined : archiveFormat(byteStringOf(format), compatRules())
   const maxBuffer = line.own('max-buffer').at(-1)
   if (line.archive === null && terminal.stdin.isTTY) {
@@ -50,7 +50,8 @@ export async function openArchive(
   }
 }
 
-function limitsOf(preset: string | undefined): Limits {
+/** The limits that `--limits` means. @throws ArchiveError USAGE */
+export function limitsOf(preset: string | undefined): Limits {
   if (preset === undefined || preset === 'default') return defaultLimits
   if (preset === 'strict') return strictLimits
   if (preset !== 'none') {

@@ -5,11 +5,12 @@ import { listHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
 import { printable } from './layout.ts'
 import { writeText } from './output.ts'
+import { applyRewrites, reportRewrites, rewriteOptions, rewritesFrom } from './rewrite-options.ts'
 import { exit, warn, type Terminal } from './terminal.ts'
 
 const syntax: CommandSyntax = {
   name: 'list',
-  own: [...openOptions.own, ...selectionOptions.own, 'json', 'ndjson', 'compat'],
+  own: [...openOptions.own, ...selectionOptions.own, ...rewriteOptions.own, 'json', 'ndjson', 'compat'],
   restore: [...openOptions.restore, ...selectionOptions.restore, 'file', 'verbose'],
 }
 
@@ -23,8 +24,9 @@ export async function list(terminal: Terminal, args: readonly string[]): Promise
   const compat = line.own('compat').at(-1)
   const common = { ...(compat === undefined ? {} : { compat }), onWarning: warn.bind(undefined, terminal) }
   const selection = await selectionFrom(terminal, line)
+  const rewrites = await rewritesFrom(terminal, line)
   await using archive = await openArchive(terminal, line)
-  const view = filter(archive, selection, common)
+  const view = applyRewrites(filter(archive, selection, common), rewrites, common)
   const file = line.value('file')
   if (line.own('ndjson').length > 0) {
     await writeText(terminal, file, asLines(view))
@@ -37,6 +39,7 @@ export async function list(terminal: Terminal, args: readonly string[]): Promise
     // The names in an archive are a stranger's: their control characters are for files, not for terminals.
     await writeText(terminal, file, onScreen ? screenLines(listing(view, options)) : [listBytes(view, options)])
   }
+  reportRewrites(terminal, view)
   return exit.good
 }
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-import { isArchiveError } from '../index.ts'
-import { closest } from './layout.ts'
+import { closest, isArchiveError } from '../index.ts'
 import type { Terminal } from './terminal.ts'
 
 /** A command: gets the arguments after its name and gives the exit code. */
@@ -10,7 +9,9 @@ type Command = (terminal: Terminal, args: readonly string[]) => Promise<number>
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   list: async () => (await import('./list.ts')).list,
   sql: async () => (await import('./sql.ts')).sql,
+  convert: async () => (await import('./convert.ts')).convert,
   info: async () => (await import('./info.ts')).info,
+  reindex: async () => (await import('./reindex.ts')).reindex,
   pg_restore: async () => (await import('./pg-restore.ts')).pgRestore,
   help: async () => (await import('./help.ts')).help,
   version: async () => (await import('./help.ts')).version,

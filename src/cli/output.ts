@@ -1,4 +1,5 @@
 import { openSink, type ByteStream, type Sink } from '../index.ts'
+import { isSystemError, strerror, type SystemError } from './strerror.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Pieces of text are gathered up to this many UTF-16 units before they are written. */
@@ -13,11 +14,11 @@ export async function writeText(
   file: string | undefined,
   text: string | Iterable<string | Uint8Array>,
 ): Promise<void> {
-  const sink = await openSink(target(terminal, file), { signal: terminal.signal })
+  const sink = await naming(file, openSink(target(terminal, file), { signal: terminal.signal }))
   try {
-    if (typeof text === 'string') await sink.write(utf8.encode(text))
-    else await writePieces(sink, text)
-    await sink.commit()
+    if (typeof text === 'string') await naming(file, sink.write(utf8.encode(text)))
+    else await naming(file, writePieces(sink, text))
+    await naming(file, sink.commit())
   } catch (error) {
     await sink.abort(error)
     throw error
@@ -26,7 +27,50 @@ export async function writeText(
 
 /** The same for a stream of bytes. */
 export async function writeStream(terminal: Terminal, file: string | undefined, stream: ByteStream): Promise<void> {
-  await stream.pipeTo(target(terminal, file), { signal: terminal.signal })
+  const sink = await naming(file, openSink(target(terminal, file), { signal: terminal.signal }))
+  const source = stream.borrow()
+  try {
+    for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) {
+      await naming(file, sink.write(chunk))
+    }
+    await naming(file, sink.commit())
+  } catch (error) {
+    await sink.abort(error)
+    throw error
+  } finally {
+    await source.cancel()
+  }
+}
+
+/** What the operating system refused of an output, told by the name that the user gave it. */
+class OutputError extends Error {
+  override readonly name = 'OutputError'
+  readonly hint: string | undefined
+
+  constructor(file: string | undefined, cause: SystemError) {
+    const output = file === undefined || file === '-' ? 'to standard output' : JSON.stringify(file)
+    super(`Cannot write ${output}: ${strerror(cause)}`, { cause })
+    this.hint = hints[cause.code]
+  }
+}
+
+const hints: Readonly<Record<string, string>> = {
+  EACCES: 'Write to a place where you may',
+  EDQUOT: 'Remove what is not needed, or write to another disk',
+  EFBIG: 'Write to a file system that takes larger files, or raise the limit (ulimit -f)',
+  EISDIR: 'Give the name of a file',
+  ENOENT: 'Make the directory first',
+  ENOSPC: 'Make room, or write to another disk',
+  EROFS: 'Write to another place',
+}
+
+/** Adds to errors of the system what was being written; a pipe whose reader has gone is none. */
+async function naming<T>(file: string | undefined, writing: T | PromiseLike<T>): Promise<T> {
+  try {
+    return await writing
+  } catch (error) {
+    throw isSystemError(error) && error.code !== 'EPIPE' ? new OutputError(file, error) : error
+  }
 }
 
 const utf8 = new TextEncoder()

@@ -64,7 +64,8 @@ export async function pgRestore(terminal: Terminal, args: readonly string[]): Pr
   }
   const { options } = parsed
   try {
-    if (options.given.has('dbname')) throw fatal('restoring into a database is not supported yet; use -f or -l')
+    if (options.given.has('dbname') && !options.given.has('list'))
+      throw fatal('restoring into a database is not supported yet; use -f or -l')
     const archive = parsed.archive === undefined ? undefined : textOf(parsed.archive)
     const timeZone = await loadTimeZone(terminal.env['TZ'])
     await restore({ terminal, rules, options, archive, stdinUsed, timeZone })
@@ -179,6 +180,7 @@ async function openArchive(run: Run): Promise<Archive> {
       ...(format === undefined ? {} : { format }),
       // pg_restore never goes back in a tar archive, and says so where the order of entries would need it.
       forwardOnly: 'tar',
+      asPgRestore: true,
       onWarning,
       signal: terminal.signal,
     })

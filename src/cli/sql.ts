@@ -1,17 +1,27 @@
 import { filter, loadTimeZone, toSql } from '../index.ts'
-import type { Archive, Finding, FilteredView } from '../index.ts'
+import type { Finding } from '../index.ts'
 import { parseCommandLine, selectionFrom, selectionOptions, type CommandSyntax } from './command-line.ts'
 import { sqlHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
-import { formatCount, printable } from './layout.ts'
+import { formatCount } from './layout.ts'
 import { writeStream, writeText } from './output.ts'
+import { labelOf, partsDone } from './parts-done.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
 import { Progress } from './progress.ts'
+import { applyRewrites, reportRewrites, rewriteOptions, rewritesFrom } from './rewrite-options.ts'
 import { complain, exit, warn, type Terminal } from './terminal.ts'
 
 const syntax: CommandSyntax = {
   name: 'sql',
-  own: [...openOptions.own, ...selectionOptions.own, 'compat', 'target-version', 'no-restrict', 'quiet'],
+  own: [
+    ...openOptions.own,
+    ...selectionOptions.own,
+    ...rewriteOptions.own,
+    'compat',
+    'target-version',
+    'no-restrict',
+    'quiet',
+  ],
   restore: [
     ...openOptions.restore,
     ...selectionOptions.restore,
@@ -44,6 +54,7 @@ export async function sql(terminal: Terminal, args: readonly string[]): Promise<
   const quiet = line.own('quiet').length > 0
   const workers = line.options.given.has('jobs') ? { workers: line.options.jobs } : {}
   const selection = await selectionFrom(terminal, line)
+  const rewrites = await rewritesFrom(terminal, line)
   await using archive = await openArchive(terminal, line, { ...workers, quiet })
   const file = line.value('file')
   // A script that goes to the terminal shows by itself how far it is.
@@ -63,8 +74,11 @@ export async function sql(terminal: Terminal, args: readonly string[]): Promise<
   const compat = line.own('compat').at(-1)
   const targetVersion = line.own('target-version').at(-1)
   const common = { ...(compat === undefined ? {} : { compat }), onWarning }
-  const view = filter(archive, selection, common)
-  const parts = partsDone(archive, view)
+  const view = applyRewrites(filter(archive, selection, common), rewrites, common)
+  const parts =
+    progress === undefined
+      ? () => undefined
+      : await partsDone(archive, view.toc, (entry) => view.parts(entry).data, terminal.signal)
   const stream = toSql(view, {
     ...sqlOptionsOf(line.options),
     ...common,
@@ -82,29 +96,11 @@ export async function sql(terminal: Terminal, args: readonly string[]): Promise<
   } finally {
     progress?.done()
   }
+  if (!quiet) reportRewrites(terminal, view)
   if (lost === 0) return exit.good
   complain(
     terminal,
     `${formatCount(lost)} of the statements cannot be said in SQL of PostgreSQL ${targetVersion ?? ''}`,
   )
   return exit.bad
-}
-
-/** Which part of the stored data lies before an entry's, 0 to 1; undefined where sizes are not known. */
-function partsDone(archive: Archive, view: FilteredView): (dumpId: number | undefined) => number | undefined {
-  const before = new Map<number, number>()
-  let total = 0
-  for (const entry of view.toc) {
-    before.set(entry.dumpId, total)
-    if (!entry.hadDumper || !view.parts(entry).data) continue
-    const bytes = archive.storedBytes(entry)
-    if (bytes === undefined) return () => undefined
-    total += bytes
-  }
-  return (dumpId) => (dumpId === undefined || total === 0 ? undefined : (before.get(dumpId) ?? 0) / total)
-}
-
-function labelOf(view: FilteredView, dumpId: number | undefined): string {
-  const entry = dumpId === undefined ? undefined : view.entry(dumpId)
-  return entry === undefined ? '' : printable(`${entry.desc} ${entry.tag ?? ''}`)
 }

@@ -1,4 +1,4 @@
-import type { Archive, ArchiveVersion, ArchiveView, CreateDate, TocEntry } from '../index.ts'
+import type { ArchiveVersion, ArchiveView, CreateDate, StoredSizes, TocEntry } from '../index.ts'
 
 /** What the header and the settings of an archive say. */
 export function archiveFacts({ header, settings, storedEntryCount }: ArchiveView): Readonly<Record<string, unknown>> {
@@ -36,7 +36,7 @@ export interface StoredData {
   readonly desc: string
   readonly namespace: string | null
   readonly name: string | null
-  /** Bytes in the archive, compressed as they are; null where only a scan could tell. */
+  /** Bytes in the archive, compressed as they are; null in input that can be read only once, and for missing data. */
   readonly storedBytes: number | null
 }
 
@@ -55,8 +55,11 @@ export interface Contents {
   readonly accessMethods: readonly string[]
 }
 
-/** Counts what is in an archive. */
-export function contentsOf(archive: Archive): Contents {
+/**
+ * Counts what is in an archive.
+ * @param dataBytes stored sizes by dump id
+ */
+export function contentsOf(archive: ArchiveView, dataBytes: StoredSizes['dataBytes']): Contents {
   const counts = new Map<string, number>()
   const owners = new Set<string>()
   const extensions = new Set<string>()
@@ -69,7 +72,7 @@ export function contentsOf(archive: Archive): Contents {
     addName(tablespaces, entry.tablespace)
     if (entry.tableam !== 'heap') addName(accessMethods, entry.tableam)
     if (entry.desc === 'EXTENSION') addName(extensions, entry.tag)
-    if (entry.hadDumper) data.push(storedData(archive, entry))
+    if (entry.hadDumper) data.push(storedData(entry, dataBytes))
   }
   const types = Array.from(counts, ([desc, count]) => ({ desc, count }))
   return {
@@ -91,13 +94,13 @@ function addName(names: Set<string>, name: string | null | undefined): void {
   if (name !== null && name !== undefined && name !== '') names.add(name)
 }
 
-function storedData(archive: Archive, entry: TocEntry): StoredData {
+function storedData(entry: TocEntry, dataBytes: StoredSizes['dataBytes']): StoredData {
   return {
     dumpId: entry.dumpId,
     desc: entry.desc,
     namespace: entry.namespace,
     name: entry.tag,
-    storedBytes: archive.storedBytes(entry) ?? null,
+    storedBytes: dataBytes.get(entry.dumpId) ?? null,
   }
 }
 

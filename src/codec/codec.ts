@@ -73,10 +73,17 @@ export interface Engine {
 export class CodecFailure extends Error {
   override readonly name = 'CodecFailure'
   readonly code: ArchiveErrorCode
+  /** What to do next. */
+  readonly hint: string | undefined
 
-  constructor(code: ArchiveErrorCode, message: string) {
-    super(message)
+  constructor(
+    code: ArchiveErrorCode,
+    message: string,
+    info: { readonly hint?: string; readonly cause?: unknown } = {},
+  ) {
+    super(message, info.cause === undefined ? undefined : { cause: info.cause })
     this.code = code
+    this.hint = info.hint
   }
 }
 
@@ -96,7 +103,8 @@ export function codecError(
 
 /** `error` with the context added when it is an engine's failure; anything else as it is. */
 export function withContext(context: DecodeContext, error: unknown): unknown {
-  return error instanceof CodecFailure ? codecError(context, error.code, error.message, { cause: error }) : error
+  if (!(error instanceof CodecFailure)) return error
+  return codecError(context, error.code, error.message, { cause: error, hint: error.hint })
 }
 
 /** How a method's data is wrapped inside a custom archive (one stream per data block). */

@@ -1,6 +1,7 @@
 import { CodecFailure } from './codec.ts'
 import type { Engine } from './codec.ts'
-import { createZlibStream, failureCode } from './native.ts'
+import { failureCode } from './native-handle.ts'
+import { createZlibStream } from './native.ts'
 
 const EMPTY = new Uint8Array(0)
 /** Output per trip to the thread pool: with the default of 16 KiB the trips cost five times the decoding. */

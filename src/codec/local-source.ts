@@ -2,6 +2,8 @@ import type { ChunkSource } from '../io/chunks.ts'
 import type { Limits } from '../limits.ts'
 import type { Container, DecodeContext, Decoder } from './codec.ts'
 import { StreamMeter, createDecoder, prepareDecoder } from './registry.ts'
+import { Reading } from './window-turns.ts'
+import type { WindowHolder, WindowTurns } from './window-turns.ts'
 
 /** One stream to decode. */
 export interface DecodeJob {
@@ -56,22 +58,39 @@ export class PlainSource implements ChunkSource {
 }
 
 /** Decodes on the calling thread, into one buffer that is used again and again. */
-export class LocalSource implements ChunkSource {
+export class LocalSource implements ChunkSource, WindowHolder {
+  readonly reading = new Reading()
   readonly #job: DecodeJob
   readonly #lender: BufferLender
+  readonly #turns: WindowTurns
   #decoder: Decoder | undefined
   #buffer: ArrayBuffer | undefined
   #fed = false // the decoder has input left
   #ended = false // the input is used up and its end mark has been seen
   #over = false
+  #window = 0 // the largest that the input has asked for
   #failure: { readonly error: unknown } | undefined
 
-  constructor(job: DecodeJob, lender: BufferLender) {
+  constructor(job: DecodeJob, lender: BufferLender, turns: WindowTurns) {
     this.#job = job
     this.#lender = lender
+    this.#turns = turns
+  }
+
+  get running(): boolean {
+    return !this.#over
   }
 
   async next(): Promise<Uint8Array | null> {
+    this.reading.begin()
+    try {
+      return await this.#next()
+    } finally {
+      this.reading.end()
+    }
+  }
+
+  async #next(): Promise<Uint8Array | null> {
     let filled = 0
     let target: Uint8Array | undefined
     try {
@@ -102,7 +121,10 @@ export class LocalSource implements ChunkSource {
   async #open(): Promise<Decoder> {
     const { container, context } = this.#job
     await prepareDecoder(container, context)
-    const decoder = createDecoder(container, this.#job)
+    const onWindow = (bytes: number): void => {
+      this.#window = Math.max(this.#window, bytes)
+    }
+    const decoder = createDecoder(container, { ...this.#job, onWindow })
     if (this.#over) decoder.close()
     else this.#decoder = decoder
     return decoder
@@ -120,6 +142,7 @@ export class LocalSource implements ChunkSource {
       }
       if (chunk.length > 0) {
         decoder.input(chunk)
+        await this.#turns.take(this, this.#window)
         return true
       }
     }
@@ -136,6 +159,7 @@ export class LocalSource implements ChunkSource {
     this.#over = true
     this.#failure = undefined
     this.#decoder?.close()
+    this.#turns.release(this)
     if (this.#buffer !== undefined) this.#lender.give(this.#buffer)
     this.#buffer = undefined
     await this.#job.input.cancel()

@@ -1,22 +1,11 @@
 import * as zlib from 'node:zlib'
 import { CodecFailure } from './codec.ts'
-import type { ArchiveErrorCode } from '../errors.ts'
 import type { Engine } from './codec.ts'
+import { openHandle } from './native-handle.ts'
+import type { NativeHandle } from './native-handle.ts'
 
 /** A stream of node:zlib by what it decodes: bare deflate, deflate in a zlib wrapper, zstd frames. */
 export type NativeKind = 'raw' | 'zlib' | 'zstd'
-
-/** Bytes in and out of one call of the native code, which writes them to an array shared with the stream object. */
-interface NativeStep {
-  readonly availableOut: number
-  readonly availableIn: number
-}
-
-interface NativeHandle {
-  step(input: Uint8Array, from: number, target: Uint8Array, at: number, flush: number): NativeStep
-  reset(): void
-  close(): void
-}
 
 const EMPTY = new Uint8Array(0)
 const WINDOW_LOG_MAX = 31
@@ -43,59 +32,6 @@ export function createZlibStream(kind: NativeKind, chunkSize?: number): zlib.Inf
   }
   // ZSTD_d_windowLogMax = 100, set to all that zstd can do: the window is checked against the limit before.
   return createZstdDecompress({ params: { 100: WINDOW_LOG_MAX }, ...options })
-}
-
-/** What an undocumented handle must look like to be used. */
-function isHandle(value: unknown): value is {
-  writeSync(...args: unknown[]): unknown
-  reset(): void
-  close(): void
-} {
-  if (typeof value !== 'object' || value === null) return false
-  return ['writeSync', 'reset', 'close', 'onerror'].every((name) => typeof Reflect.get(value, name) === 'function')
-}
-
-/**
- * The native handle under a stream object of node:zlib. Its `writeSync` decodes on the calling thread into a buffer
- * of the caller's, which no public function does; it is the difference between half and twice the speed of pg_restore.
- * It is undocumented, so everything about it is in this one function, and `undefined` (some day) means that the
- * caller has to do with the public API.
- */
-function openHandle(kind: NativeKind): NativeHandle | undefined {
-  const stream = createZlibStream(kind)
-  const handle: unknown = Reflect.get(stream, '_handle')
-  const state: unknown = Reflect.get(stream, '_writeState')
-  if (!isHandle(handle) || !(state instanceof Uint32Array) || state.length < 2) {
-    stream.destroy()
-    return undefined
-  }
-  let failure: CodecFailure | undefined
-  Reflect.set(handle, 'onerror', (message: string, _errno: number, code: string) => {
-    failure = new CodecFailure(failureCode(message, code), message)
-  })
-  return {
-    step(input, from, target, at, flush) {
-      failure = undefined
-      handle.writeSync(flush, input, from, input.length - from, target, at, target.length - at)
-      if (failure !== undefined) throw failure
-      return { availableOut: state[0] ?? 0, availableIn: state[1] ?? 0 }
-    },
-    reset() {
-      handle.reset()
-    },
-    close() {
-      // Closes the handle too; a stream that was never written to has nothing else to release.
-      stream.destroy()
-    },
-  }
-}
-
-/** zlib and zstd number their errors differently; the names and messages tell them apart. */
-export function failureCode(message: string, code: string): ArchiveErrorCode {
-  if (code === 'Z_BUF_ERROR') return 'UNEXPECTED_EOF'
-  if (code === 'Z_NEED_DICT' || code === 'ZSTD_error_dictionary_wrong') return 'UNSUPPORTED_COMPRESSION'
-  if (code === 'ZSTD_error_checksum_wrong' || message === 'incorrect data check') return 'CHECKSUM_MISMATCH'
-  return 'BAD_COMPRESSED_DATA'
 }
 
 class NativeEngine implements Engine {
@@ -138,6 +74,6 @@ class NativeEngine implements Engine {
 
 /** An engine on the native handle, or `undefined` where this Node does not have it in the known shape. */
 export function openNativeEngine(kind: NativeKind): Engine | undefined {
-  const handle = openHandle(kind)
+  const handle = openHandle(createZlibStream(kind))
   return handle === undefined ? undefined : new NativeEngine(handle)
 }

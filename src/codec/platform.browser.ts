@@ -1,8 +1,22 @@
 import { CodecFailure } from './codec.ts'
 
 export { crc32 } from './checksum.ts'
+export { openPortableDeflater as createDeflater } from './deflate-portable.ts'
 export { openPortableInflater as createInflater } from './inflate-portable.ts'
+export { openPortableSha256 as openSha256 } from './sha256-portable.ts'
 export { loadZstdWasm as prepareZstd, openWasmZstdEngine as openZstdEngine } from './zstd-wasm.ts'
+
+const NO_ZSTD = 'zstd cannot be written here: browsers have no encoder for it'
+
+/** @throws CodecFailure CODEC_UNAVAILABLE */
+export async function prepareZstdCompressor(): Promise<never> {
+  throw new CodecFailure('CODEC_UNAVAILABLE', NO_ZSTD, { hint: 'Choose another compression' })
+}
+
+/** @throws CodecFailure CODEC_UNAVAILABLE */
+export function openZstdCompressor(): never {
+  throw new CodecFailure('CODEC_UNAVAILABLE', NO_ZSTD, { hint: 'Choose another compression' })
+}
 
 /** No threads: everything is decoded on the calling one. */
 export function workerUrl(): URL | undefined {

@@ -1,10 +1,20 @@
-import { crc32 } from 'node:zlib'
+import { createHash } from 'node:crypto'
+import { crc32 as zlibCrc32 } from 'node:zlib'
 import { CodecFailure } from './codec.ts'
 import type { Engine } from './codec.ts'
+import type { Compressor } from './encoder.ts'
 import { openStreamEngine } from './inflate-stream.ts'
+import { hasNativeZstdEncoder, openNativeCompressor, openStreamCompressor } from './native-compressor.ts'
+import type { CompressorSettings } from './native-compressor.ts'
 import { hasNativeZstd, openNativeEngine } from './native.ts'
+import type { Hash } from './sha256.ts'
+import type { ZstdSettings } from './zstd-compressor.ts'
 
-export { crc32 }
+/** CRC-32 as in gzip; goes on from `crc`. */
+export function crc32(bytes: Uint8Array, crc: number): number {
+  // zlib takes an array without memory, as an empty one may be, for the wish to begin anew.
+  return bytes.length === 0 ? crc : zlibCrc32(bytes, crc)
+}
 
 /** Deflate by node:zlib: on the calling thread where its handle allows, else by its public API. */
 export function createInflater(kind: 'raw' | 'zlib'): Engine {
@@ -12,6 +22,7 @@ export function createInflater(kind: 'raw' | 'zlib'): Engine {
 }
 
 let openWasm: (() => Engine) | undefined
+let native = false
 
 function openNativeZstd(): Engine | undefined {
   return hasNativeZstd() ? openNativeEngine('zstd') : undefined
@@ -19,10 +30,11 @@ function openNativeZstd(): Engine | undefined {
 
 /** Loads what zstd needs: nothing where Node.js has a decoder, else a WebAssembly module. */
 export async function prepareZstd(): Promise<void> {
-  if (openWasm !== undefined) return
-  const native = openNativeZstd()
-  native?.close()
-  if (native !== undefined) return
+  if (native || openWasm !== undefined) return
+  const probe = openNativeZstd()
+  probe?.close()
+  native = probe !== undefined
+  if (native) return
   const wasm = await import('./zstd-wasm.ts')
   await wasm.loadZstdWasm()
   openWasm = wasm.openWasmZstdEngine
@@ -33,6 +45,38 @@ export function openZstdEngine(): Engine {
   const engine = openWasm === undefined ? openNativeZstd() : openWasm()
   if (engine === undefined) throw new CodecFailure('CODEC_UNAVAILABLE', 'the zstd decoder has not been loaded yet')
   return engine
+}
+
+function openCompressor(settings: CompressorSettings): Compressor {
+  return openNativeCompressor(settings) ?? openStreamCompressor(settings)
+}
+
+/** Deflate by node:zlib, as {@link createInflater}. */
+export function createDeflater(kind: 'raw' | 'zlib', level: number): Compressor {
+  return openCompressor({ kind, level })
+}
+
+let openPackage: ((settings: ZstdSettings) => Compressor) | undefined
+
+/** Loads what making zstd frames needs: nothing where Node.js has an encoder, else an optional package. */
+export async function prepareZstdCompressor(): Promise<void> {
+  if (openPackage !== undefined || hasNativeZstdEncoder()) return
+  const found = await import('./zstd-compressor.ts')
+  await found.loadZstdPackage()
+  openPackage = found.openPackageCompressor
+}
+
+/** @throws CodecFailure CODEC_UNAVAILABLE */
+export function openZstdCompressor(settings: ZstdSettings): Compressor {
+  if (hasNativeZstdEncoder()) return openCompressor({ kind: 'zstd', ...settings })
+  if (openPackage === undefined) throw new CodecFailure('CODEC_UNAVAILABLE', 'the zstd encoder has not been loaded yet')
+  return openPackage(settings)
+}
+
+/** SHA-256 by node:crypto. */
+export function openSha256(): Hash {
+  const hash = createHash('sha256')
+  return { update: (bytes) => void hash.update(bytes), digest: () => new Uint8Array(hash.digest()) }
 }
 
 export { startWorker, workerUrl } from './worker-thread.node.ts'

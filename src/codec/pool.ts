@@ -8,6 +8,7 @@ import type { DecodedSource } from './pooled-source.ts'
 import { BUFFER_BYTES } from './worker-protocol.ts'
 import { WorkerSource } from './worker-source.ts'
 import type { WorkerHost } from './worker-source.ts'
+import { WindowTurns } from './window-turns.ts'
 import type { WorkerThread } from './worker-thread.ts'
 
 export type { DecodeJob } from './local-source.ts'
@@ -37,8 +38,6 @@ const SURE_BUFFERS = 2
 const AHEAD_ROOMS = 4
 /** Buffers kept while nothing is decoded. */
 const IDLE_BUFFERS = 4
-/** Decoders with a larger zstd window are not run ahead beside another such one. */
-const SMALL_WINDOW = 8 * MiB
 
 interface Slot {
   readonly thread: WorkerThread
@@ -67,8 +66,7 @@ export class DecodePool {
   #ids = 0
   #broken = false // threads cannot be started here
   #closed = false
-  readonly #windows = new Map<WorkerSource, number>()
-  #windowWaiters: (() => void)[] = []
+  readonly #turns = new WindowTurns()
   readonly #lender: BufferLender
   readonly #host: WorkerHost
 
@@ -85,7 +83,7 @@ export class DecodePool {
       reuse: () => this.#reuse(),
       giveBack: (buffers, lost) => this.#giveBack(buffers, lost),
       distribute: () => this.#distribute(),
-      windowTurn: (source, bytesOfWindow) => this.#windowTurn(source, bytesOfWindow),
+      windowTurn: (source, bytesOfWindow) => this.#turns.take(source, bytesOfWindow),
       over: (source) => this.#over(source),
     }
   }
@@ -122,7 +120,8 @@ export class DecodePool {
     const threaded = this.#wantsThread(job)
     const slot = threaded ? this.#freeSlot() : undefined
     if (slot !== undefined) return this.#assign(slot, job, consumed)
-    if (consumed) return job.container === 'none' ? new PlainSource(job) : new LocalSource(job, this.#lender)
+    if (consumed)
+      return job.container === 'none' ? new PlainSource(job) : new LocalSource(job, this.#lender, this.#turns)
     if (threaded && !this.#waiting.includes(pooled)) this.#waiting.push(pooled)
     return undefined
   }
@@ -176,7 +175,7 @@ export class DecodePool {
     slot.thread.release()
     if (!ready || this.#closed) {
       slot.taken = false
-      return new LocalSource(job, this.#lender)
+      return new LocalSource(job, this.#lender, this.#turns)
     }
     const source = new WorkerSource(this.#ids++, job, slot.thread, this.#host)
     source.consumed = consumed
@@ -186,7 +185,7 @@ export class DecodePool {
   }
 
   #over(source: WorkerSource): void {
-    if (this.#windows.delete(source)) this.#wakeWindowWaiters()
+    this.#turns.release(source)
     const slot = this.#slots.find((other) => other.source === source)
     if (slot !== undefined) {
       slot.source = undefined
@@ -216,11 +215,10 @@ export class DecodePool {
 
   /** Gives the buffers that are left to the streams that want them: those being read first. */
   #distribute(): void {
-    this.#wakeWindowWaiters()
+    this.#turns.wake()
     const running = this.#slots.map((slot) => slot.source).filter((source) => source?.running === true)
     for (const source of running) if (source?.consumed === true) this.#feedConsumed(source)
-    const windows = Array.from(this.#windows.values()).reduce((sum, bytes) => sum + bytes, 0)
-    const left = this.#maxBuffers - CONSUMED_BUFFERS - Math.floor(windows / BUFFER_BYTES)
+    const left = this.#maxBuffers - CONSUMED_BUFFERS - Math.floor(this.#turns.bytes / BUFFER_BYTES)
     const share = Math.max(1, Math.floor(left / Math.max(1, this.#workers - 1)))
     for (const source of running) {
       if (source === undefined || source.consumed) continue
@@ -232,20 +230,5 @@ export class DecodePool {
     while (source.held < SURE_BUFFERS || (source.held < CONSUMED_BUFFERS && this.#inUse < this.#maxBuffers)) {
       source.grant()
     }
-  }
-
-  /** Streams being read never wait: a reader of two streams by turns would wait for ever. */
-  async #windowTurn(source: WorkerSource, bytes: number): Promise<void> {
-    if (bytes <= SMALL_WINDOW) return
-    while (this.#windows.size > 0 && !source.consumed && source.running) {
-      await new Promise<void>((resolve) => {
-        this.#windowWaiters.push(resolve)
-      })
-    }
-    if (source.running) this.#windows.set(source, bytes)
-  }
-
-  #wakeWindowWaiters(): void {
-    for (const wake of this.#windowWaiters.splice(0)) wake()
   }
 }

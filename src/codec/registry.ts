@@ -4,12 +4,15 @@ import { codecError, withContext } from './codec.ts'
 import type { Container, DecodeContext, Decoder } from './codec.ts'
 import { GzipDecoder, ZlibDecoder } from './deflate.ts'
 import { Lz4Decoder } from './lz4-frame.ts'
+import type { OnWindow } from './zstd-frame.ts'
 import { ZstdDecoder } from './zstd.ts'
 
 /** What a decoder must respect, and what its errors name. */
 export interface DecoderOptions {
   readonly limits: Limits
   readonly context: DecodeContext
+  /** Hears of the window of each zstd frame, bytes, once it is within the limits and before it is allocated. */
+  readonly onWindow?: OnWindow | undefined
 }
 
 /** The ratio is looked at from here on: the first bytes of any stream of zeros exceed it. */
@@ -149,7 +152,7 @@ class GuardedDecoder implements Decoder {
   }
 }
 
-function openDecoder(container: Container, meter: StreamMeter): Decoder {
+function openDecoder(container: Container, meter: StreamMeter, onWindow: OnWindow | undefined): Decoder {
   switch (container) {
     case 'none':
       return new NoneDecoder()
@@ -160,7 +163,10 @@ function openDecoder(container: Container, meter: StreamMeter): Decoder {
     case 'lz4':
       return new Lz4Decoder()
     case 'zstd':
-      return new ZstdDecoder((bytes) => meter.window(bytes))
+      return new ZstdDecoder((bytes) => {
+        meter.window(bytes)
+        onWindow?.(bytes)
+      })
     default:
       return container satisfies never
   }
@@ -187,7 +193,7 @@ export async function prepareDecoder(container: Container, context: DecodeContex
 export function createDecoder(container: Container, options: DecoderOptions): Decoder {
   const meter = new StreamMeter(options)
   try {
-    return new GuardedDecoder(openDecoder(container, meter), meter, options.context)
+    return new GuardedDecoder(openDecoder(container, meter, options.onWindow), meter, options.context)
   } catch (error) {
     throw withContext(options.context, error)
   }

@@ -3,6 +3,8 @@ import { codecError } from './codec.ts'
 import type { DecodeJob } from './local-source.ts'
 import { BUFFER_BYTES, reviveError } from './worker-protocol.ts'
 import type { FromWorker, ToWorker } from './worker-protocol.ts'
+import { Reading } from './window-turns.ts'
+import type { WindowHolder } from './window-turns.ts'
 import type { WorkerThread } from './worker-thread.ts'
 import { firstWindow } from './zstd-frame.ts'
 
@@ -29,7 +31,8 @@ interface Output {
 }
 
 /** A stream decoded by a thread: pumps the input there, queues the output. */
-export class WorkerSource implements ChunkSource {
+export class WorkerSource implements ChunkSource, WindowHolder {
+  readonly reading = new Reading()
   readonly job: DecodeJob
   /** Whether somebody reads it already; until then it works ahead, with what others leave. */
   consumed = false
@@ -78,6 +81,15 @@ export class WorkerSource implements ChunkSource {
   }
 
   async next(): Promise<Uint8Array | null> {
+    this.reading.begin()
+    try {
+      return await this.#next()
+    } finally {
+      this.reading.end()
+    }
+  }
+
+  async #next(): Promise<Uint8Array | null> {
     if (!this.consumed) {
       this.consumed = true
       this.#host.distribute()

@@ -17,10 +17,14 @@ export class ZstdDecoder implements Decoder {
   #input: Uint8Array = EMPTY
   #at = 0
   #more = false // the engine may hold output for which there was no room
+  #window = 0 // of the latest frame
 
   /** `onWindow` hears of each frame's window before the frame is decoded, and refuses it by throwing. */
   constructor(onWindow: OnWindow) {
-    this.#walker = new ZstdFrameWalker(onWindow)
+    this.#walker = new ZstdFrameWalker((bytes) => {
+      onWindow(bytes)
+      this.#window = bytes
+    })
   }
 
   input(chunk: Uint8Array): void {
@@ -37,11 +41,23 @@ export class ZstdDecoder implements Decoder {
     let written = from
     while (written < target.length && (this.#more || this.#at < this.#input.length)) {
       const at = written
-      const running = this.#engine.run(this.#input, this.#at, target, at)
+      const running = this.#step(target, at)
       if (running !== undefined) return running.then(() => this.#run(target, this.#take(target, at)))
       written = this.#take(target, at)
     }
     return written
+  }
+
+  #step(target: Uint8Array, at: number): void | Promise<void> {
+    try {
+      return this.#engine.run(this.#input, this.#at, target, at)
+    } catch (cause) {
+      if (!(cause instanceof CodecFailure) || cause.code !== 'CODEC_UNAVAILABLE') throw cause
+      throw new CodecFailure('CODEC_UNAVAILABLE', `there is no memory for its zstd window of ${this.#window} bytes`, {
+        hint: 'Read fewer streams with such windows at a time, or give the program more memory',
+        cause,
+      })
+    }
   }
 
   #take(target: Uint8Array, at: number): number {

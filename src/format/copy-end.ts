@@ -16,19 +16,60 @@ const carriageReturn = 0x0d
  * rows. It is raised after every byte was handed on.
  */
 export function requireCopyEnd(source: ChunkSource, dumpId: DumpId): ChunkSource {
+  return requireEnd(source, endsCopy, () => missingCopyEnd(dumpId))
+}
+
+/**
+ * The same for INSERT statements, which end in an empty line, also where there are none (dumpTableData_insert,
+ * pg_dump.c): the file of a table that lost its rows may be an empty one, which is a sound stream of no bytes.
+ */
+export function requireInsertEnd(source: ChunkSource, dumpId: DumpId): ChunkSource {
+  return requireEnd(source, endsInserts, () => missingInsertEnd(dumpId))
+}
+
+function requireEnd(source: ChunkSource, isEnd: (tail: Uint8Array) => boolean, error: () => ArchiveError): ChunkSource {
   const tail = new Uint8Array(tailBytes)
   let kept = 0
   return {
     async next() {
       const chunk = await source.next()
       if (chunk === null) {
-        if (!endsCopy(tail.subarray(0, kept))) throw missingCopyEnd(dumpId)
+        if (!isEnd(tail.subarray(0, kept))) throw error()
         return null
       }
       kept = keepTail(tail, kept, chunk)
       return chunk
     },
     cancel: () => source.cancel(),
+  }
+}
+
+/** The end of data that are being written: what is missing of what a reader asks for. */
+export class DataEnd {
+  readonly #tail = new Uint8Array(tailBytes)
+  #kept = 0
+
+  /** Whether nothing has come yet. */
+  get isStart(): boolean {
+    return this.#kept === 0
+  }
+
+  add(chunk: Uint8Array): void {
+    this.#kept = keepTail(this.#tail, this.#kept, chunk)
+  }
+
+  /** What ends COPY text, with a line feed before it where the last line has none. */
+  missingOfCopy(): string {
+    const tail = this.#tail.subarray(0, this.#kept)
+    if (endsCopy(tail)) return ''
+    return `${tail.length > 0 && tail.at(-1) !== lineFeed ? '\n' : ''}\\.\n\n\n`
+  }
+
+  /** The empty line that ends INSERT statements. */
+  missingOfInserts(): string {
+    const tail = this.#tail.subarray(0, this.#kept)
+    if (endsInserts(tail)) return ''
+    return tail.at(-1) === lineFeed ? '\n' : '\n\n'
   }
 }
 
@@ -53,10 +94,25 @@ function endsCopy(tail: Uint8Array): boolean {
   return end === 2 || tail[end - 3] === lineFeed
 }
 
+function endsInserts(tail: Uint8Array): boolean {
+  return tail.length > 1 && tail.at(-1) === lineFeed && tail.at(-2) === lineFeed
+}
+
 function missingCopyEnd(dumpId: DumpId): ArchiveError {
   return new ArchiveError(
     'BAD_COPY_DATA',
     `Cannot read data of TOC entry ${dumpId}: its COPY text does not end in a line "\\."`,
+    {
+      dumpId,
+      hint: 'The data was cut short or changed: rows may be missing',
+    },
+  )
+}
+
+function missingInsertEnd(dumpId: DumpId): ArchiveError {
+  return new ArchiveError(
+    'UNEXPECTED_EOF',
+    `Cannot read data of TOC entry ${dumpId}: its INSERT statements do not end in an empty line`,
     {
       dumpId,
       hint: 'The data was cut short or changed: rows may be missing',

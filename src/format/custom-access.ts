@@ -1,5 +1,7 @@
+import type { ChunkSource } from '../io/chunks.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { BlockBody } from './custom-body.ts'
+import type { StoredSizes } from './stored-sizes.ts'
 
 /** A block that may be read, by one reader at a time. */
 export interface OpenBlock {
@@ -17,6 +19,11 @@ export interface BlockAccess {
   open(entry: TocEntry): Promise<OpenBlock>
   /** The blocks from the first (from the current one on forward-only input) to the last; null after it. */
   walk(): { next(): Promise<OpenBlock | null>; close(): Promise<void> }
+  /** Bytes of an entry's block where they are known by now. */
   storedBytes(entry: TocEntry): number | undefined
+  /** {@link FormatReader.storedSizes} */
+  storedSizes(signal: AbortSignal | undefined): Promise<StoredSizes>
+  /** The archive byte for byte, see FormatReader.verbatim. */
+  verbatim(): ChunkSource | undefined
   close(): Promise<void>
 }

@@ -1,8 +1,9 @@
 import { ArchiveError } from '../errors.ts'
-import type { ChunkSource } from '../io/chunks.ts'
 import type { Pull } from '../io/pull.ts'
 import type { ArchiveHeader, DumpId } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
+import { hints } from './hints.ts'
+import { WindowStream } from './window-stream.ts'
 
 /** Type byte of a block with one stream of data (pg_backup_archiver.h). */
 export const BLK_DATA = 1
@@ -73,7 +74,7 @@ export class BlockReader {
     const { pull } = this
     const { typeBytes } = this.#layout
     this.#dumpId = undefined
-    const length = typeBytes + this.#intBytes
+    const length = this.headerBytes
     if (length === 0) {
       throw new ArchiveError('BAD_BLOCK', 'Cannot read data blocks: the header says that an integer has no bytes')
     }
@@ -90,8 +91,18 @@ export class BlockReader {
 
   /** OID of the next large object of a BLK_BLOBS body, 0 after the last. */
   async readOid(): Promise<number> {
-    await this.#need(this.#intBytes)
+    await this.need()
     return this.#takeInt() >>> 0 // Int  OID, negative from 2^31 on
+  }
+
+  /** Bytes of an Int. */
+  get intBytes(): number {
+    return this.#intBytes
+  }
+
+  /** Bytes of a block's header. */
+  get headerBytes(): number {
+    return this.#layout.typeBytes + this.#intBytes
   }
 
   /** The Chunks that begin here as one stream of stored bytes. */
@@ -113,7 +124,7 @@ export class BlockReader {
     let rest = left
     for (;;) {
       if (rest > 0 && (await pull.skip(rest)) < rest) throw this.#endOfInput()
-      await this.#need(intBytes)
+      await this.need()
       let from = pull.start
       rest = 0
       while (rest === 0 && pull.end - from >= intBytes) {
@@ -168,12 +179,37 @@ export class BlockReader {
     return buffer.subarray(first, out)
   }
 
-  /** Makes at least `bytes` available, one Int when not given. @throws ArchiveError UNEXPECTED_EOF */
-  async need(bytes: number = this.#intBytes): Promise<void> {
-    await this.#need(bytes)
+  /**
+   * The same with the chunk headers: what of the Chunks is in the window, as it lies there. Gives nothing only when more
+   * input is needed.
+   */
+  span(state: SqueezeState): Uint8Array {
+    const { buffer, start, end } = this.pull
+    let left = state.left
+    let from = start
+    for (;;) {
+      const take = Math.min(left, end - from)
+      from += take
+      left -= take
+      if (left > 0 || end - from < this.#intBytes) break
+      const length = this.#lengthAt(from)
+      if (!(length >= 0 && length <= this.#longestChunk)) {
+        // what came before the damage is handed on first
+        if (from > start) break
+        this.#checkedLength(from)
+      }
+      from += this.#intBytes
+      left = length
+      state.done = left === 0
+      if (state.done) break
+    }
+    state.left = left
+    state.used = from - start
+    return buffer.subarray(start, from)
   }
 
-  async #need(bytes: number): Promise<void> {
+  /** Makes at least `bytes` available, one Int when not given. @throws ArchiveError UNEXPECTED_EOF */
+  async need(bytes: number = this.#intBytes): Promise<void> {
     if (this.pull.available < bytes && !(await this.pull.fill(bytes))) throw this.#endOfInput()
   }
 
@@ -237,7 +273,7 @@ export class BlockReader {
       {
         offset,
         dumpId: this.#dumpId,
-        hint: 'The archive is damaged here',
+        hint: hints.damaged,
       },
     )
   }
@@ -254,7 +290,7 @@ export class BlockReader {
       {
         offset,
         dumpId: this.#dumpId,
-        hint: 'The archive is incomplete: the dump or a copy of it was cut short',
+        hint: hints.incomplete,
         details: { pgRestore: 'could not read from input file: end of file' },
       },
     )
@@ -272,55 +308,48 @@ export interface SqueezeState {
 }
 
 /** The payload of Chunks as a stream; {@link ChunkPayload.finish} moves the {@link BlockReader} past it. */
-export class ChunkPayload implements ChunkSource {
+export class ChunkPayload extends WindowStream {
   readonly #reader: BlockReader
   readonly #state: SqueezeState = { left: 0, used: 0, done: false }
-  #reading: Promise<Uint8Array | null> | undefined
-  #skipped = false
+  #framed = false
 
   constructor(reader: BlockReader) {
+    super()
     this.#reader = reader
   }
 
-  /** @throws ArchiveError UNEXPECTED_EOF, BAD_BLOCK, CLOSED after {@link ChunkPayload.finish} */
-  async next(): Promise<Uint8Array | null> {
-    if (this.#skipped) {
-      throw new ArchiveError('CLOSED', 'Cannot read on: the archive has been moved past these data', {
-        hint: 'Read the data of an entry or large object before asking for the next one',
-      })
-    }
-    this.#reading = this.#read()
-    return await this.#reading
+  /** The chunk headers are given too, the terminator included; to be called before the payload is read. */
+  keepFraming(): void {
+    this.#framed = true
   }
 
-  /** Moves past what was not read, to the block's next part. */
-  async finish(): Promise<void> {
-    await this.#reading?.catch(() => undefined)
-    this.#release()
-    if (this.#state.done) return
-    this.#skipped = true
-    this.#state.done = true
-    await this.#reader.skipChunks(this.#state.left)
+  protected get ended(): boolean {
+    return this.#state.done
   }
 
-  async cancel(): Promise<void> {
-    // the window belongs to whoever made the reader, and may go on behind this block
-  }
-
-  async #read(): Promise<Uint8Array | null> {
+  /** @throws ArchiveError UNEXPECTED_EOF, BAD_BLOCK */
+  protected async read(): Promise<Uint8Array | null> {
     const state = this.#state
     this.#release()
     while (!state.done) {
       if (state.left > 0) await this.#reader.need(1)
       else await this.#reader.need()
-      const payload = this.#reader.squeeze(state)
+      const payload = this.#framed ? this.#reader.span(state) : this.#reader.squeeze(state)
       if (payload.length > 0) return payload
       this.#release()
     }
     return null
   }
 
-  /** The chunk lent last is given back: its bytes are passed. */
+  /** Moves past what was not read, to the block's next part. */
+  protected async leave(): Promise<void> {
+    this.#release()
+    if (this.#state.done) return
+    this.#state.done = true
+    await this.#reader.skipChunks(this.#state.left)
+  }
+
+  /** The bytes lent last are passed. */
   #release(): void {
     this.#reader.pull.consume(this.#state.used)
     this.#state.used = 0

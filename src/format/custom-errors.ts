@@ -1,6 +1,7 @@
 import { ArchiveError } from '../errors.ts'
 import type { DumpId } from '../toc/types.ts'
 import { BLK_BLOBS, type BlockHeader } from './custom-blocks.ts'
+import { hints } from './hints.ts'
 
 /** A type byte that is neither BLK_DATA nor BLK_BLOBS, met while looking for a block or while reading the wanted one. */
 export function unknownBlockType(header: BlockHeader, purpose: 'search' | 'restore'): ArchiveError {
@@ -11,7 +12,7 @@ export function unknownBlockType(header: BlockHeader, purpose: 'search' | 'resto
     {
       offset,
       dumpId: purpose === 'restore' ? dumpId : undefined,
-      hint: 'The archive is damaged here',
+      hint: hints.damaged,
       details: {
         type,
         pgRestore:
@@ -52,7 +53,7 @@ export function blockBehindEnd(dumpId: DumpId, offset: number): ArchiveError {
     {
       offset,
       dumpId,
-      hint: 'The archive is incomplete: the dump or a copy of it was cut short',
+      hint: hints.incomplete,
       details: { dumpId, pgRestore: `could not find block ID ${dumpId} in archive -- possibly corrupt archive` },
     },
   )
@@ -78,7 +79,7 @@ export function missingBlock(dumpId: DumpId, seekable: boolean): ArchiveError {
     `Cannot read data of TOC entry ${dumpId}: the archive has no block with its id`,
     {
       dumpId,
-      hint: 'The archive is incomplete: the dump or a copy of it was cut short',
+      hint: hints.incomplete,
       details: {
         dumpId,
         pgRestore: `could not find block ID ${dumpId} in archive -- ${seekable ? 'possibly corrupt archive' : nonSeekable}`,
@@ -95,7 +96,7 @@ export function blockBehind(dumpId: DumpId, position: number): ArchiveError {
     {
       offset: position,
       dumpId,
-      hint: 'Open the archive by its path, or with the option spool, to read data in any order',
+      hint: hints.anyOrder,
       details: { dumpId, pgRestore: `could not find block ID ${dumpId} in archive -- ${nonSeekable}` },
     },
   )

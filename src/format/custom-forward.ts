@@ -1,14 +1,22 @@
 import { ArchiveError } from '../errors.ts'
+import { chunksOf } from '../io/byte-stream.ts'
+import type { ChunkSource } from '../io/chunks.ts'
+import type { ParsedToc } from '../toc/toc.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
+import { writeHead } from '../toc/write-head.ts'
+import { writeToc } from '../toc/write-toc.ts'
+import type { BlockAccess, OpenBlock } from './custom-access.ts'
 import type { BlockReader } from './custom-blocks.ts'
 import { BlockBody } from './custom-body.ts'
 import { blockBehind, missingBlock } from './custom-errors.ts'
+import type { StoredSizes } from './stored-sizes.ts'
 import { Turns } from './turns.ts'
-import type { BlockAccess, OpenBlock } from './custom-access.ts'
+import { chunksInTurn, VerbatimBlocks } from './verbatim.ts'
 
 /** The blocks of input that is read once: asking for one moves past everything before it. */
 export class ForwardBlocks implements BlockAccess {
   readonly seekable = false
+  readonly #parsed: ParsedToc
   readonly #reader: BlockReader
   /** Blocks that were come to, the current one included. */
   readonly #passed = new Set<DumpId>()
@@ -17,7 +25,8 @@ export class ForwardBlocks implements BlockAccess {
   /** Whoever wants to move on takes turns. */
   readonly #turns = new Turns()
 
-  constructor(reader: BlockReader) {
+  constructor(parsed: ParsedToc, reader: BlockReader) {
+    this.#parsed = parsed
     this.#reader = reader
   }
 
@@ -34,6 +43,18 @@ export class ForwardBlocks implements BlockAccess {
 
   storedBytes(): undefined {
     return undefined
+  }
+
+  async storedSizes(): Promise<StoredSizes> {
+    return { archiveBytes: undefined, dataBytes: new Map() }
+  }
+
+  /** Header and TOC are past, and written anew; nothing in them changes. */
+  verbatim(): ChunkSource | undefined {
+    if (this.#passed.size > 0 || this.#failure !== undefined) return undefined
+    const { header, toc } = this.#parsed
+    const head = [writeHead(header), writeToc(toc, header, () => ({ kind: 'stored' })).bytes]
+    return chunksInTurn([chunksOf(head), new VerbatimBlocks(this.#reader, toc)])
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { untilAborted } from '../io/abort.ts'
 import type { Pull } from '../io/pull.ts'
 import type { DumpId } from '../toc/types.ts'
 import { BLK_BLOBS, BLK_DATA, BlockReader, type BlockHeader, type BlockLayout } from './custom-blocks.ts'
@@ -44,6 +45,19 @@ export class BlockIndex {
     const found = this.#blocks.get(dumpId)
     if (found !== undefined) return found.header
     return await this.#turns.run(() => this.#search(dumpId))
+  }
+
+  /** Comes past all blocks, after which the size of each is known. */
+  async scan(signal: AbortSignal | undefined): Promise<void> {
+    while (!this.#complete) {
+      signal?.throwIfAborted()
+      await untilAborted(
+        this.#turns.run(async () => {
+          if (!this.#complete) await this.#step()
+        }),
+        signal,
+      )
+    }
   }
 
   /** Says that the block at `offset` was read and ends before `end`. */

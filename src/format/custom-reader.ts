@@ -1,22 +1,23 @@
-import { blockContainerOf, type Container } from '../codec/codec.ts'
+import { blockContainerOf, type Container, type DecodeContext } from '../codec/codec.ts'
 import { ArchiveError } from '../errors.ts'
 import { untilAborted } from '../io/abort.ts'
-import type { ByteStream } from '../io/byte-stream.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import { pullOver, type Pull } from '../io/pull.ts'
 import type { EntryTable } from '../toc/table.ts'
 import type { ParsedToc } from '../toc/toc.ts'
+import { layoutOf } from '../toc/write-head.ts'
 import type { ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
 import { BlockReader, blockLayout, type ChunkPayload } from './custom-blocks.ts'
 import type { BlockAccess, OpenBlock } from './custom-access.ts'
 import { wrongBlockKind } from './custom-errors.ts'
 import { ForwardBlocks } from './custom-forward.ts'
 import { SeekableBlocks } from './custom-seekable.ts'
-import { DecodeAhead } from './decode-ahead.ts'
-import { OpenStreams } from './open-streams.ts'
+import { DataStreams } from './data-streams.ts'
 import { readToc } from './read-toc.ts'
 import type { FormatReader, ReadOptions, ReaderInput, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
-import { checkedData, dataContext, noData, objectContext, type StoredData } from './stored-data.ts'
+import { dataContext, noData, objectContext, type DataStream, type StoredData } from './stored-data.ts'
+import type { StoredSizes } from './stored-sizes.ts'
+import type { VerbatimArchive } from './verbatim.ts'
 
 /**
  * Opens a custom archive (InitArchiveFmt_Custom, pg_backup_custom.c).
@@ -27,7 +28,7 @@ export async function openCustom(input: ReaderInput, options: ReaderOptions): Pr
   const parsed = await readToc(pull, { ...options, format: 'custom' })
   if (source === undefined) {
     const layout = blockLayout(parsed.header, Infinity)
-    return new CustomReader(parsed, new ForwardBlocks(new BlockReader(pull, layout)), options)
+    return new CustomReader(parsed, new ForwardBlocks(parsed, new BlockReader(pull, layout)), options)
   }
   const layout = blockLayout(parsed.header, source.size)
   const open = (start: number): Pull => pullOver(source, { start, signal: options.signal })
@@ -41,8 +42,7 @@ class CustomReader implements FormatReader {
   readonly settings: ArchiveSettings
   readonly #parsed: ParsedToc
   readonly #blocks: BlockAccess
-  readonly #decoding: DecodeAhead
-  readonly #streams = new OpenStreams()
+  readonly #streams: DataStreams
   #entries: ReadonlyMap<DumpId, TocEntry> | undefined
 
   constructor(parsed: ParsedToc, blocks: BlockAccess, options: ReaderOptions) {
@@ -51,8 +51,8 @@ class CustomReader implements FormatReader {
     this.#parsed = parsed
     this.#blocks = blocks
     const open = (entry: TocEntry): Promise<StoredData> => this.#openStored(entry)
-    const sizeOf = async (entry: TocEntry): Promise<number | undefined> => this.storedBytes(entry)
-    this.#decoding = new DecodeAhead(options, blocks.seekable ? { open, sizeOf } : { open })
+    const sizeOf = async (entry: TocEntry): Promise<number | undefined> => blocks.storedBytes(entry)
+    this.#streams = new DataStreams(options, blocks.seekable ? { open, sizeOf } : { open })
   }
 
   get seekable(): boolean {
@@ -68,20 +68,16 @@ class CustomReader implements FormatReader {
   }
 
   plan(entries: readonly TocEntry[]): void {
-    this.#decoding.plan(entries.filter((entry) => entry.data.state !== 'no-data' && entry.desc !== 'BLOBS'))
+    this.#streams.plan(entries.filter((entry) => entry.data.state !== 'no-data' && entry.desc !== 'BLOBS'))
   }
 
-  storedBytes(entry: TocEntry): number | undefined {
-    return this.#blocks.storedBytes(entry)
+  async storedSizes(signal: AbortSignal | undefined): Promise<StoredSizes> {
+    this.#streams.check()
+    return await this.#blocks.storedSizes(signal)
   }
 
-  data(entry: TocEntry, options: ReadOptions): ByteStream {
-    return this.#streams.stream(async () => {
-      checkHasData(entry)
-      if (options.raw === true) return (await this.#openStored(entry)).input
-      const stored = await this.#decoding.take(entry)
-      return checkedData(entry, stored)
-    }, options.signal)
+  data(entry: TocEntry, options: ReadOptions): DataStream {
+    return this.#streams.ofEntry(entry, options)
   }
 
   async *largeObjects(entry: TocEntry, options: ReadOptions): AsyncGenerator<StoredLargeObject, void, void> {
@@ -113,9 +109,14 @@ class CustomReader implements FormatReader {
     }
   }
 
+  async verbatim(signal: AbortSignal | undefined): Promise<VerbatimArchive | undefined> {
+    const source = this.#blocks.verbatim()
+    if (source === undefined) return undefined
+    return { kind: 'file', chunks: await this.#streams.source(async () => source, signal) }
+  }
+
   async close(): Promise<void> {
     await this.#streams.close()
-    await this.#decoding.close()
     await this.#blocks.close()
   }
 
@@ -124,15 +125,12 @@ class CustomReader implements FormatReader {
     if (block.body.holdsLargeObjects) {
       return { kind: 'large-objects', dumpId, objects: this.#objects(block, options) }
     }
-    const entry = this.#entry(dumpId)
-    const data = this.#streams.stream(async () => {
-      const input = payloadSource(block, block.body.payload())
-      if (options.raw === true) return input
-      const context = { action: `read data block ${dumpId}`, dumpId }
-      const decoded = this.#decoding.decode({ input, container: this.#container(), context, storedBytes: undefined })
-      return checkedData(entry, decoded)
-    }, options.signal)
-    return { kind: 'data', dumpId, data }
+    const context = { action: `read data block ${dumpId}`, dumpId }
+    const open = (): StoredData => {
+      const payload = block.body.payload()
+      return this.#stored(payload, payloadSource(block, payload), context, options)
+    }
+    return { kind: 'data', dumpId, data: this.#streams.of(open, options, this.#entry(dumpId)) }
   }
 
   async *#objects(block: OpenBlock, options: ReadOptions): AsyncGenerator<StoredLargeObject, void, void> {
@@ -142,36 +140,41 @@ class CustomReader implements FormatReader {
       options.signal?.throwIfAborted()
       const object = await untilAborted(body.nextObject(), options.signal)
       if (object === null) break
-      yield { oid: object.oid, data: this.#objectData(block, object.oid, object.payload, options) }
+      const context = objectContext(body.header.dumpId, object.oid)
+      const open = (): StoredData => this.#stored(object.payload, object.payload, context, options)
+      yield { oid: object.oid, data: this.#streams.of(open, options) }
     }
     block.ended(await body.finish())
   }
 
-  #objectData(block: OpenBlock, oid: number, payload: ChunkPayload, options: ReadOptions): ByteStream {
-    return this.#streams.stream(async () => {
-      if (options.raw === true) return payload
-      return this.#decoding.decode({
-        input: payload,
-        container: this.#container(),
-        context: objectContext(block.body.header.dumpId, oid),
-        storedBytes: undefined,
-      })
-    }, options.signal)
+  /** Chunks of a block that is being read; raw, they can be had whatever their compression. */
+  #stored(payload: ChunkPayload, input: ChunkSource, context: DecodeContext, { raw = false }: ReadOptions): StoredData {
+    const container = raw ? 'none' : this.#container()
+    return { input, container, context, storedBytes: undefined, framing: this.#framing(payload) }
+  }
+
+  #framing(payload: ChunkPayload): StoredData['framing'] {
+    const { intSize, signByte } = layoutOf(this.header)
+    return { intSize, signByte, keep: () => payload.keepFraming() }
   }
 
   /** Finds an entry's block and gives its stored bytes as a stream that releases everything at its end. */
   async #openStored(entry: TocEntry): Promise<StoredData> {
+    checkHasData(entry)
     const container = this.#container()
     const block = await this.#blocks.open(entry)
     if (block.body.holdsLargeObjects) {
       await block.release()
       throw wrongBlockKind(entry.dumpId, block.body.header)
     }
+    const payload = block.body.payload()
     return {
-      input: payloadSource(block, block.body.payload()),
+      input: payloadSource(block, payload),
       container,
       context: dataContext(entry),
-      storedBytes: this.storedBytes(entry),
+      storedBytes: this.#blocks.storedBytes(entry),
+      framing: this.#framing(payload),
+      repeatable: this.seekable,
     }
   }
 

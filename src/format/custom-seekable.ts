@@ -1,11 +1,15 @@
+import type { ChunkSource } from '../io/chunks.ts'
 import type { Pull } from '../io/pull.ts'
 import type { ParsedToc } from '../toc/toc.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
+import type { BlockAccess, OpenBlock } from './custom-access.ts'
 import { BLK_BLOBS, BLK_DATA, BlockReader, type BlockHeader, type BlockLayout } from './custom-blocks.ts'
 import { BlockBody } from './custom-body.ts'
 import { blockBehindEnd, blockMismatch, missingBlock } from './custom-errors.ts'
 import { BlockIndex } from './custom-index.ts'
-import type { BlockAccess, OpenBlock } from './custom-access.ts'
+import { ifReadable, type StoredSizes } from './stored-sizes.ts'
+import { chunksInTurn, VerbatimBlocks } from './verbatim.ts'
+import { WindowChunks } from './window-chunks.ts'
 
 /** The blocks of an archive that can be read anywhere: by the offsets in the TOC, or by an index made while scanning. */
 export class SeekableBlocks implements BlockAccess {
@@ -70,7 +74,24 @@ export class SeekableBlocks implements BlockAccess {
   storedBytes(entry: TocEntry): number | undefined {
     if (entry.data.state !== 'set') return this.#index.bytesOf(entry.dumpId)
     this.#sizes ??= this.#sizesByOffset()
-    return this.#sizes.get(entry.data.offset)
+    return this.#index.bytesOf(entry.dumpId) ?? this.#sizes.get(entry.data.offset)
+  }
+
+  /** Without offsets every block has to be come past. */
+  async storedSizes(signal: AbortSignal | undefined): Promise<StoredSizes> {
+    if (this.#parsed.toc.some(({ data }) => data.state === 'not-set')) await ifReadable(this.#index.scan(signal))
+    const dataBytes = new Map<DumpId, number>()
+    for (const entry of this.#parsed.toc) {
+      const bytes = this.storedBytes(entry)
+      if (bytes !== undefined) dataBytes.set(entry.dumpId, bytes)
+    }
+    return { archiveBytes: this.#layout.archiveBytes, dataBytes }
+  }
+
+  verbatim(): ChunkSource {
+    const head = new WindowChunks(this.#open(0), this.#firstBlock)
+    const blocks = new BlockReader(this.#open(this.#firstBlock), this.#layout)
+    return chunksInTurn([head, new VerbatimBlocks(blocks, this.#parsed.toc)])
   }
 
   async close(): Promise<void> {
@@ -92,8 +113,9 @@ export class SeekableBlocks implements BlockAccess {
     let end = this.#layout.archiveBytes
     for (let index = offsets.length - 1; index >= 0; index--) {
       const offset = offsets[index] ?? end
-      if (offset < end) sizes.set(offset, end - offset)
-      if (offset < end) end = offset
+      if (offset >= end) continue
+      sizes.set(offset, end - offset)
+      end = offset
     }
     return sizes
   }

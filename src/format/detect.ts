@@ -1,10 +1,11 @@
 import { decodeByteString } from '../bytes/byte-string.ts'
-import { isTarHeader } from './tar-header.ts'
+import { tarDialect } from './tar-header.ts'
 
 /** What the first bytes of an input are. */
 export type Detected =
   | { readonly kind: 'pgdmp' }
-  | { readonly kind: 'tar' }
+  /** `old`: of the kind without a magic (v7), which pg_restore does not recognise. */
+  | { readonly kind: 'tar'; readonly old: boolean }
   | { readonly kind: 'compressed'; readonly container: 'gzip' | 'lz4' | 'zstd' }
   | { readonly kind: 'sql' }
   | { readonly kind: 'foreign'; readonly what: string; readonly hint: string }
@@ -14,45 +15,26 @@ export type Detected =
 /** Bytes that {@link detect} wants to see when there are as many: one tar header, which is also plenty of SQL. */
 export const detectBytes = 512
 
-const unpackHint = 'Unpack it first and open what is inside'
-
-interface Signature {
-  readonly at: number
-  readonly bytes: string
-  readonly what: string
-  readonly hint: string
-}
-
 /** Files that people mistake for an archive of pg_dump, by their first bytes. */
-const foreign: readonly Signature[] = [
-  { at: 0, bytes: 'PK\x03\x04', what: 'a ZIP file', hint: unpackHint },
-  { at: 0, bytes: 'PK\x05\x06', what: 'an empty ZIP file', hint: unpackHint },
-  { at: 0, bytes: '\xfd7zXZ\0', what: 'an xz file', hint: 'Decompress it first: xz -d' },
-  { at: 0, bytes: 'BZh', what: 'a bzip2 file', hint: 'Decompress it first: bunzip2' },
-  { at: 0, bytes: "7z\xbc\xaf'\x1c", what: 'a 7-Zip file', hint: unpackHint },
-  { at: 0, bytes: 'Rar!\x1a\x07', what: 'a RAR file', hint: unpackHint },
-  { at: 0, bytes: 'LZIP', what: 'an lzip file', hint: 'Decompress it first: lzip -d' },
-  { at: 0, bytes: '\x1f\x9d', what: 'a file of compress(1)', hint: 'Decompress it first: uncompress' },
-  { at: 0, bytes: 'Salted__', what: 'a file encrypted with openssl', hint: 'Decrypt it first' },
-  { at: 0, bytes: 'age-encryption.org/', what: 'a file encrypted with age', hint: 'Decrypt it first' },
-  { at: 0, bytes: '-----BEGIN PGP MESSAGE', what: 'a file encrypted with PGP', hint: 'Decrypt it first' },
-  { at: 0, bytes: 'SQLite format 3\0', what: 'an SQLite database', hint: 'Only archives of pg_dump can be read' },
-  {
-    at: 0,
-    bytes: 'PGCOPY\n\xff\r\n\0',
-    what: 'a file of COPY … (FORMAT binary)',
-    hint: 'Only archives of pg_dump can be read',
-  },
-  { at: 0, bytes: '-- MySQL dump', what: 'an SQL script for MySQL', hint: 'Only archives of pg_dump can be read' },
-  { at: 0, bytes: '-- MariaDB dump', what: 'an SQL script for MariaDB', hint: 'Only archives of pg_dump can be read' },
-  {
-    at: 0,
-    bytes: '<!DOCTYPE',
-    what: 'an HTML page',
-    hint: 'The download probably gave an error page: look into the file',
-  },
-  { at: 0, bytes: '<html', what: 'an HTML page', hint: 'The download probably gave an error page: look into the file' },
-  { at: 0, bytes: '<?xml', what: 'an XML file', hint: 'The download probably gave an error page: look into the file' },
+const foreign: readonly (readonly [bytes: string, what: string, hint: string])[] = [
+  ['PK\x03\x04', 'a ZIP file', 'Unpack it first and open what is inside'],
+  ['PK\x05\x06', 'an empty ZIP file', 'Look for the archive where the file came from'],
+  ['\xfd7zXZ\0', 'an xz file', 'Decompress it first: xz -d'],
+  ['BZh', 'a bzip2 file', 'Decompress it first: bunzip2'],
+  ["7z\xbc\xaf'\x1c", 'a 7-Zip file', 'Unpack it first and open what is inside'],
+  ['Rar!\x1a\x07', 'a RAR file', 'Unpack it first and open what is inside'],
+  ['LZIP', 'an lzip file', 'Decompress it first: lzip -d'],
+  ['\x1f\x9d', 'a file of compress(1)', 'Decompress it first: uncompress'],
+  ['Salted__', 'a file encrypted with openssl', 'Decrypt it first'],
+  ['age-encryption.org/', 'a file encrypted with age', 'Decrypt it first'],
+  ['-----BEGIN PGP MESSAGE', 'a file encrypted with PGP', 'Decrypt it first'],
+  ['SQLite format 3\0', 'an SQLite database', 'Only archives of pg_dump can be read'],
+  ['PGCOPY\n\xff\r\n\0', 'a file of COPY … (FORMAT binary)', 'Only archives of pg_dump can be read'],
+  ['-- MySQL dump', 'an SQL script for MySQL', 'Only archives of pg_dump can be read'],
+  ['-- MariaDB dump', 'an SQL script for MariaDB', 'Only archives of pg_dump can be read'],
+  ['<!DOCTYPE', 'an HTML page', 'The download probably gave an error page: look into the file'],
+  ['<html', 'an HTML page', 'The download probably gave an error page: look into the file'],
+  ['<?xml', 'an XML file', 'The download probably gave an error page: look into the file'],
 ]
 
 /** First words of SQL scripts and of psql's own commands, after comments and white space. */
@@ -69,12 +51,12 @@ export function detect(head: Uint8Array): Detected {
   if (head.length === 0) return { kind: 'empty' }
   const text = decodeByteString(head)
   if (text.startsWith('PGDMP')) return { kind: 'pgdmp' }
-  if (isTarHeader(head)) return { kind: 'tar' }
+  const tar = tarDialect(head)
+  if (tar !== undefined) return { kind: 'tar', old: tar === 'v7' }
   if (text.startsWith('\x1f\x8b')) return { kind: 'compressed', container: 'gzip' }
   if (text.startsWith('\x28\xb5\x2f\xfd')) return { kind: 'compressed', container: 'zstd' }
   if (text.startsWith('\x04\x22\x4d\x18')) return { kind: 'compressed', container: 'lz4' }
-  const known = foreign.find(({ at, bytes }) => text.startsWith(bytes, at))
-  if (known !== undefined) return { kind: 'foreign', what: known.what, hint: known.hint }
+  for (const [bytes, what, hint] of foreign) if (text.startsWith(bytes)) return { kind: 'foreign', what, hint }
   if (isSql(text)) return { kind: 'sql' }
   return { kind: 'unknown' }
 }

@@ -31,6 +31,12 @@ export function containerOfSuffix(suffix: string | undefined): Container {
 
 const safeName = /^(?:[0-9]+\.dat|blobs(?:_[0-9]+)?\.toc|blob_[0-9]+\.dat)$/
 
+/** A stored name without its suffix. */
+function recordedName(name: string): string {
+  const suffix = suffixes.find(([known]) => known !== '' && name.endsWith(known))?.[0] ?? ''
+  return name.slice(0, name.length - suffix.length)
+}
+
 /**
  * Lets only names through that pg_dump gives to files: pg_restore opens whatever is recorded, `../` included.
  * @throws ArchiveError UNSAFE_FILE_NAME, LIMIT_EXCEEDED
@@ -60,12 +66,42 @@ export async function findFile(dir: DirectoryAccess, name: string): Promise<Arch
   for (const [candidate, container] of fileNames(name)) {
     const found = await dir.stat(candidate)
     if (found === undefined) continue
-    // writers of lz4 and zstd that never got data leave files of no bytes
+    // writers of lz4 and zstd that never got data leave files of no bytes, the one of gzip does not
+    const empty = found.kind === 'file' && found.size === 0 && container !== 'gzip'
     return {
       name: candidate,
-      container: found.kind === 'file' && found.size === 0 ? 'none' : container,
+      container: empty ? 'none' : container,
       size: found.size,
     }
+  }
+  return undefined
+}
+
+/** Files whose sizes are asked for at a time: as many as file systems answer side by side. */
+const statsAtOnce = 32
+
+/** Sizes of an archive's files by name, toc.dat included; what else lies in the directory does not count. */
+export async function fileSizes(
+  dir: DirectoryAccess,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, number>> {
+  const listed = await dir.list()
+  const names = listed.map((name) => ({ name, recorded: recordedName(name) }))
+  const own = names.filter(({ recorded }) => recorded === 'toc.dat' || safeName.test(recorded))
+  const sizes = new Map<string, number>()
+  for (let at = 0; at < own.length; at += statsAtOnce) {
+    signal?.throwIfAborted()
+    const stats = own.slice(at, at + statsAtOnce).map(async ({ name }) => ({ name, file: await dir.stat(name) }))
+    for (const { name, file } of await Promise.all(stats)) if (file?.kind === 'file') sizes.set(name, file.size)
+  }
+  return sizes
+}
+
+/** The size of the file recorded as `name`, compressed or not; undefined when there is none. */
+export function sizeIn(sizes: ReadonlyMap<string, number>, name: string): number | undefined {
+  for (const [candidate] of fileNames(name)) {
+    const size = sizes.get(candidate)
+    if (size !== undefined) return size
   }
   return undefined
 }

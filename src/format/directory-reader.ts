@@ -1,20 +1,32 @@
+import type { DecodeContext } from '../codec/codec.ts'
 import { ArchiveError } from '../errors.ts'
-import type { ByteStream } from '../io/byte-stream.ts'
+import { untilAborted } from '../io/abort.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { DirectoryAccess } from '../io/directory.ts'
 import { pullFrom, pullOver, type Pull } from '../io/pull.ts'
 import type { EntryTable } from '../toc/table.ts'
 import type { ParsedToc } from '../toc/toc.ts'
-import type { ArchiveHeader, ArchiveSettings, TocEntry } from '../toc/types.ts'
+import type { ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
-import type { DecodeContext } from '../codec/codec.ts'
-import { DecodeAhead, decodeWhole, iterate } from './decode-ahead.ts'
-import { checkFileName, findFile, missingFile, noDirectory, type ArchiveFile } from './directory-files.ts'
-import { readLargeObjectList, type LargeObjectLine } from './large-object-list.ts'
-import { OpenStreams } from './open-streams.ts'
+import { DataStreams } from './data-streams.ts'
+import { decodeWhole, iterate } from './decode-ahead.ts'
+import {
+  checkFileName,
+  fileSizes,
+  findFile,
+  missingFile,
+  noDirectory,
+  sizeIn,
+  type ArchiveFile,
+} from './directory-files.ts'
+import { ObjectsOfToc } from './expected-objects.ts'
+import { hints } from './hints.ts'
+import type { LargeObjectLine } from './large-object-list.ts'
 import { readToc } from './read-toc.ts'
 import type { FormatReader, ReadOptions, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
-import { checkedData, dataContext, noData, objectContext, type StoredData } from './stored-data.ts'
+import { dataContext, dataFileOf, listContext, objectContext, type DataStream, type StoredData } from './stored-data.ts'
+import { ifReadable, type StoredSizes } from './stored-sizes.ts'
+import { checkPresence, type VerbatimArchive, type VerbatimFile } from './verbatim.ts'
 import { WindowChunks } from './window-chunks.ts'
 
 /**
@@ -57,6 +69,10 @@ async function openFileData(
   options: ReaderOptions,
 ): Promise<StoredData> {
   const source = await dir.open(file.name)
+  if (file.container === 'gzip' && source.size === 0) {
+    await source.close()
+    throw emptyGzip(context, file.name)
+  }
   const pull = pullOver(source, { signal: options.signal })
   const chunks = new WindowChunks(pull, source.size, () => shrunk(context, file.name, pull.position))
   const input: ChunkSource = {
@@ -67,7 +83,7 @@ async function openFileData(
     },
     cancel: () => source.close(),
   }
-  const stored = { input, context, storedBytes: source.size }
+  const stored = { input, context, storedBytes: source.size, repeatable: true }
   if (file.container !== 'gzip') return { ...stored, container: file.container }
   try {
     return { ...stored, container: (await beginsGzip(pull)) ? 'gzip' : 'none' }
@@ -75,6 +91,16 @@ async function openFileData(
     await source.close()
     throw error
   }
+}
+
+/** Even of no data a gzip file has 20 bytes. */
+function emptyGzip({ action, dumpId }: DecodeContext, file: string): ArchiveError {
+  return new ArchiveError('UNEXPECTED_EOF', `Cannot ${action}: "${file}" has 0 bytes, a gzip file has 20 or more`, {
+    offset: 0,
+    dumpId,
+    file,
+    hint: hints.incomplete,
+  })
 }
 
 /** zlib's own reader of .gz files, which pg_restore uses, gives a file that is none as it is. */
@@ -86,7 +112,7 @@ async function beginsGzip(pull: Pull): Promise<boolean> {
 function shrunk(context: DecodeContext, file: string, offset: number): ArchiveError {
   return new ArchiveError(
     'UNEXPECTED_EOF',
-    `Cannot ${context.action}: ${file} ended at offset ${offset} while it was read`,
+    `Cannot ${context.action}: "${file}" ends at offset ${offset}, earlier than when it was opened`,
     {
       dumpId: context.dumpId,
       file,
@@ -118,18 +144,17 @@ class DirectoryReader implements FormatReader {
   readonly #parsed: ParsedToc
   readonly #dir: DirectoryAccess
   readonly #options: ReaderOptions
-  readonly #decoding: DecodeAhead
-  readonly #streams = new OpenStreams()
-  /** Sizes of the files that were looked for, by recorded name. */
-  readonly #sizes = new Map<string, number>()
+  readonly #objects: ObjectsOfToc
+  readonly #streams: DataStreams
 
   constructor(parsed: ParsedToc, dir: DirectoryAccess, options: ReaderOptions) {
     this.header = parsed.header
     this.settings = parsed.settings
     this.#parsed = parsed
+    this.#objects = new ObjectsOfToc(parsed.table, parsed.header.version)
     this.#dir = dir
     this.#options = options
-    this.#decoding = new DecodeAhead(options, {
+    this.#streams = new DataStreams(options, {
       open: (entry) => this.#openEntry(entry),
       sizeOf: (entry) => this.#sizeOf(entry),
     })
@@ -144,31 +169,36 @@ class DirectoryReader implements FormatReader {
   }
 
   plan(entries: readonly TocEntry[]): void {
-    this.#decoding.plan(entries.filter((entry) => entry.data.state === 'file' && entry.desc !== 'BLOBS'))
+    this.#streams.plan(entries.filter((entry) => entry.data.state === 'file' && entry.desc !== 'BLOBS'))
   }
 
-  storedBytes(entry: TocEntry): number | undefined {
-    return entry.data.state === 'file' ? this.#sizes.get(entry.data.filename) : undefined
+  async storedSizes(signal: AbortSignal | undefined): Promise<StoredSizes> {
+    this.#streams.check()
+    const sizes = await fileSizes(this.#dir, signal)
+    const dataBytes = new Map<DumpId, number>()
+    for (const entry of this.toc) {
+      if (entry.data.state !== 'file') continue
+      const { filename } = entry.data
+      const bytes = entry.desc === 'BLOBS' ? await this.#sizeOfObjects(entry, sizes, signal) : sizeIn(sizes, filename)
+      if (bytes !== undefined) dataBytes.set(entry.dumpId, bytes)
+    }
+    let archiveBytes = 0
+    for (const size of sizes.values()) archiveBytes += size
+    return { archiveBytes: sizes.size === 0 ? undefined : archiveBytes, dataBytes }
   }
 
-  data(entry: TocEntry, options: ReadOptions): ByteStream {
-    return this.#streams.stream(async () => {
-      if (options.raw === true) return (await this.#openEntry(entry)).input
-      return checkedData(entry, await this.#decoding.take(entry))
-    }, options.signal)
+  data(entry: TocEntry, options: ReadOptions): DataStream {
+    return this.#streams.ofEntry(entry, options)
   }
 
   async *largeObjects(entry: TocEntry, options: ReadOptions): AsyncGenerator<StoredLargeObject, void, void> {
     this.#streams.check()
-    const lines = await this.#openList(entry, options)
-    try {
-      for await (const { oid, file } of lines.read()) {
-        yield { oid, data: this.#objectData(entry, oid, file, options) }
-        this.#streams.check()
-        options.signal?.throwIfAborted()
-      }
-    } finally {
-      await lines.close()
+    for await (const { oid, file } of this.#listedObjects(entry, options.signal)) {
+      const open = (): Promise<StoredData> =>
+        this.#openNamed(file, objectContext(entry.dumpId, oid, file), entry.dumpId)
+      yield { oid, data: this.#streams.of(open, options) }
+      this.#streams.check()
+      options.signal?.throwIfAborted()
     }
   }
 
@@ -183,26 +213,33 @@ class DirectoryReader implements FormatReader {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#streams.close()
-    await this.#decoding.close()
+  async verbatim(signal: AbortSignal | undefined): Promise<VerbatimArchive> {
+    await checkPresence(this, signal)
+    const files: VerbatimFile[] = []
+    for (const name of await this.#dir.list()) {
+      if ((await this.#dir.stat(name))?.kind !== 'file') continue
+      files.push({ name, open: () => this.#streams.source(() => this.#openAsIs(name), signal) })
+    }
+    return { kind: 'directory', files }
   }
 
-  #objectData(entry: TocEntry, oid: number, name: string, options: ReadOptions): ByteStream {
-    return this.#streams.stream(async () => {
-      const stored = await this.#openNamed(name, objectContext(entry.dumpId, oid, name), entry.dumpId)
-      return options.raw === true ? stored.input : this.#decoding.decode(stored)
-    }, options.signal)
+  async close(): Promise<void> {
+    await this.#streams.close()
   }
 
   async #openEntry(entry: TocEntry): Promise<StoredData> {
-    const { data, dumpId } = entry
-    if (data.state !== 'file') throw noData(dumpId)
-    return await this.#openNamed(data.filename, dataContext(entry, data.filename), dumpId)
+    const name = dataFileOf(entry)
+    return await this.#openNamed(name, dataContext(entry, name), entry.dumpId)
   }
 
   async #sizeOf({ data }: TocEntry): Promise<number | undefined> {
     return data.state === 'file' ? (await findFile(this.#dir, data.filename))?.size : undefined
+  }
+
+  async #openAsIs(name: string): Promise<ChunkSource> {
+    const file: ArchiveFile = { name, container: 'none', size: 0 }
+    const context = { action: `read "${name}"`, file: name }
+    return (await openFileData(this.#dir, file, context, this.#options)).input
   }
 
   async #openNamed(name: string, context: DecodeContext, dumpId: number): Promise<StoredData> {
@@ -212,26 +249,31 @@ class DirectoryReader implements FormatReader {
       const text = `could not open input file "${this.#dir.path}/${name}": No such file or directory`
       throw missingFile(context.action, name, dumpId, text)
     }
-    this.#sizes.set(name, file.size)
     return await openFileData(this.#dir, file, context, this.#options)
   }
 
-  /** The lines of the list of large objects that belongs to an entry. */
-  async #openList(
+  /** Bytes of an entry's large objects and of their list; undefined when one of these files is not there. */
+  async #sizeOfObjects(
     entry: TocEntry,
-    options: ReadOptions,
-  ): Promise<{ read(): AsyncIterable<LargeObjectLine>; close(): Promise<void> }> {
-    const { name, file } = await this.#findList(entry)
-    const context = { action: `read the large objects of TOC entry ${entry.dumpId}`, dumpId: entry.dumpId, file: name }
-    const chunks = await this.#streams.source(
-      async () => this.#decoding.decode(await openFileData(this.#dir, file, context, this.#options)),
-      options.signal,
-    )
-    const prefix = `${this.#dir.path}/`
-    return {
-      read: () => readLargeObjectList(chunks, { dumpId: entry.dumpId, name, prefix }),
-      close: () => chunks.cancel(),
+    sizes: ReadonlyMap<string, number>,
+    signal: AbortSignal | undefined,
+  ): Promise<number | undefined> {
+    const sum = async (): Promise<number> => {
+      let bytes = (await this.#findList(entry)).file.size
+      for await (const { file } of this.#listedObjects(entry, signal)) bytes += sizeIn(sizes, file) ?? Number.NaN
+      return bytes
     }
+    const bytes = await untilAborted(ifReadable(sum()), signal)
+    return Number.isNaN(bytes) ? undefined : bytes
+  }
+
+  /** The large objects of an entry, as its list names them. */
+  async *#listedObjects(entry: TocEntry, signal: AbortSignal | undefined): AsyncGenerator<LargeObjectLine, void, void> {
+    const { dumpId } = entry
+    const { name, file } = await this.#findList(entry)
+    const open = (): Promise<StoredData> => openFileData(this.#dir, file, listContext(dumpId, name), this.#options)
+    const expected = this.#objects.of(entry)
+    yield* this.#streams.linesOf(open, { dumpId, name, prefix: `${this.#dir.path}/`, expected }, signal)
   }
 
   /**
@@ -239,10 +281,10 @@ class DirectoryReader implements FormatReader {
    * recorded name counts; an unpacked tar archive records `<dumpId>.dat`, and has blobs_<dumpId>.toc.
    */
   async #findList(entry: TocEntry): Promise<{ name: string; file: ArchiveFile }> {
-    const { data, dumpId } = entry
-    if (data.state !== 'file') throw noData(dumpId)
+    const { dumpId } = entry
+    const recorded = dataFileOf(entry)
     const grouped = featuresOf(this.header.version).relkindAndBlobGroups
-    const name = grouped ? data.filename : 'blobs.toc'
+    const name = grouped ? recorded : 'blobs.toc'
     checkFileName(name, dumpId, this.#options.limits.fileNameBytes)
     const file = await findFile(this.#dir, name)
     if (file !== undefined) return { name, file }
@@ -250,6 +292,6 @@ class DirectoryReader implements FormatReader {
     const unpacked = grouped && name !== ofTar ? await findFile(this.#dir, ofTar) : undefined
     if (unpacked !== undefined) return { name: ofTar, file: unpacked }
     const text = `could not open large object TOC file "${this.#dir.path}/${name}" for input: No such file or directory`
-    throw missingFile(`read the large objects of TOC entry ${dumpId}`, name, dumpId, text)
+    throw missingFile(listContext(dumpId, name).action, name, dumpId, text)
   }
 }

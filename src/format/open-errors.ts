@@ -1,7 +1,7 @@
+import { decodeByteString } from '../bytes/byte-string.ts'
 import type { Container } from '../codec/codec.ts'
 import { ArchiveError } from '../errors.ts'
 import type { ArchiveFormat } from '../toc/types.ts'
-import { decodeByteString } from '../bytes/byte-string.ts'
 import { detectBytes, type Detected } from './detect.ts'
 
 /** Where an input came from, for the message. */
@@ -15,8 +15,11 @@ export interface InputOrigin {
 const banners = ['--\n-- PostgreSQL database dump\n--\n\n', '--\n-- PostgreSQL database cluster dump\n--\n\n']
 const longestBanner = Math.max(...banners.map((banner) => banner.length))
 
+/** What no archive begins with. */
+type NoArchive = Exclude<Detected, { readonly kind: 'pgdmp' | 'tar' }>
+
 /** Why an input cannot be opened, and what to do instead. */
-export function notAnArchive(detected: Detected, head: Uint8Array, origin: InputOrigin): ArchiveError {
+export function notAnArchive(detected: NoArchive, head: Uint8Array, origin: InputOrigin): ArchiveError {
   const action = `Cannot open ${origin.path === undefined ? 'the input' : `"${origin.path}"`}`
   const details = { pgRestore: pgRestoreText(head) }
   const file = origin.path
@@ -50,7 +53,7 @@ export function notAnArchive(detected: Detected, head: Uint8Array, origin: Input
           hint: 'Decompress it once and open the result',
         },
       )
-    default:
+    case 'unknown':
       return new ArchiveError(
         'NOT_AN_ARCHIVE',
         `${action}: ${it} begins ${quoted(head)}, which no archive of pg_dump does`,

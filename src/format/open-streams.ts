@@ -6,10 +6,17 @@ import type { ChunkSource } from '../io/chunks.ts'
 /** The streams that a reader has handed out: closing the reader ends them all. */
 export class OpenStreams {
   readonly #open = new Set<ChunkSource>()
+  readonly #signal: AbortSignal | undefined
   #closed = false
 
-  /** @throws ArchiveError CLOSED */
+  /** @param signal the archive's: from when it is aborted on, no stream gives what it has left in its buffers */
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal
+  }
+
+  /** @throws ArchiveError CLOSED; the reason of the archive's signal */
   check(): void {
+    this.#signal?.throwIfAborted()
     if (this.#closed) throw new ArchiveError('CLOSED', 'Cannot read on: the archive has been closed')
   }
 

@@ -1,10 +1,10 @@
 import type { Container } from '../codec/codec.ts'
-import { featuresOf } from '../toc/version.ts'
 import { openDirectory, type DirectoryAccess } from '../io/directory.ts'
 import { resolveInput, type ArchiveInput } from '../io/input.ts'
 import { pullFrom, pullOver, type Pull } from '../io/pull.ts'
 import { spool } from '../io/spool.ts'
 import type { ArchiveFormat } from '../toc/types.ts'
+import { featuresOf } from '../toc/version.ts'
 import { openCustom } from './custom-reader.ts'
 import { decodeWhole, iterate } from './decode-ahead.ts'
 import { detect, detectBytes } from './detect.ts'
@@ -20,6 +20,7 @@ export interface OpenPlan {
   readonly spool: boolean
   /** `tar`: only when it turns out to be a tar archive. */
   readonly forwardOnly: boolean | 'tar'
+  readonly asPgRestore: boolean
 }
 
 /** A reader, and what to release after it has been closed. */
@@ -100,7 +101,7 @@ class Opening {
 
   /** @param container what the archive was wrapped in */
   async #openReader(input: ReaderInput, container: Container | undefined): Promise<FormatReader> {
-    const { format } = this.#plan
+    const { format, asPgRestore } = this.#plan
     if (format === 'custom') return await openCustom(input, this.#options)
     if (format === 'tar') return await this.#openTar(input)
     const { pull } = input
@@ -109,12 +110,13 @@ class Opening {
     if (detected.kind === 'compressed' && container === undefined) {
       return await this.#unwrap(pull, detected.container)
     }
-    const isToc = detected.kind === 'pgdmp' && formatByteOf(head) === directoryFormatByte
+    // pg_restore takes what begins like this for a custom archive, and stumbles over the format byte
+    const isToc = !asPgRestore && detected.kind === 'pgdmp' && formatByteOf(head) === directoryFormatByte
     if (isToc) return await openTocFile(pull, await this.#directoryOfToc(), this.#options)
     if (format === 'directory') throw notADirectory(this.#path)
     if (detected.kind === 'pgdmp') return await openCustom(input, this.#options)
-    if (detected.kind === 'tar') return await this.#openTar(input)
-    throw notAnArchive(detected, head, { path: this.#path, container })
+    if (detected.kind === 'tar' && !(detected.old && asPgRestore)) return await this.#openTar(input)
+    throw notAnArchive(detected.kind === 'tar' ? { kind: 'unknown' } : detected, head, { path: this.#path, container })
   }
 
   async #openTar(input: ReaderInput): Promise<FormatReader> {

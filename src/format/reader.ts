@@ -1,10 +1,12 @@
 import type { OnWarning } from '../errors.ts'
 import type { Limits } from '../limits.ts'
-import type { ByteStream } from '../io/byte-stream.ts'
 import type { Pull } from '../io/pull.ts'
 import type { RandomAccess } from '../io/source.ts'
 import type { EntryTable } from '../toc/table.ts'
 import type { ArchiveFormat, ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
+import type { DataStream } from './stored-data.ts'
+import type { StoredSizes } from './stored-sizes.ts'
+import type { VerbatimArchive } from './verbatim.ts'
 
 /** What every reader is opened with. */
 export interface ReaderOptions {
@@ -34,12 +36,12 @@ export interface ReadOptions {
 /** One large object within a BLOBS entry. */
 export interface StoredLargeObject {
   readonly oid: number
-  readonly data: ByteStream
+  readonly data: DataStream
 }
 
 /** A data block in archive order. */
 export type StoredBlock =
-  | { readonly kind: 'data'; readonly dumpId: DumpId; readonly data: ByteStream }
+  | { readonly kind: 'data'; readonly dumpId: DumpId; readonly data: DataStream }
   | { readonly kind: 'large-objects'; readonly dumpId: DumpId; readonly objects: AsyncIterable<StoredLargeObject> }
 
 /** The interface of the three containers' readers. */
@@ -51,11 +53,13 @@ export interface FormatReader {
   readonly table: EntryTable
   /** False: data must be asked for in archive order, each block once. */
   readonly seekable: boolean
-  data(entry: TocEntry, options: ReadOptions): ByteStream
+  data(entry: TocEntry, options: ReadOptions): DataStream
   largeObjects(entry: TocEntry, options: ReadOptions): AsyncIterable<StoredLargeObject>
   blocks(options: ReadOptions): AsyncIterable<StoredBlock>
   plan(entries: readonly TocEntry[]): void
-  /** Bytes stored (compressed, chunk headers included) for an entry's data; undefined when not known without a scan. */
-  storedBytes(entry: TocEntry): number | undefined
+  /** What the archive and the data of its entries take; may have to look at all of it. */
+  storedSizes(signal: AbortSignal | undefined): Promise<StoredSizes>
+  /** The archive byte for byte; undefined where they cannot be had (again). See ArchiveStorage. */
+  verbatim(signal: AbortSignal | undefined): Promise<VerbatimArchive | undefined>
   close(): Promise<void>
 }

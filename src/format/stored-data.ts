@@ -1,8 +1,9 @@
 import { ArchiveError } from '../errors.ts'
 import type { Container, DecodeContext } from '../codec/codec.ts'
+import type { ByteStream } from '../io/byte-stream.ts'
 import type { ChunkSource } from '../io/chunks.ts'
-import { requireCopyEnd } from './copy-end.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
+import { requireCopyEnd, requireInsertEnd } from './copy-end.ts'
 
 /** The bytes of one stream as they lie in an archive, and what is needed to decompress them. */
 export interface StoredData {
@@ -11,6 +12,40 @@ export interface StoredData {
   readonly context: DecodeContext
   /** How many bytes `input` gives, about; undefined when that is not known before. */
   readonly storedBytes: number | undefined
+  /** Custom: how the chunks are framed, and a switch that makes `input` give their headers too, before it is read. */
+  readonly framing?: (ChunkFraming & { keep(): void }) | undefined
+  /** Tar: the header block of the member. */
+  readonly memberHeader?: (() => Promise<Uint8Array | undefined>) | undefined
+  /** The data can be opened again. */
+  readonly repeatable?: boolean | undefined
+}
+
+/** How the lengths of chunks are laid out. */
+export interface ChunkFraming {
+  readonly intSize: number
+  readonly signByte: boolean
+}
+
+/**
+ * Data of an archive as they lie there, for a copy that does not decompress them. To be read to the end or cancelled.
+ */
+export interface StoredForm {
+  readonly container: Container
+  readonly chunks: ChunkSource
+  /** Custom: how the chunks are framed; `keep`, called before they are read, makes `chunks` give the frames as well. */
+  readonly framing: (ChunkFraming & { keep(): void }) | undefined
+  /** Tar: the header block of the member as stored. */
+  readonly memberHeader: Uint8Array | undefined
+  /** Exact number of bytes in `chunks` without frames, where it is known. */
+  readonly bytes: number | undefined
+  /** Whether the data may be asked for again: not on forward-only input. */
+  readonly repeatable: boolean
+}
+
+/** The data of an entry or of a large object; a view that changes data gives streams without the stored form. */
+export interface DataStream extends ByteStream {
+  /** Opens the data as they are stored, instead of reading the stream. */
+  stored?(): Promise<StoredForm>
 }
 
 /** What is being read when an entry's data are, for errors. */
@@ -19,14 +54,27 @@ export function dataContext(entry: TocEntry, file?: string): DecodeContext {
 }
 
 /** What is being read when a large object's data are, for errors. */
-export function objectContext(dumpId: number, oid: number, file?: string): DecodeContext {
+export function objectContext(dumpId: DumpId, oid: number, file?: string): DecodeContext {
   return { action: `read large object ${oid}`, dumpId, file }
 }
 
-/** Decompressed data of an entry, with the check that COPY text is complete. */
+/** What is being read when the list of an entry's large objects is, for errors. */
+export function listContext(dumpId: DumpId, file?: string): DecodeContext {
+  return { action: `read the large objects of TOC entry ${dumpId}`, dumpId, file }
+}
+
+/** Decompressed data of an entry, with the check that the rows of a table are complete. */
 export function checkedData(entry: TocEntry | undefined, data: ChunkSource): ChunkSource {
-  if (entry === undefined || entry.desc !== 'TABLE DATA' || entry.copyStmt === null) return data
-  return requireCopyEnd(data, entry.dumpId)
+  if (entry === undefined || entry.desc !== 'TABLE DATA') return data
+  if (entry.copyStmt !== null) return requireCopyEnd(data, entry.dumpId)
+  // Archives before 1.14 have no table access methods; how the oldest releases end INSERT statements is not known.
+  return entry.tableam === undefined ? data : requireInsertEnd(data, entry.dumpId)
+}
+
+/** The file recorded for an entry's data. @throws ArchiveError NO_DATA */
+export function dataFileOf({ data, dumpId }: TocEntry): string {
+  if (data.state !== 'file') throw noData(dumpId)
+  return data.filename
 }
 
 /** The entry has no data, or none in this kind of archive. */

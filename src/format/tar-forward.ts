@@ -2,12 +2,14 @@ import { ArchiveError } from '../errors.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { Pull } from '../io/pull.ts'
 import type { DumpId } from '../toc/types.ts'
+import { hints } from './hints.ts'
 import {
   checkPlainMember,
   containerFor,
   isIgnored,
   missingMember,
   noTocMember,
+  relativeTo,
   tocFolder,
   type FoundMember,
   type TarMembers,
@@ -15,8 +17,6 @@ import {
 import { Turns } from './turns.ts'
 import { TarWalker, truncatedMember, type TarMember } from './tar-walker.ts'
 import { WindowChunks } from './window-chunks.ts'
-
-const anyOrderHint = 'Open the archive by its path, or with the option spool, to read data in any order'
 
 /** The members of a tar archive that is read once: asking for one moves past everything before it (_tarPositionTo). */
 export class TarStream implements TarMembers {
@@ -31,7 +31,6 @@ export class TarStream implements TarMembers {
   #taken = false
   #data: WindowChunks | undefined
   #expected: ReadonlySet<DumpId> | undefined
-  #failure: { readonly error: unknown } | undefined
   /** Whoever moves on takes turns. */
   readonly #turns = new Turns()
 
@@ -47,8 +46,8 @@ export class TarStream implements TarMembers {
     if (folder === undefined) throw tocNotFirst(member)
     this.#folder = folder
     this.#taken = true
-    const name = member.name.slice(folder.length)
-    return { member: { ...member, name }, container: containerFor(name, 'toc.dat') ?? 'none' }
+    const found = relativeTo(folder, member)
+    return { member: found, container: containerFor(found.name, 'toc.dat') ?? 'none' }
   }
 
   async find(name: string, action: string, dumpId: DumpId): Promise<FoundMember> {
@@ -85,7 +84,11 @@ export class TarStream implements TarMembers {
     return this.#data
   }
 
-  expect(dumpIds: ReadonlySet<DumpId> | undefined): void {
+  async readHeader(): Promise<undefined> {
+    return undefined
+  }
+
+  expect(dumpIds: ReadonlySet<DumpId>): void {
     this.#expected = dumpIds
   }
 
@@ -104,7 +107,7 @@ export class TarStream implements TarMembers {
         dumpId,
         offset: member.offset,
         file: wanted,
-        hint: anyOrderHint,
+        hint: hints.anyOrder,
         details: {
           dumpId,
           found: member.name,
@@ -117,23 +120,17 @@ export class TarStream implements TarMembers {
 
   /** Leaves the current member and comes to the next one in the archive's folder. */
   async #advance(): Promise<TarMember | null> {
-    if (this.#failure !== undefined) throw this.#failure.error
-    try {
-      await this.#data?.finish()
-      this.#data = undefined
-      this.#taken = false
-      for (;;) {
-        const member = await this.#walker.next()
-        this.#head = undefined
-        if (member === null) return null
-        if (isIgnored(member) || !member.name.startsWith(this.#folder)) continue
-        this.#head = this.#folder === '' ? member : { ...member, name: member.name.slice(this.#folder.length) }
-        this.#passed.add(this.#head.name)
-        return this.#head
-      }
-    } catch (error) {
-      this.#failure = { error }
-      throw error
+    await this.#data?.finish()
+    this.#data = undefined
+    this.#taken = false
+    for (;;) {
+      const member = await this.#walker.next()
+      this.#head = undefined
+      if (member === null) return null
+      if (isIgnored(member) || !member.name.startsWith(this.#folder)) continue
+      this.#head = relativeTo(this.#folder, member)
+      this.#passed.add(this.#head.name)
+      return this.#head
     }
   }
 }
@@ -142,19 +139,19 @@ function tocNotFirst({ name, offset }: TarMember): ArchiveError {
   return new ArchiveError(
     'DATA_OUT_OF_ORDER',
     `Cannot open the tar archive: its first member is "${name}", must be toc.dat on input that cannot go back`,
-    { offset, file: name, hint: anyOrderHint, details: { found: name, wanted: 'toc.dat' } },
+    { offset, file: name, hint: hints.anyOrder, details: { found: name, wanted: 'toc.dat' } },
   )
 }
 
 function memberBehind(name: string, action: string, dumpId: DumpId | undefined, position: number): ArchiveError {
   return new ArchiveError(
     'DATA_OUT_OF_ORDER',
-    `Cannot ${action}: ${name} lies before offset ${position}, and the input cannot go back`,
+    `Cannot ${action}: "${name}" lies before offset ${position}, and the input cannot go back`,
     {
       dumpId,
       offset: position,
       file: name,
-      hint: anyOrderHint,
+      hint: hints.anyOrder,
       details: { wanted: name, pgRestore: `could not find header for file "${name}" in tar archive` },
     },
   )

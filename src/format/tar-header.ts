@@ -20,7 +20,7 @@ export function tarPadding(size: number): number {
 }
 
 /** Sum of all bytes of a header block, its own field counted as blanks (tarChecksum, src/port/tar.c). */
-function computeChecksum(bytes: Uint8Array, at: number): number {
+export function tarChecksum(bytes: Uint8Array, at: number): number {
   let sum = 0x20 * 8
   for (let index = 0; index < 148; index++) sum += bytes[at + index] ?? 0
   for (let index = 156; index < tarBlockBytes; index++) sum += bytes[at + index] ?? 0
@@ -55,25 +55,25 @@ function readString(bytes: Uint8Array, at: number, length: number): string {
   return decodeByteString(bytes, at, end)
 }
 
-type TarDialect = 'posix' | 'gnu' | 'pg_dump before 9.3'
+type TarDialect = 'posix' | 'gnu' | 'pg_dump before 9.3' | 'v7'
 
-/** Which of the three magics pg_restore accepts stands at offset 257 (isValidTarHeader). */
+/** Which of the three magics pg_restore accepts stands at offset 257 (isValidTarHeader); the oldest tars have nothing there. */
 function readDialect(bytes: Uint8Array, at: number): TarDialect | undefined {
   const magic = decodeByteString(bytes, at + 257, at + 265)
   if (magic === 'ustar\x0000') return 'posix'
   if (magic === 'ustar  \0') return 'gnu'
   if (magic === 'ustar00\0') return 'pg_dump before 9.3'
-  return undefined
+  return magic === '\0'.repeat(8) && bytes[at] !== 0 ? 'v7' : undefined
 }
 
-/** Whether a tar header with a right checksum and a known magic stands at `at` (isValidTarHeader). */
-export function isTarHeader(bytes: Uint8Array, at = 0): boolean {
-  if (bytes.length - at < tarBlockBytes) return false
-  return readDialect(bytes, at) !== undefined && readNumber(bytes, at + 148, 8) === computeChecksum(bytes, at)
+/** The kind of tar header with a right checksum that begins `bytes`; undefined where none does (isValidTarHeader). */
+export function tarDialect(bytes: Uint8Array): TarDialect | undefined {
+  if (bytes.length < tarBlockBytes || readNumber(bytes, 148, 8) !== tarChecksum(bytes, 0)) return undefined
+  return readDialect(bytes, 0)
 }
 
-function isZeroBlock(bytes: Uint8Array, at: number): boolean {
-  for (let index = at; index < at + tarBlockBytes; index++) if (bytes[index] !== 0) return false
+function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let index = start; index < end; index++) if (bytes[index] !== 0) return false
   return true
 }
 
@@ -86,10 +86,10 @@ function isZeroBlock(bytes: Uint8Array, at: number): boolean {
  */
 export function readTarHeader(bytes: Uint8Array, at: number, offset: number): TarHeader | null {
   const stored = readNumber(bytes, at + 148, 8)
-  const computed = computeChecksum(bytes, at)
+  const computed = tarChecksum(bytes, at)
   const name = readString(bytes, at, 100)
   if (stored !== computed) {
-    if (isZeroBlock(bytes, at)) return null
+    if (isZero(bytes, at, at + tarBlockBytes)) return null
     throw new ArchiveError(
       'BAD_TAR',
       `Cannot read tar header at offset ${offset}: its checksum is ${stored}, the block sums up to ${computed}`,

@@ -8,10 +8,12 @@ import {
   isIgnored,
   missingMember,
   noTocMember,
+  relativeTo,
   tocFolder,
   type FoundMember,
   type TarMembers,
 } from './tar-members.ts'
+import { tarBlockBytes } from './tar-header.ts'
 import { TarWalker, truncatedMember, type TarMember } from './tar-walker.ts'
 import { Turns } from './turns.ts'
 import { WindowChunks } from './window-chunks.ts'
@@ -30,7 +32,6 @@ export class TarIndex implements TarMembers {
   readonly #positions = new Map<string, number>()
   #folder = ''
   #complete = false
-  #failure: { readonly error: unknown } | undefined
   /** Whoever walks on takes turns. */
   readonly #turns = new Turns()
 
@@ -57,7 +58,7 @@ export class TarIndex implements TarMembers {
     for (let position = this.#members.length; ; position++) {
       for (const [candidate, container] of names) {
         const member = this.#members[this.#positions.get(candidate) ?? -1]
-        if (member !== undefined) return { member: this.#relative(member), container }
+        if (member !== undefined) return { member: relativeTo(this.#folder, member), container }
       }
       if ((await this.#at(position)) === undefined) throw missingMember(name, action, dumpId)
     }
@@ -67,7 +68,7 @@ export class TarIndex implements TarMembers {
     for (let position = member === undefined ? 0 : this.#countUpTo(member.offset); ; position++) {
       const next = await this.#at(position)
       if (next === undefined) return null
-      if (next.name.startsWith(this.#folder)) return this.#relative(next)
+      if (next.name.startsWith(this.#folder)) return relativeTo(this.#folder, next)
     }
   }
 
@@ -75,7 +76,15 @@ export class TarIndex implements TarMembers {
     checkPlainMember(member)
     const { start, size, name } = member
     const pull = pullOver(this.#source, { start, end: start + size, signal: this.#signal })
-    return new WindowChunks(pull, size, () => truncatedMember(name, pull.position + pull.available))
+    return new WindowChunks(pull, size, () => truncatedMember(name, pull.position))
+  }
+
+  async readHeader(member: TarMember): Promise<Uint8Array> {
+    return await this.#source.read(member.offset, tarBlockBytes)
+  }
+
+  verbatim(): ChunkSource {
+    return new WindowChunks(pullOver(this.#source, { signal: this.#signal }))
   }
 
   expect(): void {
@@ -84,10 +93,6 @@ export class TarIndex implements TarMembers {
 
   async close(): Promise<void> {
     await this.#walker.pull.close()
-  }
-
-  #relative(member: TarMember): TarMember {
-    return this.#folder === '' ? member : { ...member, name: member.name.slice(this.#folder.length) }
   }
 
   /** Number of members up to the one at `offset`, which was come past: they are in order of offset. */
@@ -111,17 +116,10 @@ export class TarIndex implements TarMembers {
   }
 
   async #walk(position: number): Promise<void> {
-    // after damage there is no telling where the next header is
-    if (this.#failure !== undefined) throw this.#failure.error
-    try {
-      while (this.#members.length <= position && !this.#complete) {
-        const member = await this.#walker.next()
-        if (member === null) this.#complete = true
-        else if (!isIgnored(member)) this.#add(member)
-      }
-    } catch (error) {
-      this.#failure = { error }
-      throw error
+    while (this.#members.length <= position && !this.#complete) {
+      const member = await this.#walker.next()
+      if (member === null) this.#complete = true
+      else if (!isIgnored(member)) this.#add(member)
     }
   }
 

@@ -3,6 +3,7 @@ import { ArchiveError } from '../errors.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { DumpId } from '../toc/types.ts'
 import { fileNames } from './directory-files.ts'
+import { hints } from './hints.ts'
 import type { TarMember } from './tar-walker.ts'
 
 /** A member that was looked for, and the compression that its name tells (none, unless a directory archive was packed). */
@@ -26,8 +27,12 @@ export interface TarMembers {
   after(member: TarMember | undefined): Promise<TarMember | null>
   /** The data of a member that was just found. @throws ArchiveError BAD_TAR for what is no regular file */
   open(member: TarMember): Promise<ChunkSource>
-  /** Entries whose data will be asked for; undefined forgets about it. */
-  expect(dumpIds: ReadonlySet<DumpId> | undefined): void
+  /** The header block of a member as stored; undefined on forward-only input, which is past it. */
+  readHeader(member: TarMember): Promise<Uint8Array | undefined>
+  /** The whole file byte for byte; absent on forward-only input. */
+  verbatim?(): ChunkSource
+  /** Entries whose data will be asked for; replaces what was said before. */
+  expect(dumpIds: ReadonlySet<DumpId>): void
   close(): Promise<void>
 }
 
@@ -37,6 +42,11 @@ const tocPattern = /^(.*\/)?toc\.dat(?:\.gz|\.lz4|\.zst)?$/s
 export function tocFolder(member: TarMember): string | undefined {
   const found = member.kind === 'file' ? tocPattern.exec(member.name) : null
   return found === null ? undefined : (found[1] ?? '')
+}
+
+/** A member of `folder`, by its name in there. */
+export function relativeTo(folder: string, member: TarMember): TarMember {
+  return folder === '' ? member : { ...member, name: member.name.slice(folder.length) }
 }
 
 /** What macOS and directories add to an archive: nothing that anybody looks for. */
@@ -75,10 +85,10 @@ export function noTocMember(names: readonly string[]): ArchiveError {
 
 /** A member that must be there is not. */
 export function missingMember(name: string, action: string, dumpId: DumpId): ArchiveError {
-  return new ArchiveError('MISSING_DATA_FILE', `Cannot ${action}: the tar archive has no member ${name}`, {
+  return new ArchiveError('MISSING_DATA_FILE', `Cannot ${action}: the tar archive has no member "${name}"`, {
     dumpId,
     file: name,
-    hint: 'The archive is incomplete: the dump or a copy of it was cut short',
+    hint: hints.incomplete,
     details: { file: name, pgRestore: `could not find header for file "${name}" in tar archive` },
   })
 }

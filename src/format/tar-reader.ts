@@ -1,20 +1,32 @@
-import { ArchiveError } from '../errors.ts'
-import type { ByteStream } from '../io/byte-stream.ts'
+import type { DecodeContext } from '../codec/codec.ts'
+import { ArchiveError, isArchiveError } from '../errors.ts'
+import { untilAborted } from '../io/abort.ts'
 import { pullFrom } from '../io/pull.ts'
 import type { EntryTable } from '../toc/table.ts'
 import type { ParsedToc } from '../toc/toc.ts'
 import type { ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
-import { DecodeAhead, decodeWhole, iterate } from './decode-ahead.ts'
+import { DataStreams } from './data-streams.ts'
+import { decodeWhole, iterate } from './decode-ahead.ts'
 import { checkFileName, containerOfSuffix } from './directory-files.ts'
-import { readLargeObjectList } from './large-object-list.ts'
-import { OpenStreams } from './open-streams.ts'
+import { ObjectsOfToc } from './expected-objects.ts'
+import { hints } from './hints.ts'
 import { readToc } from './read-toc.ts'
 import type { FormatReader, ReadOptions, ReaderInput, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
-import { checkedData, dataContext, noData, objectContext, type StoredData } from './stored-data.ts'
+import {
+  dataContext,
+  dataFileOf,
+  listContext,
+  noData,
+  objectContext,
+  type DataStream,
+  type StoredData,
+} from './stored-data.ts'
+import { ifReadable, type StoredSizes } from './stored-sizes.ts'
 import { TarStream } from './tar-forward.ts'
 import { TarIndex } from './tar-index.ts'
 import type { FoundMember, TarMembers } from './tar-members.ts'
+import { checkPresence, type VerbatimArchive } from './verbatim.ts'
 import type { TarMember } from './tar-walker.ts'
 
 /**
@@ -30,7 +42,7 @@ export async function openTar(input: ReaderInput, options: ReaderOptions): Promi
   try {
     const toc = await members.findToc()
     const parsed = await readTocMember(members, toc, options)
-    return new TarReader(parsed, members, options)
+    return new TarReader(parsed, members, source?.size, options)
   } catch (error) {
     await members.close()
     throw error
@@ -53,7 +65,7 @@ async function readTocMember(members: TarMembers, toc: FoundMember, options: Rea
   }
 }
 
-const objectMember = /^blob_([0-9]+)\.dat(\.gz|\.lz4|\.zst)?$/
+const objectMember = /^blob_([0-9]+)\.dat(?:\.gz|\.lz4|\.zst)?$/
 const suffixPattern = /\.(?:gz|lz4|zst)$/
 const objectListName = /^blobs(?:_[0-9]+)?\.toc$/
 
@@ -64,18 +76,20 @@ class TarReader implements FormatReader {
   readonly settings: ArchiveSettings
   readonly #parsed: ParsedToc
   readonly #members: TarMembers
+  readonly #archiveBytes: number | undefined
   readonly #options: ReaderOptions
-  readonly #decoding: DecodeAhead
-  readonly #streams = new OpenStreams()
-  readonly #sizes = new Map<DumpId, number>()
+  readonly #objects: ObjectsOfToc
+  readonly #streams: DataStreams
 
-  constructor(parsed: ParsedToc, members: TarMembers, options: ReaderOptions) {
+  constructor(parsed: ParsedToc, members: TarMembers, archiveBytes: number | undefined, options: ReaderOptions) {
     this.header = parsed.header
     this.settings = parsed.settings
     this.#parsed = parsed
+    this.#objects = new ObjectsOfToc(parsed.table, parsed.header.version)
     this.#members = members
+    this.#archiveBytes = archiveBytes
     this.#options = options
-    this.#decoding = new DecodeAhead(options, { open: (entry) => this.#openEntry(entry) })
+    this.#streams = new DataStreams(options, { open: (entry) => this.#openEntry(entry) })
   }
 
   get seekable(): boolean {
@@ -95,25 +109,29 @@ class TarReader implements FormatReader {
     this.#members.expect(new Set(withData.map((entry) => entry.dumpId)))
   }
 
-  storedBytes(entry: TocEntry): number | undefined {
-    return this.#sizes.get(entry.dumpId)
+  async storedSizes(signal: AbortSignal | undefined): Promise<StoredSizes> {
+    this.#streams.check()
+    const dataBytes = new Map<DumpId, number>()
+    for (const entry of this.seekable ? this.toc : []) {
+      if (entry.data.state !== 'file') continue
+      const bytes = await untilAborted(ifReadable(this.#sizeOf(entry, signal)), signal)
+      if (bytes !== undefined) dataBytes.set(entry.dumpId, bytes)
+    }
+    return { archiveBytes: this.#archiveBytes, dataBytes }
   }
 
-  data(entry: TocEntry, options: ReadOptions): ByteStream {
-    return this.#streams.stream(async () => {
-      if (options.raw === true) return (await this.#openEntry(entry)).input
-      return checkedData(entry, await this.#decoding.take(entry))
-    }, options.signal)
+  data(entry: TocEntry, options: ReadOptions): DataStream {
+    return this.#streams.ofEntry(entry, options)
   }
 
   async *largeObjects(entry: TocEntry, options: ReadOptions): AsyncGenerator<StoredLargeObject, void, void> {
-    if (entry.data.state !== 'file') throw noData(entry.dumpId)
-    const { filename } = entry.data
-    const objects = objectListName.test(filename) ? this.#listedObjects(entry, filename) : this.#groupedObjects(entry)
-    for await (const { oid, found } of objects) {
+    for await (const { oid, found } of this.#groupMembers(entry, options.signal)) {
       this.#streams.check()
       options.signal?.throwIfAborted()
-      yield { oid, data: this.#objectData(entry, oid, found, options) }
+      if (oid === null) continue
+      const open = (): Promise<StoredData> =>
+        this.#openFound(found, objectContext(entry.dumpId, oid, found.member.name))
+      yield { oid, data: this.#streams.of(open, options) }
     }
   }
 
@@ -136,89 +154,123 @@ class TarReader implements FormatReader {
     }
   }
 
+  async verbatim(signal: AbortSignal | undefined): Promise<VerbatimArchive | undefined> {
+    const source = this.#members.verbatim?.()
+    if (source === undefined) return undefined
+    await checkPresence(this, signal)
+    // comes past all members: an archive that was cut short is noticed
+    for (let member = await this.#members.after(undefined); member !== null;) member = await this.#members.after(member)
+    return { kind: 'file', chunks: await this.#streams.source(async () => source, signal) }
+  }
+
   async close(): Promise<void> {
     await this.#streams.close()
-    await this.#decoding.close()
     await this.#members.close()
   }
 
   async #openEntry(entry: TocEntry): Promise<StoredData> {
-    const { data, dumpId } = entry
-    if (data.state !== 'file') throw noData(dumpId)
-    const context = dataContext(entry, data.filename)
-    const { member, container } = await this.#members.find(data.filename, context.action, dumpId)
-    this.#sizes.set(dumpId, member.size)
-    return { input: await this.#members.open(member), container, context, storedBytes: member.size }
+    return await this.#openFound(await this.#findData(entry), dataContext(entry, dataFileOf(entry)))
   }
 
-  #objectData(entry: TocEntry, oid: number, found: FoundMember, options: ReadOptions): ByteStream {
-    return this.#streams.stream(async () => {
-      const { member, container } = found
-      const input = await this.#members.open(member)
-      if (options.raw === true) return input
-      const context = objectContext(entry.dumpId, oid, member.name)
-      return this.#decoding.decode({ input, container, context, storedBytes: member.size })
-    }, options.signal)
+  async #findData(entry: TocEntry): Promise<FoundMember> {
+    const name = dataFileOf(entry)
+    return await this.#members.find(name, dataContext(entry, name).action, entry.dumpId)
+  }
+
+  async #openFound({ member, container }: FoundMember, context: DecodeContext): Promise<StoredData> {
+    return {
+      input: await this.#members.open(member),
+      container,
+      context,
+      storedBytes: member.size,
+      memberHeader: () => this.#members.readHeader(member),
+      repeatable: this.seekable,
+    }
+  }
+
+  /** Bytes of the members that make up an entry's data. */
+  async #sizeOf(entry: TocEntry, signal: AbortSignal | undefined): Promise<number> {
+    if (entry.desc !== 'BLOBS') return (await this.#findData(entry)).member.size
+    let bytes = 0
+    for await (const { found } of this.#groupMembers(entry, signal)) bytes += found.member.size
+    return bytes
+  }
+
+  /** The members of a BLOBS entry, its list among them. */
+  async *#groupMembers(entry: TocEntry, signal: AbortSignal | undefined): AsyncGenerator<GroupMember, void, void> {
+    if (entry.data.state !== 'file') throw noData(entry.dumpId)
+    const list = await this.#listOf(entry.dumpId, entry.data.filename)
+    yield* list === undefined ? this.#runOfMembers(entry) : this.#listedMembers(entry, list, signal)
+  }
+
+  /**
+   * The name of the list to go by: that of a packed directory, or the one that pg_dump writes after the objects of a
+   * group where it can be looked up, since in an archive that was packed again the members lie in any order.
+   */
+  async #listOf(dumpId: DumpId, recorded: string): Promise<string | undefined> {
+    if (objectListName.test(recorded)) return recorded
+    if (!this.seekable) return undefined
+    const name = featuresOf(this.header.version).relkindAndBlobGroups ? `blobs_${dumpId}.toc` : 'blobs.toc'
+    try {
+      await this.#members.find(name, listContext(dumpId).action, dumpId)
+      return name
+    } catch (error) {
+      if (isArchiveError(error)) return undefined
+      throw error
+    }
   }
 
   /**
    * The run of `blob_<oid>.dat` members that makes a group: it begins with the first OID in the entry's tag (before
-   * 1.16 with the first such member at all) and ends at the first other member (_LoadLOs, pg_backup_tar.c).
+   * 1.16 with the first such member at all) and ends at the first other member (_LoadLOs, pg_backup_tar.c), its list.
    */
-  async *#groupedObjects(entry: TocEntry): AsyncGenerator<FoundObject, void, void> {
+  async *#runOfMembers(entry: TocEntry): AsyncGenerator<GroupMember, void, void> {
     let member = await this.#firstOfGroup(entry)
     for (; member !== null; member = await this.#members.after(member)) {
-      const found = objectOf(member)
-      if (found === undefined) break
-      yield found
+      const oid = oidOf(member)
+      if (oid === undefined) break
+      yield { oid, found: asFound(member) }
     }
     // pg_restore does not look, and takes a group that was cut short for a whole one
     if (member === null || !isObjectList(member)) throw groupWithoutList(entry, member)
+    yield { oid: null, found: asFound(member) }
   }
 
   /** The first object of a group; before 1.16, where there is one group at most, its list if it has no objects. */
   async #firstOfGroup(entry: TocEntry): Promise<TarMember | null> {
     if (featuresOf(this.header.version).relkindAndBlobGroups) {
       const oid = Number.parseInt(entry.tag ?? '', 10)
-      const action = `read the large objects of TOC entry ${entry.dumpId}`
-      return (await this.#members.find(`blob_${oid}.dat`, action, entry.dumpId)).member
+      return (await this.#members.find(`blob_${oid}.dat`, listContext(entry.dumpId).action, entry.dumpId)).member
     }
     let member = await this.#members.after(undefined)
-    while (member !== null && objectOf(member) === undefined && !isObjectList(member)) {
+    while (member !== null && oidOf(member) === undefined && !isObjectList(member)) {
       member = await this.#members.after(member)
     }
     return member
   }
 
-  /** The objects that a list names: in a packed directory archive the members of all groups lie anyhow. */
-  async *#listedObjects(entry: TocEntry, name: string): AsyncGenerator<FoundObject, void, void> {
+  /** A list and the objects it names: in a packed directory archive the members of all groups lie anyhow. */
+  async *#listedMembers(
+    entry: TocEntry,
+    name: string,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<GroupMember, void, void> {
     const { dumpId } = entry
-    const action = `read the large objects of TOC entry ${dumpId}`
+    const context = listContext(dumpId, name)
     if (!this.seekable) {
       throw new ArchiveError(
         'DATA_OUT_OF_ORDER',
-        `Cannot ${action}: the archive is a packed directory, and the input cannot go back`,
-        {
-          dumpId,
-          hint: 'Open the archive by its path, or with the option spool, to read data in any order',
-        },
+        `Cannot ${context.action}: the archive is a packed directory, and the input cannot go back`,
+        { dumpId, hint: hints.anyOrder },
       )
     }
-    const { member, container } = await this.#members.find(name, action, dumpId)
-    const stored = {
-      input: await this.#members.open(member),
-      container,
-      context: { action, dumpId, file: name },
-      storedBytes: member.size,
-    }
-    const lines = await this.#streams.source(async () => this.#decoding.decode(stored), undefined)
-    try {
-      for await (const { oid, file } of readLargeObjectList(lines, { dumpId, name, prefix: '' })) {
-        checkFileName(file, dumpId, this.#options.limits.fileNameBytes)
-        yield { oid, found: await this.#members.find(file, action, dumpId) }
-      }
-    } finally {
-      await lines.cancel()
+    const list = await this.#members.find(name, context.action, dumpId)
+    yield { oid: null, found: list }
+    const open = (): Promise<StoredData> => this.#openFound(list, context)
+    const origin = { dumpId, name, prefix: '', expected: this.#objects.of(entry) }
+    for await (const { oid, file } of this.#streams.linesOf(open, origin, signal)) {
+      checkFileName(file, dumpId, this.#options.limits.fileNameBytes)
+      yield { oid, found: await this.#members.find(file, context.action, dumpId) }
     }
   }
 
@@ -238,17 +290,20 @@ class TarReader implements FormatReader {
   }
 }
 
-/** A member that holds a large object. */
-interface FoundObject {
-  readonly oid: number
+/** A member that holds a large object, or the list of a group's (null). */
+interface GroupMember {
+  readonly oid: number | null
   readonly found: FoundMember
 }
 
-function objectOf(member: TarMember): FoundObject | undefined {
-  const [, digits = '0', suffix] = objectMember.exec(member.name) ?? []
-  const oid = Number(digits)
-  if (oid === 0 || oid > 0xffff_ffff) return undefined
-  return { oid, found: { member, container: containerOfSuffix(suffix) } }
+/** OID of the large object that a member holds; undefined for other members. */
+function oidOf({ name }: TarMember): number | undefined {
+  const oid = Number(objectMember.exec(name)?.[1] ?? 0)
+  return oid === 0 || oid > 0xffff_ffff ? undefined : oid
+}
+
+function asFound(member: TarMember): FoundMember {
+  return { member, container: containerOfSuffix(suffixPattern.exec(member.name)?.[0]) }
 }
 
 function isObjectList({ name }: TarMember): boolean {
@@ -257,11 +312,11 @@ function isObjectList({ name }: TarMember): boolean {
 
 function groupWithoutList(entry: TocEntry, member: TarMember | null): ArchiveError {
   const { dumpId } = entry
-  const action = `Cannot read the large objects of TOC entry ${dumpId}`
+  const action = `Cannot ${listContext(dumpId).action}`
   if (member === null) {
     return new ArchiveError('UNEXPECTED_EOF', `${action}: the archive ends before the list that follows them`, {
       dumpId,
-      hint: 'The archive is incomplete: the dump or a copy of it was cut short',
+      hint: hints.incomplete,
     })
   }
   return new ArchiveError('BAD_TAR', `${action}: "${member.name}" comes after them, must be their list`, {

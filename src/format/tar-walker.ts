@@ -1,6 +1,7 @@
 import { decodeByteString } from '../bytes/byte-string.ts'
 import { ArchiveError } from '../errors.ts'
 import type { Pull } from '../io/pull.ts'
+import { hints } from './hints.ts'
 import { readPaxRecords, readTarHeader, tarBlockBytes, tarPadding, type TarHeader } from './tar-header.ts'
 
 /** A member of a tar archive. */
@@ -29,6 +30,7 @@ export class TarWalker {
   /** The member whose data may be read now. */
   #current: TarMember | undefined
   #ended = false
+  #failure: { readonly error: unknown } | undefined
 
   /** @param pull a window at the first byte of the archive or of a member's header */
   constructor(pull: Pull) {
@@ -37,9 +39,20 @@ export class TarWalker {
 
   /**
    * The next member, with the window at its data; what is left of the one before is skipped. Null after the last.
-   * @throws ArchiveError BAD_TAR, UNEXPECTED_EOF
+   * @throws ArchiveError BAD_TAR, UNEXPECTED_EOF, the same again at every further call
    */
   async next(): Promise<TarMember | null> {
+    // after damage there is no telling where the next header is
+    if (this.#failure !== undefined) throw this.#failure.error
+    try {
+      return await this.#next()
+    } catch (error) {
+      this.#failure = { error }
+      throw error
+    }
+  }
+
+  async #next(): Promise<TarMember | null> {
     await this.#leave()
     let path: string | undefined
     let size: number | undefined
@@ -123,7 +136,7 @@ export class TarWalker {
       `Cannot read tar header at offset ${position}: the archive ends ${available} bytes after`,
       {
         offset: position,
-        hint: 'The archive is incomplete: the dump or a copy of it was cut short',
+        hint: hints.incomplete,
         details: { pgRestore: `incomplete tar header found (${available} byte${available === 1 ? '' : 's'})` },
       },
     )
@@ -138,7 +151,7 @@ export function truncatedMember(name: string, offset: number): ArchiveError {
     {
       offset,
       file: name,
-      hint: 'The archive is incomplete: the dump or a copy of it was cut short',
+      hint: hints.incomplete,
       details: { pgRestore: 'could not read from input file: end of file' },
     },
   )

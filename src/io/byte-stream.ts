@@ -3,9 +3,8 @@ import { Readable } from '#io/platform'
 import { ArchiveError } from '../errors.ts'
 import { asError, untilAborted } from './abort.ts'
 import type { ChunkSource } from './chunks.ts'
+import { collect } from './collect.ts'
 import { openSink, type ArchiveOutput } from './sink.ts'
-
-export type { ArchiveOutput } from './output.ts'
 
 /**
  * A stream of bytes that is read once: as an async iterable, a Node Readable, into an output, or whole.
@@ -51,7 +50,7 @@ export function byteStream(open: () => ChunkSource | Promise<ChunkSource>): Byte
     [Symbol.asyncIterator]: () => copies(borrow()),
     readable: () => asReadable(borrow()),
     pipeTo: (output, options = {}) => pipe(borrow(), output, options.signal),
-    bytes: (options = {}) => collect(borrow(), options.maxBytes ?? MAX_BYTES),
+    bytes: (options = {}) => collect(borrow(), 'collect the stream', options.maxBytes ?? MAX_BYTES),
   }
 }
 
@@ -168,36 +167,6 @@ async function pipe(source: ChunkSource, output: ArchiveOutput, signal: AbortSig
       await sink.abort(error)
       throw error
     }
-  } finally {
-    await source.cancel()
-  }
-}
-
-async function collect(source: ChunkSource, maxBytes: number): Promise<Uint8Array> {
-  try {
-    let bytes = new Uint8Array(0)
-    let length = 0
-    for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) {
-      const total = length + chunk.length
-      if (total > maxBytes) {
-        throw new ArchiveError(
-          'LIMIT_EXCEEDED',
-          `Cannot collect the stream: ${total} bytes are more than ${maxBytes}`,
-          {
-            details: { limit: 'maxBytes', max: maxBytes, observed: total },
-            hint: 'Read the stream chunk by chunk, or pass a larger maxBytes',
-          },
-        )
-      }
-      if (total > bytes.length) {
-        const larger = new Uint8Array(Math.min(Math.max(total, 2 * length), maxBytes))
-        larger.set(bytes.subarray(0, length))
-        bytes = larger
-      }
-      bytes.set(chunk, length)
-      length = total
-    }
-    return length === bytes.length ? bytes : bytes.slice(0, length)
   } finally {
     await source.cancel()
   }

@@ -77,6 +77,34 @@ function writeOnce(descriptor: number, chunk: Uint8Array, from: number, position
   })
 }
 
+/** `fsync(2)`. */
+export function flushFile(descriptor: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fsync(descriptor, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
+/** Makes the names in a directory durable, where the system has that. */
+export async function flushDirectory(path: string): Promise<void> {
+  let descriptor: number
+  try {
+    descriptor = await openFile(path, fs.constants.O_RDONLY)
+    if (!(await fileStatus(descriptor)).isDirectory()) return await closeFile(descriptor)
+  } catch (error) {
+    // A directory that one may write to but not read, and Windows.
+    if (['EACCES', 'EPERM', 'EISDIR'].some((code) => hasCode(error, code))) return
+    throw error
+  }
+  try {
+    await flushFile(descriptor)
+  } catch (error) {
+    // Some file systems have no fsync of directories.
+    if (!['EINVAL', 'EBADF', 'ENOTSUP', 'EPERM'].some((code) => hasCode(error, code))) throw error
+  } finally {
+    await closeFile(descriptor)
+  }
+}
+
 /** A pipe or terminal shared with another process may have been made non-blocking by it: waits, or throws `error`. */
 async function waitIfBlocked(error: unknown): Promise<void> {
   if (!hasCode(error, 'EAGAIN')) throw error

@@ -2,9 +2,10 @@ import type { Stats } from 'node:fs'
 import { basename, dirname, fileURLToPath, fs, isAbsolute, join } from '#io/platform'
 import { ArchiveError } from '../errors.ts'
 import { untilAborted } from './abort.ts'
-import { closeFile, fileStatus, hasCode, openFile, writeFully } from './descriptor.ts'
+import { closeFile, fileStatus, flushDirectory, flushFile, hasCode, openFile, writeFully } from './descriptor.ts'
+import { createFile } from './new-file.ts'
 import type { Sink, SinkOptions } from './output.ts'
-import { WriteBehind } from './write-behind.ts'
+import { removeLeftovers, temporaryName } from './temporary.ts'
 
 /** Permission bits, set-id bits included. */
 const MODE_BITS = 0o7777
@@ -134,58 +135,38 @@ function descriptorSink(descriptor: number, owned: boolean, signal: AbortSignal 
 
 async function openFileSink(target: string, existing: Stats | undefined, options: SinkOptions): Promise<Sink> {
   const { signal } = options
-  const temporary = join(dirname(target), `.pgdmp-${crypto.randomUUID()}.tmp`)
-  const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants
+  const directory = dirname(target)
+  await removeLeftovers(directory)
+  const temporary = join(directory, await temporaryName())
   // Never open to more people than the file that it replaces; `keepMode` brings the rest of the mode.
-  const mode = existing === undefined ? 0o666 : existing.mode & 0o700
-  const descriptor = await openFile(temporary, O_WRONLY | O_CREAT | O_EXCL, mode)
-  const behind = new WriteBehind((bytes, position) => writeFully(descriptor, bytes, position))
-  let open = true
-
-  async function close(): Promise<void> {
-    if (!open) return
-    open = false
-    await closeFile(descriptor)
-  }
-
+  const file = await createFile(temporary, existing === undefined ? 0o666 : existing.mode & 0o700)
   return {
     get position() {
-      return behind.position
+      return file.position
     },
     async write(chunk) {
       signal?.throwIfAborted()
-      await behind.write(chunk)
+      await file.write(chunk)
     },
     async writeAt(chunk, offset) {
       signal?.throwIfAborted()
-      const end = offset + chunk.length
-      if (end > behind.position) {
-        throw new ArchiveError('USAGE', `Cannot overwrite up to ${end}: ${behind.position} bytes are written`)
-      }
-      await behind.drain()
-      await writeFully(descriptor, chunk, offset)
+      await file.writeAt(chunk, offset)
     },
     async commit() {
       signal?.throwIfAborted()
-      await behind.drain()
-      if (existing !== undefined) await keepMode(descriptor, existing)
-      if (options.sync !== false) await flushFile(descriptor)
-      await close()
+      await file.drain()
+      if (existing !== undefined) await keepMode(file.descriptor, existing)
+      if (options.sync !== false) await flushFile(file.descriptor)
+      await file.close()
       if (options.overwrite === 'refuse') await renameToNew(temporary, target)
       else await fs.promises.rename(temporary, target)
+      if (options.sync !== false) await flushDirectory(directory)
     },
     async abort() {
-      await behind.stop()
-      await close().catch(() => undefined)
+      await file.discard()
       await fs.promises.unlink(temporary).catch(() => undefined)
     },
   }
-}
-
-function flushFile(descriptor: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fs.fsync(descriptor, (error) => (error ? reject(error) : resolve()))
-  })
 }
 
 /** Owner first: changing it clears the set-id bits. */

@@ -33,3 +33,28 @@ export interface Sink {
   /** Gives up: a file that was being made disappears, a stream is destroyed with `reason`. Never throws. */
   abort(reason?: unknown): Promise<void>
 }
+
+/** How to open an output directory. */
+export interface DirectorySinkOptions {
+  /**
+   * What to do with a directory that exists and is not empty: `refuse` it (default), or `replace` it if it holds an
+   * archive and nothing else. An empty one is taken in any case, and keeps its mode.
+   */
+  readonly overwrite?: 'replace' | 'refuse' | undefined
+  /** fsync every file and the directory before it gets its name. Default true. */
+  readonly sync?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A directory that is being made: it gets its name by `commit`, with all its files whole. */
+export interface DirectorySink {
+  /**
+   * A new file in it; its own `commit` says that it is whole, its `abort` removes it. Several may be open at a time.
+   * @throws ArchiveError UNSAFE_FILE_NAME for a name that is not plain
+   */
+  file(name: string): Promise<Sink>
+  /** All files have been committed: makes everything durable and visible. */
+  commit(): Promise<void>
+  /** Gives up and removes everything. Never throws. */
+  abort(reason?: unknown): Promise<void>
+}

@@ -1,5 +1,5 @@
-import { ArchiveError } from '../errors.ts'
 import { fileURLToPath, fs } from '#io/platform'
+import { ArchiveError } from '../errors.ts'
 import { closeFile, fileStatus, openFile, readFully } from './descriptor.ts'
 
 /**

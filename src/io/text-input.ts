@@ -1,8 +1,8 @@
-import { ArchiveError } from '../errors.ts'
+import { fileURLToPath, fs } from '#io/platform'
 import { chunksOf } from './byte-stream.ts'
 import type { ChunkSource } from './chunks.ts'
+import { collect } from './collect.ts'
 import { closeFile, openFile, readOnce } from './descriptor.ts'
-import { fileURLToPath, fs } from '#io/platform'
 
 /** How to read a text. */
 export interface TextInputOptions {
@@ -28,30 +28,7 @@ export async function readTextInput(
 ): Promise<Uint8Array> {
   const maxBytes = options.maxBytes ?? MAX_BYTES
   const source = typeof input === 'string' || input instanceof URL ? await fileChunks(input) : chunksOf(input)
-  let text = new Uint8Array(0)
-  let length = 0
-  try {
-    for (;;) {
-      options.signal?.throwIfAborted()
-      const chunk = await source.next()
-      if (chunk === null) return text.slice(0, length)
-      const total = length + chunk.length
-      if (total > maxBytes) {
-        throw new ArchiveError('LIMIT_EXCEEDED', `Cannot read the text: it has more than ${maxBytes} bytes`, {
-          details: { limit: 'maxBytes', max: maxBytes, observed: total },
-        })
-      }
-      if (total > text.length) {
-        const larger = new Uint8Array(Math.min(maxBytes, Math.max(2 * text.length, total)))
-        larger.set(text.subarray(0, length))
-        text = larger
-      }
-      text.set(chunk, length)
-      length = total
-    }
-  } finally {
-    await source.cancel()
-  }
+  return await collect(source, 'read the text', maxBytes, options.signal)
 }
 
 async function fileChunks(path: string | URL): Promise<ChunkSource> {

@@ -6,6 +6,9 @@ const BUFFER_BYTES = MiB
 /** Buffers in all: one being written, the others filled meanwhile. */
 const BUFFERS = 4
 
+/** Buffers that nobody uses: a directory of many small files needs a few, not one for each. */
+const idle: Uint8Array[] = []
+
 /**
  * Writes behind the caller's back: a chunk is copied and the caller goes on while the kernel takes it. A failed write
  * is thrown by the next call, and by every one after it. Bench case "sql none to a file" made it so.
@@ -42,6 +45,12 @@ export class WriteBehind {
       at += length
       if (this.#filled === buffer.length) this.#pass()
     }
+  }
+
+  /** Gives the buffers to others, once everything taken has been written; nothing may follow. */
+  async release(): Promise<void> {
+    const buffers = await Promise.all(this.#writing.splice(0))
+    if (idle.length < BUFFERS) idle.push(...buffers)
   }
 
   /** Waits until everything taken has been written. */
@@ -81,7 +90,7 @@ export class WriteBehind {
   async #take(): Promise<Uint8Array> {
     if (this.#writing.length < BUFFERS - 1 && this.#made < BUFFERS) {
       this.#made++
-      return new Uint8Array(BUFFER_BYTES)
+      return idle.pop() ?? new Uint8Array(BUFFER_BYTES)
     }
     const buffer = await this.#writing.shift()
     this.#check()

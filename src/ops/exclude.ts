@@ -3,9 +3,22 @@ import type { DumpId, TocEntry } from '../toc/types.ts'
 import { compilePattern, type NamePattern } from './pattern.ts'
 import { reqData, type Required } from './required.ts'
 import type { Selection } from './selection.ts'
+import {
+  dataDescs,
+  describe,
+  descOf,
+  entriesById,
+  followsAny,
+  followsOwn,
+  ownRelation,
+  relationDescs,
+  type EntriesById,
+} from './ties.ts'
 
 /** What `excludeTables` and `excludeTableData` take away after pg_restore's own rules have decided. */
 export interface Exclusion {
+  /** Whether the entry is, or belongs to, a relation of `excludeTables`. */
+  removes(entry: TocEntry): boolean
   apply(entry: TocEntry, required: Required): Required
 }
 
@@ -23,6 +36,7 @@ export function createExclusion(
   const withoutData = data.length === 0 ? new Set<TocEntry>() : namedEntries(entries, data, isData)
   warnUnmatched([...tables, ...data], onWarning)
   return {
+    removes: (entry) => removed.own.has(entry),
     apply(entry, required) {
       if (removed.own.has(entry)) return 0
       const referred = removed.foreignKeys.get(entry)
@@ -72,18 +86,6 @@ function warnUnmatched(patterns: readonly ExclusionPattern[], onWarning: OnWarni
   }
 }
 
-function describe(entry: TocEntry): string {
-  const schema = entry.namespace === null ? '' : `${entry.namespace} `
-  return `${entry.desc} ${schema}${entry.tag ?? ''}`
-}
-
-/** The type without decoding it: all that are looked for here are ASCII. */
-function descOf(entry: TocEntry): string {
-  return entry.raw.byteString('desc') ?? ''
-}
-
-const relationDescs: ReadonlySet<string> = new Set(['TABLE', 'VIEW', 'MATERIALIZED VIEW', 'FOREIGN TABLE', 'SEQUENCE'])
-const dataDescs: ReadonlySet<string> = new Set(['TABLE DATA', 'MATERIALIZED VIEW DATA', 'SEQUENCE SET'])
 /** Entries whose tag is the name of their relation: an archive of data alone has no others. */
 const namedByRelation: ReadonlySet<string> = new Set([
   ...relationDescs,
@@ -109,37 +111,6 @@ function namedEntries(
   return found
 }
 
-/** Goes when any of what it depends on goes. */
-const followsAny: ReadonlySet<string> = new Set([
-  'ACL',
-  'COMMENT',
-  'SECURITY LABEL',
-  'STATISTICS',
-  'STATISTICS DATA',
-  'TABLE ATTACH',
-  'INDEX ATTACH',
-  'PUBLICATION TABLE',
-  'SUBSCRIPTION TABLE',
-  'SEQUENCE',
-  'SEQUENCE SET',
-  'SEQUENCE OWNED BY',
-  'FK CONSTRAINT',
-])
-
-/** Goes with the one relation that it is a part of, though it may depend on others; the tag begins with its name. */
-const followsOwn: ReadonlySet<string> = new Set([
-  'TABLE DATA',
-  'MATERIALIZED VIEW DATA',
-  'INDEX',
-  'CONSTRAINT',
-  'CHECK CONSTRAINT',
-  'DEFAULT',
-  'TRIGGER',
-  'RULE',
-  'POLICY',
-  'ROW SECURITY',
-])
-
 interface Removals {
   /** The relations and their parts. */
   readonly own: ReadonlySet<TocEntry>
@@ -152,7 +123,7 @@ interface Removals {
 const noRemovals: Removals = { own: new Set(), foreignKeys: new Map(), needy: new Map() }
 
 function findRemovals(entries: readonly TocEntry[], patterns: readonly ExclusionPattern[]): Removals {
-  const byId = new Map<DumpId, TocEntry>(entries.map((entry) => [entry.dumpId, entry]))
+  const byId = entriesById(entries)
   const own = namedEntries(entries, patterns, (entry) => {
     const desc = descOf(entry)
     // those of an index have its name: what they depend on tells, where it is there
@@ -181,7 +152,7 @@ function findRemovals(entries: readonly TocEntry[], patterns: readonly Exclusion
 /** What an entry depends on that goes and takes it along. */
 function removedDependency(
   entry: TocEntry,
-  byId: ReadonlyMap<DumpId, TocEntry>,
+  byId: EntriesById,
   own: ReadonlySet<TocEntry>,
   foreignKeys: ReadonlyMap<TocEntry, TocEntry>,
 ): TocEntry | undefined {
@@ -198,11 +169,7 @@ function removedDependency(
 }
 
 /** A trigger that comes to a partition with that of its parent has an entry only to be switched on or off. */
-function removedTrigger(
-  entry: TocEntry,
-  byId: ReadonlyMap<DumpId, TocEntry>,
-  own: ReadonlySet<TocEntry>,
-): TocEntry | undefined {
+function removedTrigger(entry: TocEntry, byId: EntriesById, own: ReadonlySet<TocEntry>): TocEntry | undefined {
   for (const dumpId of entry.dependencies) {
     const parent = byId.get(dumpId)
     if (parent !== undefined && own.has(parent) && descOf(parent) === 'TRIGGER') return parent
@@ -210,29 +177,9 @@ function removedTrigger(
   return undefined
 }
 
-/** The relation that an entry is a part of: its tag is the relation's, or begins with it and a blank. */
-function ownRelation(entry: TocEntry, byId: ReadonlyMap<DumpId, TocEntry>): TocEntry | undefined {
-  const namespace = entry.raw.byteString('namespace')
-  const tag = `${entry.raw.byteString('tag') ?? ''} `
-  let first: TocEntry | undefined
-  let best: TocEntry | undefined
-  let longest = -1
-  for (const dumpId of entry.dependencies) {
-    const relation = byId.get(dumpId)
-    if (relation === undefined || !relationDescs.has(descOf(relation))) continue
-    first ??= relation
-    const name = relation.raw.byteString('tag') ?? ''
-    if (relation.raw.byteString('namespace') !== namespace || !tag.startsWith(`${name} `)) continue
-    if (name.length <= longest) continue
-    best = relation
-    longest = name.length
-  }
-  return best ?? first
-}
-
 function findNeedy(
   entries: readonly TocEntry[],
-  byId: ReadonlyMap<DumpId, TocEntry>,
+  byId: EntriesById,
   own: ReadonlySet<TocEntry>,
   foreignKeys: ReadonlyMap<TocEntry, TocEntry>,
 ): Map<TocEntry, TocEntry> {

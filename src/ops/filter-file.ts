@@ -1,4 +1,5 @@
 import { decodeByteString, encodeByteString, utf8ToByteString } from '../bytes/byte-string.ts'
+import { checkOptions } from '../check-options.ts'
 import { ArchiveError } from '../errors.ts'
 import { compatRules, type CompatRules } from '../sql/compat.ts'
 import type { CompatOptions } from './options.ts'
@@ -46,6 +47,7 @@ const objectTypes: Readonly<
  * @throws ArchiveError BAD_FILTER with `{line, pgRestore}`
  */
 export function parseFilter(text: string | Uint8Array, options: FilterFileOptions = {}): FilterFileSelection {
+  checkOptions('read the filter', options, { compat: true, fileName: true })
   const asText = typeof text === 'string'
   const reader = new FilterReader(asText ? utf8ToByteString(text) : decodeByteString(text), options)
   const lists: Partial<Record<ListName, Name[]>> = {}
@@ -106,13 +108,22 @@ class FilterReader {
     return { list, name }
   }
 
-  /** Takes the next line with its line feed; false at the end of the text. */
+  /**
+   * Takes the next line with its line feed; false at the end of the text. What follows a NUL up to the line feed is lost,
+   * and the line goes on with the next one (pg_get_line_append takes what fgets(3) gives for a C string).
+   */
   #nextLine(): boolean {
     if (this.#offset >= this.#text.length) return false
-    const lineFeed = this.#text.indexOf('\n', this.#offset)
-    const end = lineFeed < 0 ? this.#text.length : lineFeed + 1
-    this.#line = this.#text.slice(this.#offset, end)
-    this.#offset = end
+    this.#line = ''
+    for (let more = true; more && this.#offset < this.#text.length;) {
+      const lineFeed = this.#text.indexOf('\n', this.#offset)
+      const end = lineFeed < 0 ? this.#text.length : lineFeed + 1
+      const part = this.#text.slice(this.#offset, end)
+      const nul = part.indexOf('\0')
+      this.#line += nul < 0 ? part : part.slice(0, nul)
+      this.#offset = end
+      more = nul >= 0
+    }
     this.#at = 0
     this.#lineNumber++
     return true

@@ -1,14 +1,24 @@
+import { checkOptions } from '../check-options.ts'
 import { ArchiveError, type OnWarning } from '../errors.ts'
 import { compatRules, type CompatRules } from '../sql/compat.ts'
 import type { DumpId, Section, TocEntry } from '../toc/types.ts'
 import { derive, type ArchiveView, type DataBlock, type DataOptions } from '../view.ts'
 import { Decisions } from './decisions.ts'
 import { createExclusion } from './exclude.ts'
-import { shortenLine } from './list-file.ts'
 import { createMatchers, unmatchedNames } from './names.ts'
-import type { CompatOptions } from './options.ts'
+import { compatOptionNames, type CompatOptions } from './options.ts'
 import { createDecision, reqData, reqSchema, reqSpecial, reqStats, type Required } from './required.ts'
-import type { EntryParts, FilteredView, ListLine, ListSelection, Selection, UnmatchedName } from './selection.ts'
+import { selectionNames } from './selection.ts'
+import type {
+  EntryParts,
+  FilteredView,
+  ListLine,
+  ListSelection,
+  Selection,
+  SelectionReason,
+  UnmatchedName,
+} from './selection.ts'
+import { noNames, widens, widenSelection } from './widen-selection.ts'
 
 /**
  * Selects entries the way pg_restore does with the same options (spec/selection.md), and more where
@@ -24,6 +34,12 @@ import type { EntryParts, FilteredView, ListLine, ListSelection, Selection, Unma
  * is not there), NAME_NOT_FOUND (with `strictNames`; see {@link checkStrictNames})
  */
 export function filter(view: ArchiveView, selection: Selection, options: CompatOptions = {}): FilteredView {
+  checkOptions('filter', selection, selectionNames)
+  checkOptions('filter', options, compatOptionNames)
+  return select(view, selection, options)
+}
+
+function select(view: ArchiveView, selection: Selection, options: CompatOptions): FilteredView {
   const onWarning = options.onWarning ?? ignore
   const rules = compatRules(options.compat)
   checkSelection(selection)
@@ -37,25 +53,41 @@ export function filter(view: ArchiveView, selection: Selection, options: CompatO
     encoding: view.settings.encoding,
     entry: (dumpId) => decisions.entry(dumpId),
   })
+  const exclusion = excludesTables(selection) ? createExclusion(selection, decisions.entries, onWarning) : undefined
+  const widened = widens(selection, names)
+    ? widenSelection({
+        selection,
+        names,
+        rules,
+        entries: decisions.entries,
+        arranged,
+        isAvailable: (entry) =>
+          exclusion?.removes(entry) !== true && (before === undefined || bitsOf(before.parts(entry)) !== 0),
+        lexer: view.settings,
+        onWarning,
+      })
+    : undefined
   const decideByRules = createDecision({
     selection,
-    names,
+    names: widened === undefined ? names : noNames,
     rules,
-    isWanted: arranged?.isWanted,
+    isWanted: widened === undefined ? arranged?.isWanted : undefined,
     entry: (dumpId) => decisions.entry(dumpId),
     decided: (dumpId) => decisions.get(dumpId),
   })
-  const exclusion = excludesTables(selection) ? createExclusion(selection, decisions.entries, onWarning) : undefined
   const decide = (entry: TocEntry, section: Section): Required => {
+    if (widened?.isWanted(entry) === false) return 0
     let required = decideByRules(entry, section)
     if (required !== 0 && before !== undefined) required &= bitsOf(before.parts(entry)) | reqSpecial
-    return required === 0 || exclusion === undefined ? required : exclusion.apply(entry, required)
+    if (required !== 0 && exclusion !== undefined) required = exclusion.apply(entry, required)
+    return required === 0 || widened === undefined ? required : widened.settle(entry, required)
   }
-  const order = arranged?.order
+  const order = widened?.order ?? arranged?.order
   const ordered = order?.flatMap((index) => decisions.entries[index] ?? [])
   const inOrder = (): readonly TocEntry[] => ordered ?? decisions.entries
-  // an exclusion, and the decisions of a filtered view, know entries by identity
-  const scan = before === undefined && exclusion === undefined && order === undefined ? view.scan : undefined
+  // an exclusion, a widened selection, and the decisions of a filtered view know entries by identity
+  const byIdentity = before !== undefined || exclusion !== undefined || widened !== undefined
+  const scan = byIdentity || order !== undefined ? undefined : view.scan
   decideAll(scan?.bind(view) ?? visitorOf(inOrder()), decide, (place, required) => {
     decisions.set(order?.[place] ?? place, required)
   })
@@ -74,6 +106,10 @@ export function filter(view: ArchiveView, selection: Selection, options: CompatO
     ...(scan === undefined ? {} : { scan: scanKept(scan.bind(view), decisions) }),
     unmatched: unmatchedNames(names),
     parts: (entry: TocEntry) => decisions.parts(entry),
+    reason: (entry: TocEntry): SelectionReason | undefined => {
+      if (widened === undefined) return decisions.get(entry.dumpId) === 0 ? undefined : { why: 'selected' }
+      return widened.reason(entry) ?? widened.reason(decisions.entry(entry.dumpId) ?? entry)
+    },
     blocks: (blockOptions?: DataOptions) => wantedBlocks(view, decisions, blockOptions),
   })
   if (selection.strictNames === true) checkStrictNames(filtered)
@@ -87,7 +123,7 @@ export function isFiltered(view: ArchiveView): view is FilteredView {
 
 /** The view itself when it is filtered, or what pg_restore selects of it without options. */
 export function asFiltered(view: ArchiveView, options: CompatOptions = {}): FilteredView {
-  return isFiltered(view) ? view : filter(view, {}, options)
+  return isFiltered(view) ? view : select(view, {}, options)
 }
 
 /**
@@ -221,10 +257,7 @@ function* linesOf(list: ListSelection | readonly DumpId[], rules: CompatRules): 
     for (const [index, id] of list.entries()) yield { line: index + 1, id, text: String(id) }
     return
   }
-  for (const line of list.lines) {
-    const read = rules.readsLongListLines ? line : shortenLine(line)
-    if (read !== undefined) yield read
-  }
+  yield* rules.readsLongListLines ? list.lines : (list.shortLines ?? list.lines)
 }
 
 function badList(line: ListLine, id: DumpId): ArchiveError {

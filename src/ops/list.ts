@@ -1,4 +1,5 @@
 import { encodeByteString, writeByteString } from '../bytes/byte-string.ts'
+import { checkOptions } from '../check-options.ts'
 import { compatRules, formatRelease, type CompatRules } from '../sql/compat.ts'
 import { decoderFor } from '../toc/encoding.ts'
 import { intlTimeZone } from '../toc/local-time.ts'
@@ -6,7 +7,7 @@ import type { ArchiveHeader, ByteSpan, TextField, TimeZone, TocEntry } from '../
 import { featuresOf } from '../toc/version.ts'
 import type { ArchiveView } from '../view.ts'
 import { asFiltered } from './filter.ts'
-import type { ListOptions } from './options.ts'
+import { listOptionNames, type ListOptions } from './options.ts'
 import { isDependent } from './required.ts'
 import type { EntryParts, Selection } from './selection.ts'
 import { emptySpan, locate } from './span.ts'
@@ -20,10 +21,22 @@ import { emptySpan, locate } from './span.ts'
  */
 export function list(view: ArchiveView, options: ListOptions = {}): string {
   const { encoding } = view.settings
-  const decode = decoderFor(encoding)
   const bytes = listBytes(view, options)
-  if (encoding !== 'SQL_ASCII') return decode(bytes)
-  // without an encoding every line is judged by itself, or one odd name would spoil all the others
+  // nothing says what the strings of a header are encoded in: seldom it is a client's own encoding
+  const entries = encoding === 'SQL_ASCII' ? bytes.length : endOfHeader(bytes)
+  return decodeLines(bytes.subarray(0, entries)) + decoderFor(encoding)(bytes.subarray(entries))
+}
+
+/** Where the lines of a listing's header end. */
+function endOfHeader(bytes: Uint8Array): number {
+  let end = 0
+  while (bytes[end] === semicolon) end = bytes.indexOf(lineFeed, end) + 1
+  return end
+}
+
+/** Without an encoding every line is judged by itself, or one odd name would spoil all the others. */
+function decodeLines(bytes: Uint8Array): string {
+  const decode = decoderFor('SQL_ASCII')
   let text = ''
   for (let start = 0; start < bytes.length;) {
     const end = bytes.indexOf(lineFeed, start) + 1
@@ -38,6 +51,7 @@ export function list(view: ArchiveView, options: ListOptions = {}): string {
  * pg_backup_archiver.c). What is printed is good input for {@link parseList}.
  */
 export function listBytes(view: ArchiveView, options: ListOptions = {}): Uint8Array {
+  checkOptions('list', options, listOptionNames)
   const filtered = asFiltered(view, options)
   const rules = compatRules(options.compat ?? filtered.release)
   const verbose = options.verbose ?? false

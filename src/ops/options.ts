@@ -1,3 +1,4 @@
+import type { OptionNames } from '../check-options.ts'
 import type { OnWarning } from '../errors.ts'
 import type { Release } from '../sql/compat.ts'
 import type { TimeZone } from '../toc/types.ts'
@@ -53,4 +54,34 @@ export interface SqlOptions extends CompatOptions {
   readonly signal?: AbortSignal
   /** Called as data goes out: bytes of SQL so far, and the dump id of the entry that is being written. */
   readonly onProgress?: (progress: { readonly bytes: number; readonly entry: number | undefined }) => void
+}
+
+/** All of {@link CompatOptions}. */
+export const compatOptionNames: OptionNames<CompatOptions> = { compat: true, onWarning: true }
+
+/** All of {@link ListOptions}. */
+export const listOptionNames: OptionNames<ListOptions> = { ...compatOptionNames, verbose: true, timeZone: true }
+
+/** All of {@link SqlOptions}. */
+export const sqlOptionNames: OptionNames<SqlOptions> = {
+  ...compatOptionNames,
+  clean: true,
+  ifExists: true,
+  noOwner: true,
+  superuser: true,
+  role: true,
+  useSetSessionAuthorization: true,
+  disableTriggers: true,
+  noTablespaces: true,
+  noTableAccessMethod: true,
+  singleTransaction: true,
+  transactionSize: true,
+  enableRowSecurity: true,
+  restrictKey: true,
+  verbose: true,
+  onMessage: true,
+  targetVersion: true,
+  timeZone: true,
+  signal: true,
+  onProgress: true,
 }

@@ -1,3 +1,4 @@
+import type { OptionNames } from '../check-options.ts'
 import type { ArchiveView } from '../view.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { Release } from '../sql/compat.ts'
@@ -21,6 +22,8 @@ export interface ListLine {
 /** A list file (`-L`), as `parseList` gives it: which entries to take, and in what order. */
 export interface ListSelection {
   readonly lines: readonly ListLine[]
+  /** The lines as releases before 14 read them, where that makes a difference. */
+  readonly shortLines?: readonly ListLine[] | undefined
 }
 
 /**
@@ -45,6 +48,21 @@ export interface Selection {
   readonly excludeTables?: readonly string[]
   /** Beyond pg_restore: psql-style patterns of relations whose data (rows, sequence value, REFRESH) is left out. */
   readonly excludeTableData?: readonly string[]
+  /**
+   * Beyond pg_restore: everything that the objects named by `schemas`, `tables`, `indexes`, `functions`, `triggers` or
+   * `list` need, and what that needs in turn, as far as the table of contents knows: schemas, extensions, types,
+   * functions, sequences, parents of partitions, tables that selected foreign keys refer to; tables with their defaults
+   * and their rows. `excludeSchemas` and the other exclusions, and all options that are not about names, still hold for
+   * what is added (spec/selection.md).
+   */
+  readonly withDependencies?: boolean
+  /**
+   * Beyond pg_restore: all that belongs to the tables named by `tables`, `schemas` or `list`: data, defaults, owned
+   * sequences, indexes, constraints, triggers, rules, policies, extended statistics, places in publications, and
+   * partitions with theirs. A foreign key is taken only if the table that it refers to is selected or comes along
+   * (`withDependencies`), else reported through `onWarning`; so are places in publications and under a parent table.
+   */
+  readonly withDependents?: boolean
   /**
    * `exact` (default) as pg_restore; `pattern`: every name is a psql-style pattern, for all but schemas with an
    * optional schema in front (`app.ev*`). A function's pattern is matched with name and arguments as in the list, or
@@ -79,6 +97,17 @@ export interface EntryParts {
   readonly statistics: boolean
 }
 
+/** Why `withDependencies` and `withDependents` made an entry part of a view, or not. */
+export interface SelectionReason {
+  /**
+   * `selected` by the options about names; `dependency`: `of` needs it; `dependent`: it belongs to `of`; `left-out`: a
+   * foreign key or the like that would need `of`.
+   */
+  readonly why: 'selected' | 'dependency' | 'dependent' | 'left-out'
+  /** One of the entries that it is there for; absent for `selected`. */
+  readonly of?: TocEntry
+}
+
 /** A name that matched nothing; lists of them are in the order in which pg_restore --strict-names looks at names. */
 export interface UnmatchedName {
   readonly kind: 'schema' | 'table' | 'index' | 'function' | 'trigger'
@@ -102,6 +131,43 @@ export interface FilteredView extends ArchiveView {
   parts(entry: TocEntry): EntryParts
   /** Every entry of the base in this view's order (a list moves listed entries to the end), for `list` with `verbose`. */
   readonly allEntries: readonly TocEntry[]
+  /**
+   * Why an entry is in this view; undefined for what nothing selects. Of entries that come along for several reasons it
+   * tells one.
+   */
+  reason(entry: TocEntry): SelectionReason | undefined
   /** Names to include that matched nothing. */
   readonly unmatched: readonly UnmatchedName[]
+}
+
+/** All of {@link Selection}. */
+export const selectionNames: OptionNames<Selection> = {
+  schemas: true,
+  excludeSchemas: true,
+  tables: true,
+  indexes: true,
+  functions: true,
+  triggers: true,
+  excludeTables: true,
+  excludeTableData: true,
+  withDependencies: true,
+  withDependents: true,
+  match: true,
+  list: true,
+  schemaOnly: true,
+  dataOnly: true,
+  statisticsOnly: true,
+  noData: true,
+  noSchema: true,
+  noStatistics: true,
+  statistics: true,
+  sections: true,
+  create: true,
+  noPrivileges: true,
+  noComments: true,
+  noPolicies: true,
+  noPublications: true,
+  noSecurityLabels: true,
+  noSubscriptions: true,
+  strictNames: true,
 }

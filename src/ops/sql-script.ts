@@ -24,6 +24,8 @@ export interface ScriptInput {
   readonly signal: AbortSignal | undefined
   /** Told which entry is being written; undefined for what stands around them. */
   readonly onEntry: (entry: TocEntry | undefined) => void
+  /** Text to write instead of an entry's data, which are then not read. */
+  readonly standIn?: ((entry: TocEntry) => string) | undefined
 }
 
 type Chunks = AsyncGenerator<Uint8Array, void, void>
@@ -177,19 +179,20 @@ export class SqlScript {
 
   async *#data(entry: TocEntry): Chunks {
     if (!storesData(entry)) return
-    const { view, signal } = this.#input
+    const { view, signal, standIn } = this.#input
+    if (standIn !== undefined) return this.#session.put(standIn(entry))
     yield* this.#drain()
     yield* borrowed(view.data(entry, dataOptions(signal)).borrow(), (source) => this.#gatherer.data(source))
   }
 
   /** The data of a BLOBS entry (StartRestoreLOs … EndRestoreLOs), or the SQL of BLOB COMMENTS (before 1.12). */
   async *#largeObjects(entry: TocEntry): Chunks {
-    const { view, signal, context } = this.#input
+    const { view, signal, context, standIn } = this.#input
     const { options, report } = context
     const session = this.#session
     report(entry, (name) => `processing ${name('desc')}`)
     session.selectSchema('pg_catalog')
-    if (entry.desc === 'BLOB COMMENTS') {
+    if (entry.desc === 'BLOB COMMENTS' || standIn !== undefined) {
       yield* this.#data(entry)
       return
     }

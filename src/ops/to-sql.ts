@@ -1,14 +1,16 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
+import { checkOptions } from '../check-options.ts'
 import { byteStream, chunksOf, type ByteStream } from '../io/byte-stream.ts'
 import { compatRules } from '../sql/compat.ts'
 import { quoteRules } from '../sql/quote.ts'
 import { parseTarget, TargetAdapter } from '../sql/target.ts'
 import type { Report, ScriptContext } from '../sql/session.ts'
+import { decoderFor } from '../toc/encoding.ts'
 import { intlTimeZone } from '../toc/local-time.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { asFiltered } from './filter.ts'
-import type { SqlOptions } from './options.ts'
+import { sqlOptionNames, type SqlOptions } from './options.ts'
 import type { FilteredView } from './selection.ts'
 import { resolveScriptOptions, wantsSchema } from './sql-options.ts'
 import { planScript } from './sql-plan.ts'
@@ -27,6 +29,12 @@ import { SqlScript } from './sql-script.ts'
  * reading, what reading data throws, UNSUPPORTED and ENTRY_NOT_FOUND where pg_restore gives up on an entry
  */
 export function toSql(view: ArchiveView, options: SqlOptions = {}): ByteStream {
+  checkOptions('write SQL', options, sqlOptionNames)
+  return scriptOf(view, options)
+}
+
+/** The same with text instead of the data of entries. */
+export function scriptOf(view: ArchiveView, options: SqlOptions, standIn?: (entry: TocEntry) => string): ByteStream {
   const filtered = asFiltered(view, options)
   const rules = compatRules(options.compat ?? filtered.release)
   const plan = planScript(filtered, rules)
@@ -51,7 +59,7 @@ export function toSql(view: ArchiveView, options: SqlOptions = {}): ByteStream {
       const text = rules.saysImpliedNoSchema ? 'implied no-schema restore' : 'implied data-only restore'
       options.onMessage?.(text, encodeByteString(text))
     }
-    filtered.plan(plan.data)
+    if (standIn === undefined) filtered.plan(plan.data)
     let current: TocEntry | undefined
     const script = new SqlScript({
       view: filtered,
@@ -59,6 +67,7 @@ export function toSql(view: ArchiveView, options: SqlOptions = {}): ByteStream {
       context,
       timeZone: options.timeZone ?? intlTimeZone(),
       signal: options.signal,
+      standIn,
       onEntry: (entry) => {
         current = entry
       },
@@ -69,9 +78,12 @@ export function toSql(view: ArchiveView, options: SqlOptions = {}): ByteStream {
 
 function ignore(): void {}
 
-function targetAdapter({ settings }: FilteredView, { targetVersion, onWarning }: SqlOptions): TargetAdapter | null {
+function targetAdapter(view: FilteredView, { targetVersion, onWarning }: SqlOptions): TargetAdapter | null {
   if (targetVersion === undefined) return null
-  return new TargetAdapter(parseTarget(targetVersion), settings, onWarning ?? ignore)
+  const { header, settings } = view
+  const decode = decoderFor(settings.encoding)
+  const show = (byteString: string): string => decode(encodeByteString(byteString))
+  return new TargetAdapter(parseTarget(targetVersion), header.remoteVersion, settings, onWarning ?? ignore, show)
 }
 
 /** Composes a message twice: with names decoded, and with their bytes. */

@@ -56,7 +56,10 @@ export function putAclPerObject(session: ScriptSession, entry: TocEntry): void {
       while (isDigit(text.charAt(at))) at++
       start = at
     } else if (char === ';') {
-      if (first !== undefined) putCommandPerObject(session, metadata, first, text.slice(start, at))
+      const rest = text.slice(start, at)
+      if (first !== undefined) putCommandPerObject(session, metadata, first, rest)
+      // SET SESSION AUTHORIZATION and the like, of which the C code makes commands that no server takes
+      else session.put(`${rest};\n`)
       at++
       while (/[ \t\n\v\f\r]/.test(text.charAt(at))) at++
       start = at

@@ -79,6 +79,14 @@ export function* tokenize(text: string, options: LexerOptions = {}): Generator<T
   }
 }
 
+/** What can begin nothing else than a word or a symbol: most of what SQL is made of need not be tried for all else. */
+const firsts: readonly ('letter' | 'symbol' | undefined)[] = Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code)
+  if ('(),;[]'.includes(char)) return 'symbol'
+  // the others may begin a string or name: B'', E'', N'', U&'', X''
+  return /[A-Za-z_]/.test(char) && !/[benux]/i.test(char) ? 'letter' : undefined
+})
+
 class Lexer {
   readonly #text: string
   readonly #stdStrings: boolean
@@ -94,7 +102,10 @@ class Lexer {
   }
 
   token(at: number): Token {
+    const first = firsts[this.#text.charCodeAt(at)]
+    if (first === 'symbol') return { kind: 'symbol', start: at, end: at + 1, closed: true }
     const end =
+      (first === 'letter' ? this.#word(at) : undefined) ??
       this.#match(space, at, 'space') ??
       this.#comment(at) ??
       this.#string(at) ??
@@ -275,9 +286,14 @@ class BodyTracker {
   }
 }
 
+const capital = /[A-Z]/
+const capitals = /[A-Z]/g
+
 /** What a token of kind name stands for: `"a""b"` is `a"b`. A word is folded to lower case as the server does (ASCII). */
 export function identifierOf(text: string, token: Token): string {
   const source = text.slice(token.start, token.end)
-  if (token.kind !== 'name') return source.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
+  if (token.kind !== 'name') {
+    return capital.test(source) ? source.replaceAll(capitals, (letter) => letter.toLowerCase()) : source
+  }
   return source.slice(source.indexOf('"') + 1, token.closed ? -1 : undefined).replaceAll('""', '"')
 }

@@ -55,29 +55,50 @@ export function begins(...phrases: readonly string[]): Judge {
     sequences.some((sequence) => sequence.every((word, index) => words[index] === word)) ? refused : undefined
 }
 
-/** Refuses statements with one of the settings, as `name =` anywhere. */
-export function sets(...names: readonly string[]): Judge {
-  const known = new Set(names)
-  return ({ words }) => (words.some((word, index) => known.has(word) && words[index + 1] === '=') ? refused : undefined)
+/** The name at a place, in quotes or not: pg_dump may have been told to quote them all. */
+function nameAt({ text, tokens, words }: StatementWords, at: number): string | undefined {
+  return words[at] === '"' ? text.slice((tokens[at]?.start ?? 0) + 1, (tokens[at]?.end ?? 0) - 1) : words[at]
 }
 
-/** Refuses statements that use a built-in type or function: a word that no other schema stands in front of. */
-export function builtIns(...list: readonly string[]): Judge {
+/** Whether a name from the list stands where `fits` says. */
+function names(list: readonly string[], fits: (words: readonly string[], at: number) => boolean): Judge {
   const known = new Set(list)
-  return ({ words }) => {
-    const found = words.some(
-      (word, index) => known.has(word) && (words[index - 1] !== '.' || words[index - 2] === 'pg_catalog'),
-    )
+  return (statement) => {
+    const { words } = statement
+    const found = words.some((_, at) => known.has(nameAt(statement, at) ?? '') && fits(words, at))
     return found ? refused : undefined
   }
 }
 
+/** Refuses statements with one of the settings, as `name =` anywhere. */
+export function sets(...list: readonly string[]): Judge {
+  return names(list, (words, at) => words[at + 1] === '=')
+}
+
+/** Refuses statements that use a built-in type: a name that no other schema stands in front of. */
+export function builtIns(...list: readonly string[]): Judge {
+  return names(list, (words, at) => {
+    const before = words[at - 1]
+    if (before === '.') return words[at - 2] === 'pg_catalog'
+    // in quotes it is rather the name of a column where that may begin
+    return words[at] !== '"' || (before !== '(' && before !== ',')
+  })
+}
+
 /** Refuses statements that call one of the built-in functions. */
 export function calls(...list: readonly string[]): Judge {
+  return names(list, (words, at) => words[at + 1] === '(' && words[at - 1] !== '.')
+}
+
+/** Refuses statements with one of the constructs of SQL, which servers print in capitals: a function may have its name. */
+export function constructs(...list: readonly string[]): Judge {
   const known = new Set(list)
-  return ({ words }) => {
-    const called = words.some((word, index) => known.has(word) && words[index + 1] === '(' && words[index - 1] !== '.')
-    return called ? refused : undefined
+  return ({ text, tokens, words }) => {
+    const found = tokens.some(
+      ({ start, end }, index) =>
+        words[index + 1] === '(' && known.has(text.slice(start, end)) && words[index - 1] !== '.',
+    )
+    return found ? refused : undefined
   }
 }
 
@@ -215,14 +236,63 @@ export const virtualColumn: Judge = ({ words }) => {
   return undefined
 }
 
-/** Only a named constraint of a column has words in front of NOT NULL that older servers take, too. */
-export const notNullConstraint: Judge = ({ words }) => {
-  if (findWords(words, ['not', 'null', 'no', 'inherit']) !== -1) return refused
-  const at = findWords(words, ['constraint', '*', 'not', 'null'])
-  if (at === -1) return undefined
-  // NOT NULL of a table names its column; that of a column is followed by a comma, a clause or the end
-  const before = words[at - 1]
-  return before === '(' || before === ',' || before === 'add' ? refused : undefined
+/** Names that servers give to constraints NOT NULL by themselves, and that children take over from their parents. */
+const givenByServer = /_not_null\d*"?$/
+
+/**
+ * A column's constraint NOT NULL may have a name everywhere, which older servers forget. A constraint of the table names a
+ * column that comes from a parent: before, pg_dump set that apart from CREATE TABLE (dumpTableSchema, pg_dump.c).
+ */
+export const notNullConstraint: Judge = (statement) => {
+  const { words, tokens, text } = statement
+  const source = (at: number): string => text.slice(tokens[at]?.start, tokens[at]?.end)
+  const columns: string[] = []
+  /** What goes: runs of elements that follow each other. */
+  const runs: { readonly from: number; to: number }[] = []
+  let found = false
+  let named = false
+  for (let at = findWords(words, ['not', 'null']); at !== -1; at = findWords(words, ['not', 'null'], at + 1)) {
+    const hasName = words[at - 2] === 'constraint'
+    const from = at - (hasName ? 2 : 0)
+    const before = words[from - 1]
+    const ofTable = before === '(' || before === ',' || before === 'add'
+    const isLast = [',', ')', 'no', 'not', undefined].includes(words[at + 3])
+    if (words[at + 2] === 'no') return refused
+    if (ofTable && (hasName || isLast)) {
+      if (words[0] !== 'create' || (words[at + 3] !== ',' && words[at + 3] !== ')')) return refused
+      columns.push(source(at + 2))
+      const run = runs.at(-1)
+      if (run?.to === from - 2) run.to = at + 2
+      else runs.push({ from, to: at + 2 })
+    }
+    found ||= hasName || runs.length > 0
+    named ||= hasName && !givenByServer.test(source(at - 1))
+  }
+  if (!found) return undefined
+  const edits = runs.map(({ from, to }) => elementRemoval(statement, from, to))
+  const statements = columns.map((column) => setNotNull(statement, column))
+  if (statements.length > 0) edits.push(addition(statement, statements))
+  return named ? { edits, note: 'its constraints NOT NULL lose their names' } : { edits }
+}
+
+/** Removes elements of a list with the comma that is one too many then. */
+function elementRemoval(statement: StatementWords, from: number, to: number): Edit {
+  const { words } = statement
+  if (words[to + 1] === ',') return removal(statement, from, to + 1)
+  return removal(statement, words[from - 1] === ',' ? from - 1 : from, to)
+}
+
+function setNotNull({ words, tokens, text }: StatementWords, column: string): string {
+  const name = words.indexOf('table') + 1
+  const end = words[name + 1] === '.' ? name + 2 : name
+  const table = text.slice(tokens[name]?.start, tokens[end]?.end)
+  return `ALTER TABLE ONLY ${table} ALTER COLUMN ${column} SET NOT NULL`
+}
+
+/** Further statements behind this one. */
+function addition({ tokens }: StatementWords, statements: readonly string[]): Edit {
+  const end = tokens.at(-1)?.end ?? 0
+  return { start: end, end, text: statements.map((statement) => `;\n\n${statement}`).join('') }
 }
 
 export const sqlBody: Judge = ({ words }) => {
@@ -241,3 +311,71 @@ export const newPartitionBound: Judge = ({ words }) =>
   words.at(-1) === 'default' || words.includes('modulus') ? refused : undefined
 
 export const plannerStatistics: Judge = () => ({ drop: true, note: 'run ANALYZE afterwards' })
+
+/** A number that the server keeps by itself: pg_dump from before it takes it for an option of the column. */
+export const columnVersion: Judge = (statement) => {
+  const setting = settingRemoval(statement, 'pg_attver')
+  if (setting === undefined) return undefined
+  return findWords(statement.words, ['(', 'pg_attver', '=', '0', ')']) === -1
+    ? { edits: [setting.edit] }
+    : { drop: true }
+}
+
+/** A built-in locale that came later than the provider. */
+export const builtInLocale: Judge = (statement) => {
+  const { words, text } = statement
+  if (!words.includes('builtin')) return undefined
+  const named = statement.tokens.some(({ start, end }) => text.slice(start, end) === "'PG_UNICODE_FAST'")
+  return named ? refused : undefined
+}
+
+/** A scale that is negative or larger than the precision. */
+export const numericScale: Judge = ({ words, tokens, text }) => {
+  for (let at = findWords(words, ['numeric', '(', '0', ',']); at !== -1;) {
+    const number = (index: number): number => Number(text.slice(tokens[index]?.start, tokens[index]?.end))
+    if (words[at + 4] === '-' || number(at + 4) > number(at + 2)) return refused
+    at = findWords(words, ['numeric', '(', '0', ','], at + 1)
+  }
+  return undefined
+}
+
+/** Parameters OUT of a procedure; INOUT is older. */
+export const outParameter: Judge = ({ words }) =>
+  words[0] === 'create' &&
+  words[1] === 'procedure' &&
+  words.some((word, at) => word === 'out' && /^[(,]$/.test(words[at - 1] ?? ''))
+    ? refused
+    : undefined
+
+/** `CYCLE a, b SET c`; of a sequence CYCLE is followed by no SET. */
+export const cycleClause: Judge = ({ words }) => {
+  for (let at = words.indexOf('cycle'); at !== -1; at = words.indexOf('cycle', at + 1)) {
+    let next = at + 2
+    while (words[next] === ',') next += 2
+    if (words[next] === 'set') return refused
+  }
+  return undefined
+}
+
+/** Operator classes of BRIN that summarize in another way than by one range. */
+export const brinClasses: Judge = ({ words }) =>
+  words.includes('brin') && words.some((word) => /_(?:minmax_multi|bloom)_ops$/.test(word)) ? refused : undefined
+
+/** Names one of the roles: as grantee, in FOR ROLE, in a policy. */
+export function namesRole(roles: readonly string[]): Judge {
+  const known = new Set(roles)
+  const before = new Set(['to', 'from', 'role', ','])
+  return ({ words }) => {
+    const role = words.find((word, at) => known.has(word) && before.has(words[at - 1] ?? ''))
+    if (role === undefined) return undefined
+    return words[0] === 'create' ? refused : { drop: true, note: `its privileges for ${role} are left out` }
+  }
+}
+
+/** Expressions are parentheses or calls, which stand between ON and FROM; those before are kinds. */
+export const statisticsOnExpressions: Judge = ({ words }) => {
+  const on = words.indexOf('on')
+  return words[0] === 'create' && words.indexOf('(', on) !== -1 && words.indexOf('(', on) < words.indexOf('from', on)
+    ? refused
+    : undefined
+}

@@ -1,5 +1,13 @@
+import { predefinedRoles } from './predefined-roles.ts'
 import {
+  brinClasses,
+  builtInLocale,
   calls,
+  columnVersion,
+  constructs,
+  cycleClause,
+  numericScale,
+  outParameter,
   parallelStreaming,
   periodForeignKey,
   streaming,
@@ -11,6 +19,7 @@ import {
   localeProvider,
   maintainPrivilege,
   multirangeName,
+  namesRole,
   newPartitionBound,
   notNullConstraint,
   plannerStatistics,
@@ -19,6 +28,7 @@ import {
   sets,
   settingWithDefault,
   sqlBody,
+  statisticsOnExpressions,
   unloggedSequence,
   uses,
   virtualColumn,
@@ -40,10 +50,51 @@ const routines = ['FUNCTION', 'PROCEDURE', 'AGGREGATE'] as const
 const relations = ['TABLE', 'VIEW', 'MATERIALIZED VIEW', 'FOREIGN TABLE'] as const
 const queries = ['VIEW', 'MATERIALIZED VIEW', 'RULE', 'FUNCTION', 'PROCEDURE', 'POLICY', 'DEFAULT'] as const
 const grants = ['ACL', 'DEFAULT ACL'] as const
+/** Where an expression may stand. */
+const expressions = [
+  ...queries,
+  'TABLE',
+  'FOREIGN TABLE',
+  'DOMAIN',
+  'CONSTRAINT',
+  'CHECK CONSTRAINT',
+  'INDEX',
+  'TRIGGER',
+  'STATISTICS',
+  'PUBLICATION TABLE',
+] as const
+const storage = ['TABLE', 'MATERIALIZED VIEW', 'INDEX', 'CONSTRAINT'] as const
 
 /** Every difference that is known, newest first. What is not here is printed as it is. */
 export const targetRules: readonly TargetRule[] = [
+  // Minor releases of several majors
+  {
+    since: Infinity,
+    feature: 'option pg_attver of columns',
+    types: ['TABLE', 'FOREIGN TABLE', 'MATERIALIZED VIEW'],
+    judge: columnVersion,
+  },
+  // Each release that brought some
+  ...predefinedRoles().map(({ since, names }) => ({
+    since,
+    feature: names.length === 1 ? `role ${names[0]}` : `roles ${names.join(', ')}`,
+    types: [...grants, 'POLICY'],
+    judge: namesRole(names),
+  })),
   // 18
+  {
+    since: 18,
+    feature: 'uuidv7 and other functions',
+    types: expressions,
+    judge: calls('array_reverse', 'array_sort', 'casefold', 'crc32', 'crc32c', 'gamma', 'lgamma', 'uuidv4', 'uuidv7'),
+  },
+  { since: 18, feature: 'locale PG_UNICODE_FAST', types: ['COLLATION', 'DATABASE'], judge: builtInLocale },
+  {
+    since: 18,
+    feature: 'autovacuum_vacuum_max_threshold and vacuum_max_eager_freeze_failure_rate',
+    types: storage,
+    judge: sets('autovacuum_vacuum_max_threshold', 'vacuum_max_eager_freeze_failure_rate'),
+  },
   { since: 18, feature: 'virtual generated columns', types: ['TABLE', 'FOREIGN TABLE'], judge: virtualColumn },
   {
     since: 18,
@@ -73,6 +124,14 @@ export const targetRules: readonly TargetRule[] = [
     judge: plannerStatistics,
   },
   // 17
+  { since: 17, feature: 'names of constraints NOT NULL of domains', types: ['DOMAIN'], judge: notNullConstraint },
+  {
+    since: 17,
+    feature: 'to_bin and other functions',
+    types: expressions,
+    judge: calls('to_bin', 'to_oct', 'unicode_assigned', 'uuid_extract_timestamp', 'uuid_extract_version', 'xmltext'),
+  },
+  { since: 17, feature: 'AT LOCAL', types: expressions, judge: uses('at local') },
   {
     since: 17,
     feature: 'collation provider builtin',
@@ -83,18 +142,35 @@ export const targetRules: readonly TargetRule[] = [
     since: 17,
     feature: 'JSON_TABLE and the JSON query functions',
     types: queries,
-    judge: calls('json_table', 'json_exists', 'json_query', 'json_value', 'json_scalar', 'json_serialize'),
+    judge: constructs('JSON_TABLE', 'JSON_EXISTS', 'JSON_QUERY', 'JSON_VALUE', 'JSON_SCALAR', 'JSON_SERIALIZE'),
   },
   { since: 17, feature: 'privilege MAINTAIN', types: grants, judge: maintainPrivilege },
   { since: 17, feature: 'event triggers on login', types: ['EVENT TRIGGER'], judge: uses('on login') },
   { since: 17, feature: 'subscription setting failover', types: ['SUBSCRIPTION'], judge: sets('failover') },
   // 16
+  {
+    since: 16,
+    feature: 'any_value and other functions',
+    types: expressions,
+    judge: calls(
+      'any_value',
+      'array_sample',
+      'array_shuffle',
+      'date_add',
+      'date_subtract',
+      'erf',
+      'erfc',
+      'pg_input_is_valid',
+      'random_normal',
+    ),
+  },
+  { since: 16, feature: 'SYSTEM_USER', types: expressions, judge: builtIns('system_user') },
   { since: 16, feature: 'ICU rules', types: ['COLLATION', 'DATABASE'], judge: sets('rules', 'icu_rules') },
   {
     since: 16,
     feature: 'SQL/JSON constructors',
     types: queries,
-    judge: calls('json_array', 'json_arrayagg', 'json_object', 'json_objectagg'),
+    judge: constructs('JSON_ARRAY', 'JSON_ARRAYAGG', 'JSON_OBJECT', 'JSON_OBJECTAGG'),
   },
   { since: 16, feature: 'IS JSON', types: queries, judge: uses('is json', 'is not json') },
   {
@@ -110,9 +186,21 @@ export const targetRules: readonly TargetRule[] = [
     judge: sets('origin', 'password_required', 'run_as_owner'),
   },
   // 15
+  {
+    since: 15,
+    feature: 'regexp_like and other functions',
+    types: expressions,
+    judge: calls('regexp_count', 'regexp_instr', 'regexp_like', 'regexp_substr'),
+  },
+  {
+    since: 15,
+    feature: 'scales of numeric below zero or above the precision',
+    types: [...relations, ...routines, ...expressions, 'TYPE'],
+    judge: numericScale,
+  },
   { since: 15, feature: 'NULLS NOT DISTINCT', types: ['CONSTRAINT', 'INDEX'], judge: uses('nulls not distinct') },
   { since: 15, feature: 'unlogged sequences', types: ['SEQUENCE', 'TABLE'], judge: unloggedSequence },
-  { since: 15, feature: 'views with security_invoker', types: ['VIEW'], judge: uses('security_invoker') },
+  { since: 15, feature: 'views with security_invoker', types: ['VIEW'], judge: sets('security_invoker') },
   {
     since: 15,
     feature: 'column lists of ON DELETE SET',
@@ -136,6 +224,19 @@ export const targetRules: readonly TargetRule[] = [
   { since: 15, feature: 'privileges on parameters', types: grants, judge: uses('on parameter') },
   { since: 15, feature: 'MERGE', types: ['RULE', 'FUNCTION', 'PROCEDURE'], judge: uses('merge into') },
   // 14
+  {
+    since: 14,
+    feature: 'date_bin and other functions',
+    types: expressions,
+    judge: calls('bit_count', 'date_bin', 'string_to_table', 'trim_array', 'unistr'),
+  },
+  { since: 14, feature: 'parameters OUT of procedures', types: ['PROCEDURE'], judge: outParameter },
+  {
+    since: 14,
+    feature: 'operator classes of BRIN with several ranges or a filter',
+    types: ['INDEX'],
+    judge: brinClasses,
+  },
   { since: 14, feature: 'SQL bodies of functions', types: routines, judge: sqlBody },
   { since: 14, feature: 'column compression', judge: columnCompression },
   { since: 14, feature: 'multirange_type_name', types: ['TYPE'], judge: multirangeName },
@@ -155,8 +256,9 @@ export const targetRules: readonly TargetRule[] = [
     ),
   },
   { since: 14, feature: 'subscripting functions of types', types: ['TYPE'], judge: sets('subscript') },
-  { since: 14, feature: 'statistics on expressions', types: ['STATISTICS'], judge: uses('on (', ', (') },
-  { since: 14, feature: 'SEARCH and CYCLE', types: queries, judge: uses('search depth first', 'search breadth first') },
+  { since: 14, feature: 'statistics on expressions', types: ['STATISTICS'], judge: statisticsOnExpressions },
+  { since: 14, feature: 'SEARCH', types: queries, judge: uses('search depth first', 'search breadth first') },
+  { since: 14, feature: 'CYCLE', types: queries, judge: cycleClause },
   {
     since: 14,
     feature: 'subscription setting binary',

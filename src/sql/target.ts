@@ -1,4 +1,4 @@
-import { ArchiveError, type OnWarning } from '../errors.ts'
+import { ArchiveError, type Finding } from '../errors.ts'
 import type { ArchiveSettings, TocEntry } from '../toc/types.ts'
 import { splitStatements, type LexerOptions, type Statement } from './lexer.ts'
 import type { Edit, StatementWords } from './target-judges.ts'
@@ -21,18 +21,55 @@ export function parseTarget(target: string): number {
   })
 }
 
+/** What a server lacks of an entry. */
+export interface TargetLack {
+  /** To follow "PostgreSQL 13 has no". */
+  readonly feature: string
+  /** What becomes of the entry. */
+  readonly note: string
+}
+
+/** Receives what a server lacks; without a `lack`, what it allows. */
+export type OnLack = (finding: Finding, lack?: TargetLack) => void
+
+/** First release in which only the owner of a database may create objects in its schema public. */
+const CLOSED_PUBLIC = 15
+/** First release that keeps the names of constraints NOT NULL: of tables, and of domains. */
+const NAMED_NOT_NULL = { table: 18, domain: 17 } as const
+/** First release in which partitioned tables have exclusion constraints. */
+const PARTITIONED_EXCLUSION = 17
+
 /** Definitions as one server release takes them. */
 export class TargetAdapter {
   readonly #version: number
+  /** Whether it remains to be said that the schema public is open to everybody there. */
+  #opensPublic: boolean
+  /** Comments on constraints that have no name there, as {@link commentKey} says. */
+  readonly #nameless = new Set<string>()
+  /** Partitioned tables so far, as {@link relationOf} gives them. */
+  readonly #partitioned = new Set<string>()
   readonly #rules: readonly TargetRule[]
   readonly #lexer: LexerOptions
-  readonly #onWarning: OnWarning
+  readonly #onWarning: OnLack
+  readonly #show: (byteString: string) => string
 
-  constructor(version: number, settings: ArchiveSettings, onWarning: OnWarning) {
+  /**
+   * @param source release of the server that was dumped, as the header says; null where it does not
+   * @param show a byte string of the archive for people
+   */
+  constructor(
+    version: number,
+    source: string | null,
+    settings: ArchiveSettings,
+    onWarning: OnLack,
+    show: (byteString: string) => string = (byteString) => byteString,
+  ) {
     this.#version = version
+    this.#opensPublic = version < CLOSED_PUBLIC && Number.parseInt(source ?? '', 10) >= CLOSED_PUBLIC
     this.#rules = targetRules.filter(({ since }) => since > version)
     this.#lexer = { stdStrings: settings.stdStrings, encoding: settings.encoding }
     this.#onWarning = onWarning
+    this.#show = show
   }
 
   /** `SET transaction_timeout` */
@@ -53,7 +90,7 @@ export class TargetAdapter {
   #takes(entry: TocEntry, since: number, feature: string, accessMethod: string): boolean {
     if (this.#version >= since) return true
     if (accessMethod !== 'heap') {
-      const note = `${entry.tag ?? 'the table'} does without ${accessMethod}`
+      const note = `${entry.tag ?? 'the table'} does without ${this.#show(accessMethod)}`
       this.#report(entry, feature, 'warning', note)
     }
     return false
@@ -61,6 +98,11 @@ export class TargetAdapter {
 
   /** A definition or drop command of an entry, with what the server lacks left out or said otherwise. */
   adapt(entry: TocEntry, sql: string): string {
+    if (this.#opensPublic && entry.namespace === 'public') this.#reportPublic()
+    if (entry.desc === 'COMMENT' && this.#nameless.has(commentKey(entry, entry.raw.byteString('tag') ?? ''))) {
+      this.#report(entry, 'names of constraints NOT NULL', 'info', 'the comment is left out')
+      return ''
+    }
     const rules = this.#rules.filter(({ types }) => types === undefined || types.includes(entry.desc))
     if (rules.length === 0 || sql === '') return sql
     const edits: Edit[] = []
@@ -72,15 +114,20 @@ export class TargetAdapter {
 
   #judge(entry: TocEntry, rules: readonly TargetRule[], sql: string, statement: Statement, edits: Edit[]): void {
     const seen = wordsOf(sql, statement)
+    for (const tag of namelessTags(seen, this.#version)) this.#nameless.add(commentKey(entry, tag))
+    if (this.#excludesInPartitioned(entry, seen)) {
+      this.#report(entry, 'exclusion constraints of partitioned tables', 'error', refusal)
+      return
+    }
     const own: Edit[] = []
     for (const { feature, judge } of rules) {
       const verdict = judge(seen)
       if (verdict === undefined) continue
       if ('refuses' in verdict) {
-        this.#report(entry, feature, 'error', 'the statement is written as it is, and the server will refuse it')
+        this.#report(entry, feature, 'error', refusal)
         return
       }
-      if (verdict.note !== undefined) this.#report(entry, feature, 'info', verdict.note)
+      if (verdict.note !== undefined) this.#report(entry, feature, 'info', this.#show(verdict.note))
       if ('drop' in verdict) {
         edits.push(wholeStatement(sql, statement))
         return
@@ -90,15 +137,63 @@ export class TargetAdapter {
     edits.push(...own)
   }
 
+  /** A constraint's text does not tell of what kind its table is. */
+  #excludesInPartitioned({ desc }: TocEntry, seen: StatementWords): boolean {
+    if (this.#version >= PARTITIONED_EXCLUSION) return false
+    const { words } = seen
+    if (desc === 'TABLE' && words.some((word, at) => word === 'partition' && words[at + 1] === 'by')) {
+      this.#partitioned.add(relationOf(seen))
+    }
+    return desc === 'CONSTRAINT' && words.includes('exclude') && this.#partitioned.has(relationOf(seen))
+  }
+
+  #reportPublic(): void {
+    this.#opensPublic = false
+    this.#onWarning({
+      code: 'TARGET_ALLOWS',
+      severity: 'warning',
+      message: `PostgreSQL ${this.#version} lets everybody create objects in the schema public, which the server of the archive did not`,
+      hint: 'Afterwards run REVOKE CREATE ON SCHEMA public FROM PUBLIC, unless everybody may',
+    })
+  }
+
   #report(entry: TocEntry, feature: string, severity: 'info' | 'warning' | 'error', note: string): void {
     const name = `${entry.desc} ${entry.namespace === null ? '' : `${entry.namespace}.`}${entry.tag ?? ''}`
-    this.#onWarning({
+    const finding: Finding = {
       code: 'TARGET_LACKS',
       severity,
       dumpId: entry.dumpId,
       message: `PostgreSQL ${this.#version} has no ${feature}: ${name}: ${note}`,
       ...(severity === 'error' && { hint: 'Leave the entry out with a list, or change the object before the dump' }),
-    })
+    }
+    this.#onWarning(finding, { feature, note })
+  }
+}
+
+const refusal = 'the statement is written as it is, and the server will refuse it'
+
+/** Schema and name that a statement begins with, as they are written. */
+function relationOf({ text, tokens, words }: StatementWords): string {
+  const dot = words.indexOf('.')
+  return text.slice(tokens[dot - 1]?.start, tokens[dot + 1]?.end)
+}
+
+/** What comments on a constraint are known by: their tag is unique within a schema. */
+function commentKey({ namespace }: TocEntry, tag: string): string {
+  return `${namespace ?? ''}\0${tag}`
+}
+
+/** The tags that comments on the constraints NOT NULL of a table or domain have (dumpTableSchema, dumpDomain, pg_dump.c). */
+function* namelessTags({ text, tokens, words }: StatementWords, version: number): Generator<string, void, void> {
+  if (words[0] !== 'create') return
+  const isDomain = words[1] === 'domain'
+  if (!isDomain && !words.slice(1, 3).includes('table')) return
+  if (version >= NAMED_NOT_NULL[isDomain ? 'domain' : 'table']) return
+  const source = (at: number): string => text.slice(tokens[at]?.start, tokens[at]?.end)
+  const name = source(words.indexOf('.') + 1)
+  for (let at = words.indexOf('constraint'); at !== -1; at = words.indexOf('constraint', at + 1)) {
+    if (words[at + 2] !== 'not' || words[at + 3] !== 'null') continue
+    yield `CONSTRAINT ${source(at + 1)} ON ${isDomain ? 'DOMAIN ' : ''}${name}`
   }
 }
 
@@ -118,7 +213,8 @@ function wholeStatement(sql: string, { start, after }: Statement): Edit {
   return { start, end, text: '' }
 }
 
-function applyEdits(sql: string, edits: readonly Edit[]): string {
+/** The text with edits made; of two that overlap, the one that begins first. */
+export function applyEdits(sql: string, edits: readonly Edit[]): string {
   let result = ''
   let at = 0
   for (const edit of [...edits].sort((a, b) => a.start - b.start)) {

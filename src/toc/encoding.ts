@@ -1,4 +1,5 @@
 import { decodeByteString, isAscii } from '../bytes/byte-string.ts'
+import { uhcDecoder } from './uhc.ts'
 
 /** Decodes bytes of an archive for people; never fails. */
 export type Decode = (bytes: Uint8Array) => string
@@ -70,7 +71,8 @@ function normalise(name: string): string {
 /**
  * How names of an archive are shown. SQL_ASCII says nothing about its bytes: what is valid UTF-8 is shown as that,
  * anything else (and encodings that TextDecoder does not know: EUC_TW, MULE_INTERNAL, JOHAB) byte by byte as LATIN1,
- * so that different names never look the same.
+ * so that different names never look the same. The tables are TextDecoder's: of the characters that JIS X 0213 added,
+ * in EUC_JIS_2004 and SHIFT_JIS_2004, many are shown wrong; in the others some symbols differ from PostgreSQL's.
  */
 export function decoderFor(encoding: string): Decode {
   if (encoding === 'LATIN1') return decodeByteString
@@ -78,17 +80,23 @@ export function decoderFor(encoding: string): Decode {
   const label = encoding === 'SQL_ASCII' ? 'utf-8' : encodings[encoding]?.label
   const strict = label === undefined ? undefined : textDecoder(label, true)
   if (strict === undefined) return decodeByteString
-  const fallBack = encoding === 'SQL_ASCII' ? undefined : textDecoder(label ?? 'utf-8', false)
+  const lenient = encoding === 'SQL_ASCII' ? undefined : textDecoder(label ?? 'utf-8', false)
+  const decode = decodeWith(encoding, strict)
+  const fallBack = lenient && decodeWith(encoding, lenient)
   return (bytes) => {
     const text = decodeByteString(bytes)
     if (isAscii(text)) return text
     try {
-      return strict.decode(bytes)
+      return decode(bytes)
     } catch {
       // invalid in its own encoding: replacement characters show where; SQL_ASCII has no encoding to be invalid in
-      return fallBack === undefined ? text : fallBack.decode(bytes)
+      return fallBack === undefined ? text : fallBack(bytes)
     }
   }
+}
+
+function decodeWith(encoding: string, decoder: TextDecoder): Decode {
+  return encoding === 'UHC' ? uhcDecoder(decoder) : (bytes) => decoder.decode(bytes)
 }
 
 function textDecoder(label: string, fatal: boolean): TextDecoder | undefined {

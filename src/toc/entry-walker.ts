@@ -5,7 +5,7 @@ import type { Limits } from '../limits.ts'
 import { DescTable } from './desc-table.ts'
 import { absent, column, rowSize, scanSigned, type TocContext } from './entry.ts'
 import type { ArchiveFormat, DataLocation } from './types.ts'
-import type { Features } from './version.ts'
+import { recordLayout, type Features } from './version.ts'
 
 /** What decides how an entry is laid out. */
 export interface WalkerOptions {
@@ -92,6 +92,8 @@ export class EntryWalker {
       intBytes: this.#intBytes,
       strLength: this.#plainInts ? plainInt : (bytes, at) => new Cursor(bytes, layout, 0, at).readInt(),
       locate: (bytes, rows, row) => locate(bytes, rows, row, options),
+      extraBytes: (bytes, at) => extraBytes(bytes, at, options),
+      recordLayout: recordLayout(options.features, layout),
     }
   }
 
@@ -194,7 +196,7 @@ export class EntryWalker {
   #extra(bytes: Uint8Array, at: number, offset: number, dumpId: number): number {
     const { features, layout, format, limits } = this.#options
     if (format === 'custom') {
-      const next = at + (features.offsets ? 1 + layout.offSize : 2 * this.#intBytes)
+      const next = at + locationBytes(features, layout)
       if (next > bytes.length) return cut
       // looked at for the errors that it throws
       if (features.offsets && !isCommonOffset(bytes, at, layout)) new Cursor(bytes, layout, offset, at).readOffset()
@@ -273,6 +275,18 @@ function locate(bytes: Uint8Array, rows: Int32Array, row: number, options: Walke
   }
   const { flag, position } = cursor.readOffset()
   return flag === 'set' ? { state: 'set', offset: position } : { state: flag }
+}
+
+/** Bytes of what a custom archive adds to an entry. */
+function locationBytes({ offsets, revAndSign }: Features, { intSize, offSize }: Layout): number {
+  return offsets ? 1 + offSize : 2 * (intSize + (revAndSign ? 1 : 0))
+}
+
+function extraBytes(bytes: Uint8Array, at: number, { features, layout, format }: WalkerOptions): number {
+  if (format === 'custom') return locationBytes(features, layout)
+  const cursor = new Cursor(bytes, layout, 0, at)
+  cursor.readStr(Infinity)
+  return cursor.position - at
 }
 
 function badEntry(dumpId: number, offset: number): ArchiveError {

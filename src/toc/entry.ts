@@ -1,7 +1,17 @@
 import { decodeByteString, isAscii } from '../bytes/byte-string.ts'
 import type { DescTable } from './desc-table.ts'
 import type { Decode } from './encoding.ts'
-import type { ByteSpan, DataLocation, DumpId, RawTocEntry, Section, TextField, TocEntry } from './types.ts'
+import type {
+  ByteSpan,
+  DataLocation,
+  DumpId,
+  NumberField,
+  RawTocEntry,
+  Section,
+  TextField,
+  TocEntry,
+  TocRecord,
+} from './types.ts'
 
 /**
  * Columns of one row in a segment's table: numbers as they are, strings as the index of their Str in the segment's
@@ -47,6 +57,10 @@ export interface TocContext {
   /** Gives the length of the Str at an index, −1 for NULL. */
   readonly strLength: (bytes: Uint8Array, at: number) => number
   readonly locate: (bytes: Uint8Array, row: Int32Array, rowStart: number) => DataLocation
+  /** Bytes of what the container adds to an entry, from an index on. */
+  readonly extraBytes: (bytes: Uint8Array, at: number) => number
+  /** See {@link TocRecord.layout}. */
+  readonly recordLayout: string
 }
 
 /** A run of entries: their bytes, and a row of numbers for each. */
@@ -185,6 +199,24 @@ export class StoredEntry implements TocEntry, RawTocEntry {
     span.start = at + context.intBytes
     span.end = span.start + length
     return true
+  }
+
+  number(field: NumberField): number | undefined {
+    const value = this.#number(column[field])
+    return value === absent && field === 'relkind' ? undefined : value
+  }
+
+  record(): TocRecord {
+    const { bytes, context } = this.#segment
+    // before the first Str lie dumpId and hadDumper
+    const first = this.#number(column.tableoid) === absent ? column.oid : column.tableoid
+    const start = this.#number(first) - 2 * context.intBytes
+    const extra = this.#number(column.extra)
+    return {
+      layout: context.recordLayout,
+      bytes: bytes.subarray(start, extra),
+      extra: bytes.subarray(extra, extra + context.extraBytes(bytes, extra)),
+    }
   }
 
   #number(index: number): number {

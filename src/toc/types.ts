@@ -113,6 +113,23 @@ export interface RawTocEntry {
    * whole tables of contents, where making a view for each field takes most of the time; not every entry has it.
    */
   locate?(field: TextField, span: ByteSpan): boolean
+  /** The numbers behind `hadDumper`, `section` and `relkind` as stored; undefined for a field that is not stored. */
+  number?(field: NumberField): number | undefined
+  /** The whole entry as stored; only an entry that is exactly what was read has it. */
+  record?(): TocRecord
+}
+
+/** The fields of a TOC entry that are kept as an Int and shown as something else. */
+export type NumberField = 'hadDumper' | 'section' | 'relkind'
+
+/** An entry as its bytes in a TOC, views on the TOC's memory: do not write to them. */
+export interface TocRecord {
+  /** Equal where entries are laid out alike, so that the bytes of one may stand in the TOC of the other. */
+  readonly layout: string
+  /** Everything but what the container adds. */
+  readonly bytes: Uint8Array
+  /** What the container adds: an Offset or two Ints (custom), a file name (directory, tar). */
+  readonly extra: Uint8Array
 }
 
 /** One entry of the table of contents (ReadToc, pg_backup_archiver.c). Strings are decoded when asked for. */
@@ -159,15 +176,7 @@ export interface TimeZone {
    * `%Y-%m-%d %H:%M:%S %Z` of a broken-down local time, normalised as mktime(3) does with the stored `isdst`, then
    * with −1. Null when the time cannot be represented.
    */
-  formatLocal(time: {
-    readonly year: number
-    readonly month: number
-    readonly day: number
-    readonly hour: number
-    readonly minute: number
-    readonly second: number
-    readonly isdst: number
-  }): string | null
+  formatLocal(time: CreateDate): string | null
   /** The same of an instant (milliseconds since 1970). */
   formatInstant(epochMilliseconds: number): string
 }

@@ -1,3 +1,4 @@
+import type { Layout } from '../bytes/cursor.ts'
 import { ArchiveError } from '../errors.ts'
 import type { ArchiveVersion } from './types.ts'
 
@@ -52,6 +53,52 @@ const since = {
 /** The newest archive version that is known. */
 export const newestVersion: ArchiveVersion = Object.freeze({ major: 1, minor: 16, rev: 0 })
 
+/** The oldest archive version that is written: before it, large objects have no entries of their own. */
+const oldestWrittenMinor = since.blobEntries
+
+/** The version that an archive of this one is written as, if none is asked for. */
+export function writtenVersion(version: ArchiveVersion, method: 'none' | 'gzip' | 'lz4' | 'zstd'): ArchiveVersion {
+  const oldest = oldestWritten(method)
+  return version.minor < oldest.minor ? oldest : version
+}
+
+/** The oldest version that is written with this compression. */
+export function oldestWritten(method: 'none' | 'gzip' | 'lz4' | 'zstd'): ArchiveVersion {
+  const minor = method === 'lz4' || method === 'zstd' ? since.algorithmByte : oldestWrittenMinor
+  return { major: 1, minor, rev: 0 }
+}
+
+/** The version of an archive made from nothing: what the oldest supported pg_restore reads. */
+export function newArchiveVersion(method: 'none' | 'gzip' | 'lz4' | 'zstd'): ArchiveVersion {
+  const oldest = oldestWritten(method)
+  return { ...oldest, minor: Math.max(oldest.minor, since.tableam) }
+}
+
+/** The newest archive version that pg_restore of a release reads, from 9.6 on (K_VERS_MAX, pg_backup_archiver.h). */
+export function newestReadBy(release: number): ArchiveVersion {
+  const minor = release >= 17 ? 16 : release >= 16 ? 15 : release >= 12 ? 14 : release >= 10 ? 13 : 12
+  return { major: 1, minor, rev: 0 }
+}
+
+/** Whether `version` is older than `other`. */
+export function isOlder(version: ArchiveVersion, other: ArchiveVersion): boolean {
+  return version.major === other.major ? version.minor < other.minor : version.major < other.major
+}
+
+/** Whether two versions are the same, revisions included. */
+export function isSameVersion(a: ArchiveVersion, b: ArchiveVersion): boolean {
+  return a.major === b.major && a.minor === b.minor && a.rev === b.rev
+}
+
+/** @throws ArchiveError USAGE for a version that is not written */
+export function checkWritableVersion({ major, minor }: ArchiveVersion): void {
+  if (major === newestVersion.major && minor >= oldestWrittenMinor && minor <= newestVersion.minor) return
+  throw new ArchiveError(
+    'USAGE',
+    `Cannot write archive version ${major}.${minor}: must be 1.${oldestWrittenMinor} to 1.${newestVersion.minor}`,
+  )
+}
+
 /** The features of an archive version; see spec/versions.md. */
 export function featuresOf(version: ArchiveVersion): Features {
   const has = (minor: number): boolean => version.minor >= minor
@@ -77,6 +124,15 @@ export function featuresOf(version: ArchiveVersion): Features {
     tableam: has(since.tableam),
     relkindAndBlobGroups: has(since.relkindAndBlobGroups),
   }
+}
+
+/** What decides how the fields of a TOC entry are laid out, the container's own part aside; see TocRecord.layout. */
+export function recordLayout(features: Features, layout: Layout): string {
+  const { tableoid, section, copyStmtAndBlockType, namespace, tablespaceAndVersions } = features
+  const { tableam, relkindAndBlobGroups, withOids, dependencies } = features
+  const fields = [tableoid, section, copyStmtAndBlockType, namespace, tablespaceAndVersions]
+  const laterFields = [tableam, relkindAndBlobGroups, withOids, dependencies]
+  return `${layout.intSize}${[layout.signByte, ...fields, ...laterFields].map((has) => (has ? '+' : '-')).join('')}`
 }
 
 /**

@@ -36,6 +36,7 @@ describe.concurrent('pgdmp answers a wrong command line with status 2 and one li
     { args: ['list'], stderr: 'pgdmp: list: the archive is missing. Give its path, or "-" for standard input.' },
     { args: ['info', 'a', 'b'], stderr: 'pgdmp: info: there is one archive too many: "b". Try "pgdmp info --help".' },
     { args: ['sql', '--tabel=x', 'a'], stderr: `pgdmp: sql: unrecognized option '--tabel=x'. Did you mean "--table"?` },
+    { args: ['list', '--jsn', 'a'], stderr: `pgdmp: list: unrecognized option '--jsn'. Did you mean "--json"?` },
     { args: ['info', '-n', 'a', 'b'], stderr: `pgdmp: info: invalid option -- 'n'. Try "pgdmp info --help".` },
     {
       args: ['sql', '-a', '-s', 'a'],
@@ -121,6 +122,16 @@ describe.concurrent('pgdmp list', () => {
     expect(withoutData).toMatch(/ TABLE plain many_rows /)
     expect(withoutData).not.toMatch(/ TABLE DATA plain many_rows /)
   })
+
+  test('--with-dependencies and --with-dependents take along what belongs together', async () => {
+    const listed = async (...args: readonly string[]) => await pgdmp(['list', dump, '-t', 'child', ...args])
+    expect((await listed('--with-dependencies')).text).toMatch(/ SCHEMA - plain alice\n/)
+    const dependents = await listed('--with-dependents')
+    expect(dependents.text).toMatch(/ CONSTRAINT plain child child_pkey /)
+    expect(dependents.text).not.toMatch(/ SCHEMA - plain |fk_code/)
+    expect(dependents.stderr).toMatch(/FK CONSTRAINT plain child fk_code is left out: .* is not selected/)
+    expect((await listed('--with-dependents', '--with-dependencies')).text).toMatch(/fk_code/)
+  })
 })
 
 describe.concurrent('pgdmp sql', () => {
@@ -141,6 +152,26 @@ describe.concurrent('pgdmp sql', () => {
     expect((await pgdmp(['sql', restrict, '-f', file, dump])).status).toBe(0)
     expect(readFileSync(file).equals((await pgdmp(['sql', restrict, dump])).stdout)).toBe(true)
     expect(readdirSync(scratch).filter((name) => name.includes('.tmp'))).toEqual([])
+  })
+
+  test('-f names the file that cannot be written, as it was given', async () => {
+    const none = join(scratch, 'none', 'x.sql')
+    expect(await pgdmp(['sql', '-f', none, dump])).toMatchObject({
+      status: 1,
+      stderr: `pgdmp: Cannot write "${none}": No such file or directory. Make the directory first.\n`,
+    })
+  })
+
+  test.runIf(existsSync('/dev/full'))('says what to do about a full disk', async () => {
+    for (const args of [
+      ['sql', '-f', '/dev/full', dump],
+      ['list', '-f', '/dev/full', dump],
+    ]) {
+      expect(await pgdmp(args)).toMatchObject({
+        status: 1,
+        stderr: 'pgdmp: Cannot write "/dev/full": No space left on device. Make room, or write to another disk.\n',
+      })
+    }
   })
 
   test('--no-restrict leaves \\restrict out', async () => {
@@ -165,6 +196,7 @@ describe.concurrent('pgdmp info', () => {
     const { text, status, stderr } = await pgdmp(['info', dump])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     for (const line of [
+      /^Size +207 KiB$/m,
       /^Format +custom, version 1\.16$/m,
       /^Compression +gzip$/m,
       /^Restored by +pg_restore of PostgreSQL 17 or newer$/m,
@@ -181,7 +213,37 @@ describe.concurrent('pgdmp info', () => {
   test('--json is the same for programs', async () => {
     const facts = JSON.parse((await pgdmp(['info', '--json', tar])).text)
     expect(facts).toMatchObject({ format: 'tar', needsPgRestore: '17', encoding: 'UTF8' })
+    expect(facts.archiveBytes).toBe(statSync(tar).size)
     expect(facts.extensions).toContain('citext')
+  })
+
+  test.each([
+    { path: '18/full-Fc-pipe.dump', size: '26 KiB' },
+    { path: '18/full-Fd.dir', size: '26 KiB' },
+    { path: '18/full-Ft.tar', size: '121 KiB' },
+  ])('tells what each table takes in $path', async ({ path, size }) => {
+    const { text } = await pgdmp(['info', fixture(path).file])
+    expect(text).toMatch(new RegExp(`^ *${size} +\\d+\\.\\d %  plain\\.many_rows$`, 'm'))
+  })
+
+  test('--digest is the same for a file, a pipe and, but for the date, other containers', async () => {
+    const digests = async (args: readonly string[], options: RunOptions = {}): Promise<readonly string[]> => {
+      const { text, status } = await pgdmp(['info', '--digest', ...args], options)
+      expect(status).toBe(0)
+      return Array.from(text.matchAll(/^(?:Digest|Of content) +([\da-f]{64})$/gm), (match) => match[1] ?? '')
+    }
+    const [whole, content] = await digests([dump])
+    expect(await digests(['-'], { stdin: readFileSync(dump) })).toEqual([whole, content])
+    expect((await digests([tar]))[1]).toBe(content)
+    const { digest } = JSON.parse((await pgdmp(['info', '--digest', '--json', dump])).text)
+    expect(digest).toMatchObject({ sha256: whole, content })
+  })
+
+  test('knows no sizes of a stream', async () => {
+    const { text, status } = await pgdmp(['info', '-'], { stdin: readFileSync(dump) })
+    expect(status).toBe(0)
+    expect(text).toMatch(/^Size +not known$/m)
+    expect(text).toMatch(/^ +\? +74 entries; .* cannot be told of a stream/m)
   })
 })
 
@@ -203,9 +265,29 @@ describe.concurrent('pgdmp pg_restore', () => {
     })
   })
 
+  test('does not take a toc.dat without its directory, as list does', async () => {
+    const toc = join(fixture('18/sch1-Fd-zstd-long.dir').file, 'toc.dat')
+    expect(await pgdmp(['pg_restore', '-l', toc])).toMatchObject({
+      status: 1,
+      text: '',
+      stderr: 'pg_restore: error: expected format (1) differs from format found in file (3)\n',
+    })
+    expect(await pgdmp(['pg_restore', '-Fd', '-l', toc])).toMatchObject({
+      status: 1,
+      stderr: `pg_restore: error: could not open input file "${toc}/toc.dat": Not a directory\n`,
+    })
+    expect(await pgdmp(['list', toc])).toMatchObject({ status: 0 })
+  })
+
   test('-d says that it is not there', async () => {
     const outcome = await pgdmp(['pg_restore', '-d', 'x', dump])
     expect(outcome).toMatchObject({ status: 1, text: '', stderr: expect.stringContaining('not supported yet') })
+  })
+
+  test('-l needs no database, also with -d', async () => {
+    const plain = await pgdmp(['pg_restore', '-l', dump])
+    expect(plain.status).toBe(0)
+    expect(await pgdmp(['pg_restore', '-d', 'x', '-l', dump])).toEqual(plain)
   })
 
   test('-f keeps what came before an error, in place', async () => {

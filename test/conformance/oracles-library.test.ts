@@ -27,6 +27,8 @@ const betterThanPgRestore = /restoring data out of order|bad table dumpId for TA
 describe('list() and toSql() give what pg_restore printed', () => {
   for (const { name, archive, oracle, compat } of oraclesOf(allArchives())) {
     if (betterThanPgRestore.test(expectedErrors(archive, oracle))) continue
+    // Listings in other encodings cannot be had back as bytes: encodings.test.ts compares their text.
+    if (archive.version === 'encodings' && oracle.args.includes('-l')) continue
     test(name, async () => {
       let stdout: Buffer
       try {

@@ -43,6 +43,7 @@ const usageErrors: readonly (readonly string[])[] = [
   ['-f', '-', 'first', 'second'],
   ['-f', '-', '-d', 'postgres'],
   ['-d', 'postgres', '--restrict-key=a'],
+  ['-d', 'postgres', '-l'],
   ['-f', '-', '--restrict-key='],
   ['-f', '-', '--restrict-key=a b'],
   ['-f', '-', '-a', '-s'],

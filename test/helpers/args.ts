@@ -40,7 +40,7 @@ const withValue = new Set(
 )
 
 /** The options of a command line: long names, with their values. */
-function* optionsOf(args: readonly string[]): Generator<[name: string, value: string]> {
+export function* optionsOf(args: readonly string[]): Generator<[name: string, value: string]> {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? ''
     const long = /^--([^=]+)(?:=(.*))?$/s.exec(arg)

@@ -18,6 +18,8 @@ export interface Oracle {
   readonly stderr?: string
   /** The same as a file, where it is long. */
   readonly stderr_file?: string
+  /** What it wrote to standard output, in UTF-8 as a server converts it, where the archive has another encoding. */
+  readonly text_file?: string
   /** Files that the arguments name, relative to the root of the corpus. */
   readonly inputs?: readonly string[]
   /** Version of the pg_restore, where it is not the archive's own. */
@@ -27,7 +29,8 @@ export interface Oracle {
 /** One archive of the corpus or of the fixtures, as the manifest describes it. */
 export interface CorpusArchive {
   readonly path: string
-  readonly version: number | 'legacy' | 'derived'
+  /** Major release; or how it was made, of the fixtures that the corpus does not have. */
+  readonly version: number | 'legacy' | 'derived' | 'encodings'
   readonly pg_dump_version: string
   readonly format: 'custom' | 'directory' | 'tar' | 'plain'
   readonly compression: string
@@ -35,6 +38,9 @@ export interface CorpusArchive {
   readonly size: number
   /** Of a directory: over its sorted names and digests. */
   readonly sha256?: string
+  /** Of the archives in a client's encoding: its name, and what names in them consist of. */
+  readonly encoding?: string
+  readonly words?: { readonly backslash: string; readonly bar: string; readonly at: string; readonly text: string }
   /** The file it is kept in, where it is kept compressed. */
   readonly stored?: string
   readonly oracles: readonly Oracle[]

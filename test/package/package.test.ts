@@ -185,7 +185,7 @@ describe('the bundle for browsers', () => {
 
     // What a browser has, and no more: no process, no Buffer, no require.
     const given =
-      'Blob DecompressionStream ReadableStream TextDecoder TextEncoder TransformStream WritableStream Uint8Array '
+      'Blob DecompressionStream ReadableStream TextDecoder TextEncoder TransformStream WritableStream Uint8Array performance '
     const more = 'AbortController AbortSignal URL WebAssembly fetch atob crypto queueMicrotask setTimeout clearTimeout'
     const names = `${given}${more}`.split(' ')
     const sandbox = vm.createContext(Object.fromEntries(names.map((name) => [name, Reflect.get(globalThis, name)])))

@@ -271,6 +271,14 @@ describe('signal', () => {
     await expect(opening).rejects.toThrow('enough')
   })
 
+  test('of open() ends reads also where the input has been taken in whole', async () => {
+    const control = new AbortController()
+    const input = Readable.from([readFileSync(fixture('18/full-Fc.dump').file)])
+    await using archive = await open(input, { signal: control.signal })
+    control.abort(new Error('enough'))
+    await expect(everything(archive)).rejects.toThrow('enough')
+  })
+
   test('that is aborted already opens nothing', async () => {
     await expect(open('/nowhere', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough')
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { closest, formatBytes, formatCount, formatDuration, printable, table } from '../../../src/cli/layout.ts'
+import { formatBytes, formatCount, formatDuration, printable, table } from '../../../src/cli/layout.ts'
 
 describe('layout', () => {
   test('table() aligns columns and leaves no blanks at the ends of lines', () => {
@@ -56,13 +56,5 @@ describe('layout', () => {
 
   test('printable() shows what would act on a terminal', () => {
     expect(printable('a\u001b[31mb\n\u009b\u202e\u{e0041}é表')).toBe('a\\x1b[31mb\\x0a\\x9b\\u202e\\u{e0041}é表')
-  })
-
-  test('closest() finds a slip and nothing far away', () => {
-    const names = ['list', 'sql', 'info', 'pg_restore']
-    expect(closest('lst', names)).toBe('list')
-    expect(closest('lits', names)).toBe('list')
-    expect(closest('pgrestore', names)).toBe('pg_restore')
-    expect(closest('convert', names)).toBeUndefined()
   })
 })

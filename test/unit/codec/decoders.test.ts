@@ -3,6 +3,7 @@ import { deflateSync, gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Container } from '../../../src/codec/codec.ts'
+import { hasNativeZstd } from '../../../src/codec/native.ts'
 import { createDecoder } from '../../../src/codec/registry.ts'
 import { xxh32 } from '../../../src/codec/xxh32.ts'
 import { defaultLimits, strictLimits } from '../../../src/limits.ts'
@@ -306,6 +307,30 @@ describe('createDecoder() keeps the limits', () => {
     const bytes = Buffer.concat([fixture('rows.zst'), fixture('rows-long.zst')])
     for (const pieces of [[1], [bytes.length]]) {
       expect((await failure(decode('zstd', bytes, { limits: strictLimits, pieces }))).code).toBe('LIMIT_EXCEEDED')
+    }
+  })
+})
+
+// Memory of WebAssembly ends at 2 GiB; elsewhere there is no telling when there is none left.
+describe.skipIf(hasNativeZstd())('zstd in WebAssembly', () => {
+  it('says which window there is no memory for', async () => {
+    await decode('zstd', new Uint8Array(0))
+    const target = new Uint8Array(1000)
+    const decoders = Array.from({ length: 20 }, () => createDecoder('zstd', { limits: defaultLimits, context }))
+    try {
+      const read = async (): Promise<void> => {
+        for (const decoder of decoders) {
+          decoder.input(fixture('rows-long.zst'))
+          await decoder.read(target)
+        }
+      }
+      expect(await failure(read())).toMatchObject({
+        code: 'CODEC_UNAVAILABLE',
+        message: 'Cannot read data of TOC entry 12: there is no memory for its zstd window of 134217728 bytes',
+        hint: expect.stringContaining('fewer streams'),
+      })
+    } finally {
+      for (const decoder of decoders) decoder.close()
     }
   })
 })

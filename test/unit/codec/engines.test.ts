@@ -203,6 +203,10 @@ describe('crc32() and adler32()', () => {
     )
   })
 
+  it('crc32() of nothing more is what it was', () => {
+    for (const sum of [crc32, node.crc32]) expect(sum(new Uint8Array(0), 0x12345678)).toBe(0x12345678)
+  })
+
   it('adler32() is the one at the end of a zlib stream', () => {
     for (const data of [contents.rows, contents.random, Buffer.alloc(100_000, 255), Buffer.alloc(0)]) {
       const stream = deflateSync(data)

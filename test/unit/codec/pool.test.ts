@@ -125,6 +125,19 @@ describe.each([
     }
   })
 
+  it('zstd streams with large windows read side by side take turns: all of them at once would not fit', async () => {
+    const pool = open()
+    try {
+      const sources = Array.from({ length: 24 }, (_, at) => {
+        return pool.decode(job('zstd', fixture('rows-long.zst'), { storedBytes: at % 2 === 0 ? LARGE : 1000 }))
+      })
+      const outputs = await Promise.all(sources.map((source) => collect(source)))
+      expect(outputs.every((output) => output.equals(contents.rows))).toBe(true)
+    } finally {
+      await pool.close()
+    }
+  })
+
   it('gives what comes before damage, then the error with all its fields', async () => {
     const pool = open()
     try {

@@ -29,7 +29,9 @@ export interface BuiltEntry {
   readonly dumpId: number
   readonly desc?: string
   readonly tag?: string
+  readonly defn?: string
   readonly copyStmt?: string | null
+  readonly dependencies?: readonly number[]
   /** Custom: offset of the block; `null` = no data; undefined = not set. */
   readonly offset?: number | null
   /** Directory and tar. */
@@ -64,7 +66,7 @@ function entryBytes(entry: BuiltEntry, formatByte: number, minor: number): Uint8
     str(tag),
     str(desc),
     int(3),
-    str(null),
+    str(entry.defn ?? null),
     str(null),
     str(copyStmt),
     str('public'),
@@ -73,6 +75,7 @@ function entryBytes(entry: BuiltEntry, formatByte: number, minor: number): Uint8
     minor >= 16 ? int(0) : [],
     str('joe'),
     str('false'),
+    ...(entry.dependencies ?? []).map((needed) => str(String(needed))),
     str(null),
     formatByte === 1 ? offsetBytes(entry.offset) : str(entry.file ?? ''),
   )

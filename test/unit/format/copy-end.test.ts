@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { requireCopyEnd } from '../../../src/format/copy-end.ts'
+import { requireCopyEnd, requireInsertEnd } from '../../../src/format/copy-end.ts'
 import { chunksOf } from '../../../src/io/byte-stream.ts'
 
-async function read(...chunks: readonly string[]): Promise<{ text: string; code: string | undefined }> {
-  const source = requireCopyEnd(chunksOf(chunks.map((chunk) => Buffer.from(chunk))), 7)
+const read = (...chunks: readonly string[]) => outcome(requireCopyEnd, chunks)
+
+async function outcome(
+  require: typeof requireCopyEnd,
+  chunks: readonly string[],
+): Promise<{ text: string; code: string | undefined }> {
+  const source = require(chunksOf(chunks.map((chunk) => Buffer.from(chunk))), 7)
   let text = ''
   try {
     for (let chunk = await source.next(); chunk !== null; chunk = await source.next())
@@ -35,5 +40,23 @@ describe('requireCopyEnd()', () => {
     ['text after it', ['1\n\\.\n\n\nDROP TABLE t;\n']],
   ])('is BAD_COPY_DATA, after all bytes, for %s', async (_, chunks) => {
     expect(await read(...chunks)).toEqual({ text: chunks.join(''), code: 'BAD_COPY_DATA' })
+  })
+})
+
+describe('requireInsertEnd()', () => {
+  test.each([
+    ['as pg_dump writes it', ['INSERT INTO t VALUES (1);\n\n\n']],
+    ['of an empty table', ['\n\n']],
+    ['in single bytes', [...'INSERT INTO t VALUES (1);\n\n\n']],
+  ])('lets a stream pass that ends %s', async (_, chunks) => {
+    expect(await outcome(requireInsertEnd, chunks)).toEqual({ text: chunks.join(''), code: undefined })
+  })
+
+  test.each([
+    ['no bytes', []],
+    ['statements only', ['INSERT INTO t VALUES (1);\n']],
+    ['half a statement', ['INSERT INTO t VALUES (1);\nINSERT INTO']],
+  ])('is UNEXPECTED_EOF, after all bytes, for %s', async (_, chunks) => {
+    expect(await outcome(requireInsertEnd, chunks)).toEqual({ text: chunks.join(''), code: 'UNEXPECTED_EOF' })
   })
 })

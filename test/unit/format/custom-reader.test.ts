@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { open, type Archive, type ArchiveInput } from '../../../src/index.ts'
+import { open, type Archive, type ArchiveInput, type RandomAccess } from '../../../src/index.ts'
 import { chunks, concat, copyEnd, dataBlock, int, objectsBlock, tocBytes, withOffsets } from './build-archive.ts'
 
 /** As a stream, whatever it is. */
@@ -276,23 +276,53 @@ describe('a damaged custom archive', () => {
   })
 })
 
-describe('storedBytes()', () => {
-  test('is the distance to the next block, or to the end', async () => {
-    await using archive = await open(three)
-    const sizes = archive.toc.map((entry) => archive.storedBytes(entry))
-    expect(sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0)).toBe(
-      three.length - tocBytes([{ dumpId: 1 }, { dumpId: 2, ...blobs }, { dumpId: 3 }]).length,
-    )
-    expect(sizes[0]).toBe(dataBlock(1, 'one\n', copyEnd).length)
+describe('storedSizes()', () => {
+  const blockBytes = three.length - tocBytes([{ dumpId: 1 }, { dumpId: 2, ...blobs }, { dumpId: 3 }]).length
+
+  test.each([
+    ['with offsets', three],
+    ['without offsets, after a scan', threeUnset],
+  ])('gives every block %s', async (_, bytes) => {
+    await using archive = await open(bytes)
+    const { archiveBytes, dataBytes } = await archive.storedSizes()
+    expect(archiveBytes).toBe(bytes.length)
+    expect(dataBytes.get(1)).toBe(dataBlock(1, 'one\n', copyEnd).length)
+    expect([...dataBytes.keys()]).toEqual([1, 2, 3])
+    expect([...dataBytes.values()].reduce((sum, size) => sum + size)).toBe(blockBytes)
+    expect(await text(archive, 3)).toBe(`three\n${copyEnd}`)
+    expect((await archive.storedSizes()).dataBytes).toEqual(dataBytes)
   })
 
-  test('is not known without offsets until the block has been passed', async () => {
-    await using archive = await open(threeUnset)
-    const [first] = archive.toc
-    if (first === undefined) throw new Error('no entry')
-    expect(archive.storedBytes(first)).toBeUndefined()
-    await text(archive, 1)
-    await text(archive, 3)
-    expect(archive.storedBytes(first)).toBe(dataBlock(1, 'one\n', copyEnd).length)
+  test('leaves out what lies behind the end or behind damage', async () => {
+    const lastBytes = dataBlock(3, 'three\n', copyEnd).length
+    for (const [bytes, known] of [
+      [three.subarray(0, -lastBytes), [1, 2]],
+      [threeUnset.subarray(0, -lastBytes), [1, 2]],
+      [threeUnset.subarray(0, -1), [1, 2]],
+      [threeUnset.with(-lastBytes, 7), [1, 2]],
+    ] as const) {
+      await using archive = await open(bytes)
+      expect([...(await archive.storedSizes()).dataBytes.keys()]).toEqual(known)
+    }
+  })
+
+  test('reads nothing of a stream', async () => {
+    await using archive = await open(stream(three))
+    expect(await archive.storedSizes()).toEqual({ archiveBytes: undefined, dataBytes: new Map() })
+    expect(await text(archive, 1)).toBe(`one\n${copyEnd}`)
+  })
+
+  test('stops at a signal', async () => {
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const slow: RandomAccess = {
+      size: threeUnset.length,
+      read: async (offset, length) => {
+        if (offset > 0) controller.abort(reason)
+        return threeUnset.slice(offset, offset + Math.min(length, 512))
+      },
+    }
+    await using archive = await open(slow)
+    await expect(archive.storedSizes({ signal: controller.signal })).rejects.toBe(reason)
   })
 })

@@ -45,4 +45,12 @@ describe('detect()', () => {
     expect(detect(archive.subarray(0, 512)).kind).toBe('unknown')
     expect(detect(archive.subarray(0, 511)).kind).toBe('unknown')
   })
+
+  test('takes a header without a magic for an old tar', () => {
+    const old = tar({ name: 'toc.dat', magic: '\0'.repeat(8) })
+    expect(detect(old.subarray(0, 512))).toEqual({ kind: 'tar', old: true })
+    expect(detect(tar({ name: 'toc.dat' }).subarray(0, 512))).toEqual({ kind: 'tar', old: false })
+    old[0] = 0x78
+    expect(detect(old.subarray(0, 512)).kind).toBe('unknown')
+  })
 })

@@ -52,7 +52,7 @@ describe('open() of a directory', () => {
     expect(await text(archive)).toBe(rows)
   })
 
-  test.each(['.gz', '.lz4', '.zst'])('takes a %s file of no bytes for empty', async (suffix) => {
+  test.each(['', '.lz4', '.zst'])('takes a %s file of no bytes for empty', async (suffix) => {
     const path = directory({
       'toc.dat': blobs('blobs_12.toc'),
       'blobs_12.toc': '5 blob_5.dat\n',
@@ -60,6 +60,12 @@ describe('open() of a directory', () => {
     })
     await using archive = await open(path)
     expect(await objects(archive)).toEqual([[5, '']])
+  })
+
+  test('takes a .gz file of no bytes for one that was cut', async () => {
+    const path = directory({ 'toc.dat': blobs('blobs_12.toc'), 'blobs_12.toc': '5 blob_5.dat\n', 'blob_5.dat.gz': '' })
+    await using archive = await open(path)
+    await expect(objects(archive)).rejects.toMatchObject({ code: 'UNEXPECTED_EOF', file: 'blob_5.dat.gz' })
   })
 
   test.each(['toc.dat', 'toc.dat.gz'])('reads the directory that a path to %s lies in', async (name) => {
@@ -153,6 +159,41 @@ describe('large objects of a directory', () => {
     await expect(objects(archive)).rejects.toMatchObject({ code, dumpId: 12 })
   })
 
+  const metadata = { dumpId: 11, desc: 'BLOB METADATA', tag: '5..9', copyStmt: null, defn: '5\n7\n9\n' }
+  const group = { dumpId: 12, desc: 'BLOBS', tag: '5..9', copyStmt: null, file: 'blobs_12.toc', dependencies: [11] }
+  const single = ['5', '7', '9'].map((tag, at) => ({ dumpId: 20 + at, desc: 'BLOB', tag, copyStmt: null }))
+  const ofAll = { dumpId: 12, desc: 'BLOBS', tag: 'BLOBS', copyStmt: null, file: 'blobs.toc' }
+  const lines = ['5 blob_5.dat\n', '7 blob_7.dat\n', '9 blob_9.dat\n']
+  const listing = (entries: readonly BuiltEntry[], minor: number, list: string): string =>
+    directory({
+      'toc.dat': toc(entries, minor),
+      [minor === 16 ? 'blobs_12.toc' : 'blobs.toc']: list,
+      ...Object.fromEntries(['5', '7', '9'].map((oid) => [`blob_${oid}.dat`, oid])),
+    })
+
+  test.each([
+    ['1.16', [group, metadata], 16],
+    ['1.16 without the entry that makes them', [group], 16],
+    ['1.15', [ofAll, ...single], 15],
+  ] as const)('of %s are UNEXPECTED_EOF where their list was cut between lines', async (_, entries, minor) => {
+    for (const list of ['', lines[0], lines.slice(0, 2).join('')]) {
+      await using cut = await open(listing(entries, minor, list ?? ''))
+      await expect(objects(cut)).rejects.toMatchObject({ code: 'UNEXPECTED_EOF', dumpId: 12 })
+    }
+    await using whole = await open(listing(entries, minor, lines.join('')))
+    expect(await objects(whole)).toHaveLength(3)
+  })
+
+  test('of 1.16 are UNEXPECTED_EOF where a line in the middle is missing', async () => {
+    await using cut = await open(listing([group, metadata], 16, `${lines[0]}${lines[2]}`))
+    await expect(objects(cut)).rejects.toThrow('lists 2 large objects, must list 3 or more')
+  })
+
+  test('may be more than the entries of 1.15 name', async () => {
+    await using archive = await open(listing([ofAll, ...single.slice(0, 1)], 15, lines.join('')))
+    expect(await objects(archive)).toHaveLength(3)
+  })
+
   test('are MISSING_DATA_FILE without their list', async () => {
     const path = directory({ 'toc.dat': blobs('blobs_12.toc') })
     await using archive = await open(path)
@@ -162,5 +203,61 @@ describe('large objects of a directory', () => {
         pgRestore: `could not open large object TOC file "${path}/blobs_12.toc" for input: No such file or directory`,
       },
     })
+  })
+})
+
+describe('storedSizes() of a directory', () => {
+  const entries = [
+    { dumpId: 10, file: '10.dat' },
+    { dumpId: 11, file: '11.dat' },
+    { dumpId: 12, desc: 'BLOBS', tag: '5', copyStmt: null, file: 'blobs_12.toc' },
+    { dumpId: 13 },
+  ]
+  const files = {
+    'toc.dat': toc(entries),
+    '10.dat': rows,
+    '10.dat.gz': 'not the one that counts',
+    '11.dat.zst': 'eleven',
+    'blobs_12.toc': '5 blob_5.dat\n6 blob_6.dat\n',
+    'blob_5.dat': 'five',
+    'blob_6.dat.lz4': '',
+  }
+  const total = (of: Readonly<Record<string, string | Uint8Array>>): number =>
+    Object.values(of).reduce((sum, { length }) => sum + length, 0)
+
+  test('are those of the files, large objects with their list', async () => {
+    await using archive = await open(directory({ ...files, README: 'not of the archive', 'a\\b.dat': 'nor this' }))
+    expect(await archive.storedSizes()).toEqual({
+      archiveBytes: total(files),
+      dataBytes: new Map([
+        [10, rows.length],
+        [11, 6],
+        [12, files['blobs_12.toc'].length + 4],
+      ]),
+    })
+  })
+
+  test.each([
+    ['10.dat', { '10.dat.gz': undefined, '10.dat': undefined }, [11, 12]],
+    ['the list of large objects', { 'blobs_12.toc': undefined }, [10, 11]],
+    ['a large object', { 'blob_5.dat': undefined }, [10, 11]],
+    ['a good line in the list', { 'blobs_12.toc': 'x\n' }, [10, 11]],
+  ])('leave out an entry without %s', async (_, changes, known) => {
+    const changed = Object.entries({ ...files, ...changes }).flatMap(([name, data]) =>
+      data === undefined ? [] : [[name, data] as const],
+    )
+    await using archive = await open(directory(Object.fromEntries(changed)))
+    expect([...(await archive.storedSizes()).dataBytes.keys()]).toEqual(known)
+  })
+
+  test('are not known of a toc.dat alone', async () => {
+    await using archive = await open(files['toc.dat'])
+    expect(await archive.storedSizes()).toEqual({ archiveBytes: undefined, dataBytes: new Map() })
+  })
+
+  test('are refused after close()', async () => {
+    const archive = await open(directory(files))
+    await archive.close()
+    await expect(archive.storedSizes()).rejects.toMatchObject({ code: 'CLOSED' })
   })
 })

@@ -250,6 +250,19 @@ describe('a tar archive as a file', () => {
     for (const dumpId of [13, 11, 12, 10, 11] as const) expect(await content(archive, dumpId)).toEqual(expected[dumpId])
   })
 
+  test('finds the large objects of a group by its list, wherever they lie', async () => {
+    const byName = [...data].sort((a, b) => (a.name < b.name ? -1 : 1))
+    for (const order of [byName, byName.toReversed()]) {
+      await using archive = await open(tar(toc, ...order))
+      expect(await contents(archive)).toEqual(expected)
+    }
+    const old = [{ dumpId: 12, file: '12.dat', tag: 'BLOBS', ...group }]
+    const oldToc = { name: 'toc.dat', data: tocBytes(old, { formatByte: 3, minor: 15 }) }
+    const list = { name: 'blobs.toc', data: '5 blob_5.dat\n7 blob_7.dat\n' }
+    await using archive = await open(tar(list, ...data.slice(2, 3), oldToc, ...data.slice(3, 4)))
+    expect(await content(archive, 12)).toEqual(expected[12])
+  })
+
   test('of several members with one name the first counts', async () => {
     await using archive = await open(tar(toc, ...data, { name: '10.dat', data: 'other' }))
     expect(await contents(archive)).toEqual(expected)
@@ -263,5 +276,45 @@ describe('a tar archive as a file', () => {
       code: 'NOT_AN_ARCHIVE',
       hint: 'Extract backup.dump and open that',
     })
+  })
+})
+
+describe('storedSizes() of a tar archive', () => {
+  const sizeOf = ({ data: body = '' }: BuiltMember): number => body.length
+  const [ten, eleven, ...others] = data.map(sizeOf)
+  const sizes = new Map([
+    [10, ten],
+    [11, eleven],
+    [12, others.slice(0, 3).reduce((sum, size) => sum + size)],
+    [13, others.slice(3, 5).reduce((sum, size) => sum + size)],
+  ])
+
+  test('are those of the members, large objects with their list', async () => {
+    const bytes = tar(toc, ...data)
+    await using archive = await open(bytes)
+    expect(await archive.storedSizes()).toEqual({ archiveBytes: bytes.length, dataBytes: sizes })
+  })
+
+  test('of a packed directory are found in any order', async () => {
+    const listed = entries.map((entry) =>
+      entry.desc === 'BLOBS' ? Object.assign({}, entry, { file: `blobs_${entry.dumpId}.toc` }) : entry,
+    )
+    const listing: BuiltMember = { name: 'toc.dat', data: tocBytes(listed, { formatByte: 3 }) }
+    await using archive = await open(tar(listing, ...[...data].reverse()))
+    expect((await archive.storedSizes()).dataBytes).toEqual(sizes)
+  })
+
+  test('leave out what is missing and what lies behind damage', async () => {
+    await using incomplete = await open(tar(toc, ...data.slice(1, 4)))
+    expect([...(await incomplete.storedSizes()).dataBytes.keys()]).toEqual([11])
+    const whole = tar(toc, ...data.slice(0, 2))
+    await using damaged = await open(concat(whole.subarray(0, -1024), new Uint8Array(512).fill(65)))
+    expect([...(await damaged.storedSizes()).dataBytes.keys()]).toEqual([10, 11])
+  })
+
+  test('are not known of a stream, which stays where it is', async () => {
+    await using archive = await open(stream(tar(toc, ...data)))
+    expect(await archive.storedSizes()).toEqual({ archiveBytes: undefined, dataBytes: new Map() })
+    expect(await content(archive, 10)).toBe(expected[10])
   })
 })

@@ -60,6 +60,14 @@ describe('parseFilter()', () => {
     )
   })
 
+  it('takes lines for C strings: a NUL hides the rest of its line, which goes on with the next', () => {
+    expect(parseFilter('include table a\0b\n')).toEqual({ tables: ['a'] })
+    expect(parseFilter('include table a\0b\n b\ninclude schema s\0')).toEqual({ tables: ['a b'], schemas: ['s'] })
+    expect(complaint('include table a\0\n\nx')).toBe(
+      onLine(2, 'invalid filter command (expected "include" or "exclude")'),
+    )
+  })
+
   it('names the file', () => {
     expect(complaint('x y', { fileName: 'my.filter' })).toMatch(
       /^invalid format in filter read from file "my\.filter" on line 1: /,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseList, shortenLine } from '../../../src/ops/list-file.ts'
+import { parseList } from '../../../src/ops/list-file.ts'
 
 const ids = (text: string): (number | null)[] => parseList(text).lines.map((line) => line.id)
 
@@ -30,21 +30,40 @@ describe('parseList()', () => {
   it('takes bytes that are not UTF-8', () => {
     expect(parseList(Uint8Array.of(0x31, 0x20, 0xff)).lines).toEqual([{ line: 1, id: 1, text: '1 \uFFFD' }])
   })
-})
 
-describe('shortenLine()', () => {
-  const shorten = (text: string): unknown => shortenLine({ line: 1, id: null, text })
-
-  it('leaves lines of up to 99 bytes alone', () => {
-    expect(shorten('x'.repeat(99))).toEqual({ line: 1, id: null, text: 'x'.repeat(99) })
+  it('takes lines for C strings: a NUL hides the rest of its line, which goes on with the next', () => {
+    expect(parseList('3 a\0b\n4\n5\n').lines).toEqual([
+      { line: 1, id: 3, text: '3 a4' },
+      { line: 3, id: 5, text: '5' },
+    ])
+    expect(ids('\xff\xfe3\0;\0\n\x004\0\n\0')).toEqual([null])
+    expect(ids('7\0')).toEqual([7])
   })
 
-  it('cuts after 99 bytes, not characters', () => {
-    expect(shorten('é'.repeat(60))).toEqual({ line: 1, id: null, text: `${'é'.repeat(49)}\uFFFD` })
-  })
+  describe('keeps what releases before 14 read:', () => {
+    const short = (text: string): unknown => parseList(text).shortLines
 
-  it('reads the number of what is left', () => {
-    expect(shorten(`${'0'.repeat(98)}12`)).toMatchObject({ id: 1 })
-    expect(shorten(`${' '.repeat(99)}12`)).toBeUndefined()
+    it('nothing else where lines are short', () => {
+      expect(short(`${'x'.repeat(99)}\n`)).toBeUndefined()
+    })
+
+    it('the first 99 bytes of a line, not characters, without what continues it', () => {
+      expect(short(`${'é'.repeat(60)}\n2`)).toEqual([
+        { line: 1, id: null, text: `${'é'.repeat(49)}\uFFFD` },
+        { line: 2, id: 2, text: '2' },
+      ])
+    })
+
+    it('the number in what is left', () => {
+      expect(short(`${'0'.repeat(98)}12`)).toMatchObject([{ id: 1 }])
+      expect(short(`${' '.repeat(99)}12`)).toEqual([])
+    })
+
+    it('a line up to its NUL, and not the next one', () => {
+      expect(short('3 a\0b\n4\n5\n')).toEqual([
+        { line: 1, id: 3, text: '3 a' },
+        { line: 3, id: 5, text: '5' },
+      ])
+    })
   })
 })

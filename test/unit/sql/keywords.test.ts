@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { quotedKeywords, type KeywordCategory } from '../../../src/sql/keywords.ts'
-import { postgres } from '../../helpers/postgres.ts'
+import { serverOf, withoutServers } from '../../helpers/servers.ts'
 
 const codes: Readonly<Record<KeywordCategory, string>> = {
   reserved: 'R',
@@ -22,13 +21,10 @@ describe('quotedKeywords()', () => {
     expect(quotedKeywords(18).has('name')).toBe(false)
   })
 
-  // PGDMP_SERVERS: connection strings of running servers by major, as JSON: {"17": "host=… user=…"}
-  const servers = JSON.parse(process.env['PGDMP_SERVERS'] ?? '{}') as Readonly<Record<string, string>>
-  it.for(postgres)('is what pg_get_keywords() of a server $version says', ({ major, psql }, { skip }) => {
-    const server = servers[String(major)]
-    if (server === undefined) return skip('no server to ask (set PGDMP_SERVERS)')
-    const query = "SELECT word, catcode FROM pg_get_keywords() WHERE catcode <> 'U'"
-    const rows = execFileSync(psql, ['-XAtq', '-F', ' ', '-c', query, server], { encoding: 'utf8' })
+  it.for([13, 15, 17, 18] as const)('is what pg_get_keywords() of a server %d says', (major, { skip }) => {
+    const server = serverOf(major)
+    if (server === undefined) return skip(withoutServers)
+    const rows = server.ask(["SELECT word || ' ' || catcode::text FROM pg_get_keywords() WHERE catcode <> 'U'"])
     const own = [...quotedKeywords(major)].map(([word, category]) => `${word} ${codes[category]}`)
     expect(own.sort()).toEqual(rows.trim().split('\n').sort())
   })

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '../../../src/errors.ts'
 import { parseTarget, TargetAdapter } from '../../../src/sql/target.ts'
+import { utf8ToByteString } from '../../../src/bytes/byte-string.ts'
 import { entryOf } from '../../helpers/entries.ts'
 
 const settings = { encoding: 'UTF8', stdStrings: true, searchPath: null }
 
 function adapt(target: string, desc: string, sql: string): { sql: string; findings: string[] } {
   const findings: Finding[] = []
-  const adapter = new TargetAdapter(parseTarget(target), settings, (finding) => findings.push(finding))
+  const adapter = new TargetAdapter(parseTarget(target), null, settings, (finding) => findings.push(finding))
   const adapted = adapter.adapt(entryOf(1, { desc }), sql)
   return { sql: adapted, findings: findings.map(({ severity }) => severity) }
 }
@@ -66,7 +67,31 @@ describe('TargetAdapter.adapt()', () => {
       "CREATE PUBLICATION p WITH (publish_via_partition_root = false, publish = 'insert');\n",
       "CREATE PUBLICATION p WITH (publish = 'insert');\n",
     ],
+    [
+      '17',
+      'TABLE',
+      'CREATE TABLE s."A" (\n    NOT NULL "B",\n    NOT NULL e,\n    c int CONSTRAINT p_c_not_null NOT NULL,\n    CONSTRAINT "P_d_not_null1" NOT NULL d\n)\nINHERITS (p);\n',
+      'CREATE TABLE s."A" (\n    c int CONSTRAINT p_c_not_null NOT NULL\n)\nINHERITS (p);\n\nALTER TABLE ONLY s."A" ALTER COLUMN "B" SET NOT NULL;\n\nALTER TABLE ONLY s."A" ALTER COLUMN e SET NOT NULL;\n\nALTER TABLE ONLY s."A" ALTER COLUMN d SET NOT NULL;\n',
+    ],
+    [
+      '13',
+      'TABLE',
+      'CREATE TABLE a (\n    NOT NULL b,\n    NOT NULL c\n)\nINHERITS (p);\n',
+      'CREATE TABLE a (\n)\nINHERITS (p);\n\nALTER TABLE ONLY a ALTER COLUMN b SET NOT NULL;\n\nALTER TABLE ONLY a ALTER COLUMN c SET NOT NULL;\n',
+    ],
     ['14', 'SEQUENCE', 'ALTER SEQUENCE s SET LOGGED;\n', ''],
+    [
+      '18',
+      'TABLE',
+      'CREATE TABLE a (b int);\nALTER TABLE ONLY a ALTER COLUMN b SET (pg_attver=5);\n',
+      'CREATE TABLE a (b int);\n',
+    ],
+    [
+      '18',
+      'TABLE',
+      'ALTER TABLE ONLY a ALTER COLUMN b SET (pg_attver=5, n_distinct=7);\n',
+      'ALTER TABLE ONLY a ALTER COLUMN b SET (n_distinct=7);\n',
+    ],
   ])('says the same to %s: %s', (target, desc, sql, expected) => {
     expect(adapt(target, desc, sql)).toEqual({ sql: expected, findings: [] })
   })
@@ -110,6 +135,24 @@ describe('TargetAdapter.adapt()', () => {
       'CREATE SUBSCRIPTION s WITH (connect = false, streaming = parallel);\n',
       'CREATE SUBSCRIPTION s WITH (connect = false, streaming = on);\n',
     ],
+    [
+      '17',
+      'TABLE',
+      'CREATE TABLE a (b int CONSTRAINT n NOT NULL);\n',
+      'CREATE TABLE a (b int CONSTRAINT n NOT NULL);\n',
+    ],
+    [
+      '17',
+      'TABLE',
+      'CREATE TABLE s.a (\n    b int,\n    CONSTRAINT n NOT NULL c\n)\nINHERITS (d);\n',
+      'CREATE TABLE s.a (\n    b int\n)\nINHERITS (d);\n\nALTER TABLE ONLY s.a ALTER COLUMN c SET NOT NULL;\n',
+    ],
+    [
+      '17',
+      'ACL',
+      'GRANT SELECT ON TABLE a TO pg_signal_autovacuum_worker;\nGRANT SELECT ON TABLE a TO pg_maintain;\n',
+      'GRANT SELECT ON TABLE a TO pg_maintain;\n',
+    ],
   ])('tells what is lost for %s: %s', (target, desc, sql, expected) => {
     const { sql: adapted, findings } = adapt(target, desc, sql)
     expect(adapted).toBe(expected)
@@ -118,7 +161,19 @@ describe('TargetAdapter.adapt()', () => {
 
   it.each([
     ['17', 'TABLE', 'CREATE TABLE a (b int, c int GENERATED ALWAYS AS (b + (1)));\n'],
-    ['17', 'TABLE', 'CREATE TABLE a (b int, CONSTRAINT n NOT NULL b);\n'],
+    ['17', 'CONSTRAINT', 'ALTER TABLE a\n    ADD CONSTRAINT n NOT NULL b NOT VALID;\n'],
+    ['13', 'STATISTICS', 'CREATE STATISTICS s ON a, f(b) FROM t;\n'],
+    ['17', 'TABLE', 'CREATE TABLE a (b int, NOT NULL c NO INHERIT)\nINHERITS (d);\n'],
+    ['17', 'TABLE', 'CREATE TABLE a (b uuid DEFAULT uuidv7());\n'],
+    ['17', 'TABLE', 'CREATE TABLE "a" ("b" "uuid" DEFAULT "uuidv7"());\n'],
+    ['13', 'TABLE', 'CREATE TABLE "a" ("b" "int4multirange");\n'],
+    ['14', 'VIEW', 'CREATE VIEW "v" WITH ("security_invoker"=\'true\') AS\n SELECT 1;\n'],
+    ['17', 'COLLATION', "CREATE COLLATION c (provider = builtin, locale = 'PG_UNICODE_FAST');\n"],
+    ['14', 'TABLE', 'CREATE TABLE a (b numeric(3,-2));\n'],
+    ['14', 'TABLE', 'CREATE TABLE a (b numeric(2,5));\n'],
+    ['13', 'PROCEDURE', 'CREATE PROCEDURE p(IN a int, OUT b int) LANGUAGE plpgsql AS $$ $$;\n'],
+    ['13', 'VIEW', 'CREATE VIEW v AS WITH RECURSIVE w AS (SELECT 1) CYCLE a, b SET c USING d SELECT 1;\n'],
+    ['13', 'INDEX', 'CREATE INDEX i ON a USING brin (b int4_minmax_multi_ops);\n'],
     [
       '17',
       'FK CONSTRAINT',
@@ -136,7 +191,15 @@ describe('TargetAdapter.adapt()', () => {
   })
 
   it.each([
-    ['17', 'TABLE', 'CREATE TABLE a (b int CONSTRAINT n NOT NULL, c int GENERATED ALWAYS AS (b) STORED);\n'],
+    ['18', 'TABLE', 'CREATE TABLE a (b int CONSTRAINT n NOT NULL, CONSTRAINT m NOT NULL c);\n'],
+    ['17', 'TABLE', 'CREATE TABLE a (b int NOT NULL, c int GENERATED ALWAYS AS (b) STORED);\n'],
+    ['17', 'TABLE', 'CREATE TABLE a (b int, CHECK (b IS NOT NULL));\n'],
+    ['13', 'TABLE', 'CREATE TABLE a (b numeric(5,2), c numeric(5,5), d numeric(5));\n'],
+    ['13', 'VIEW', 'CREATE VIEW v AS SELECT s.uuidv7(), uuidv7 FROM s.gamma;\n'],
+    ['13', 'VIEW', "CREATE VIEW v AS SELECT json_object('{a,1}'::text[]);\n"],
+    ['13', 'SEQUENCE', 'CREATE SEQUENCE s CYCLE;\n'],
+    ['13', 'PROCEDURE', 'CREATE PROCEDURE p(INOUT a int) LANGUAGE sql AS $$ SELECT 1 $$;\n'],
+    ['13', 'INDEX', 'CREATE INDEX i ON a USING brin (b);\n'],
     ['17', 'FK CONSTRAINT', 'ALTER TABLE ONLY a ADD CONSTRAINT f FOREIGN KEY (p, period) REFERENCES b(p, period);\n'],
     ['13', 'FUNCTION', 'CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ BEGIN ATOMIC; RETURN 1 $$;\n'],
     ['13', 'TABLE', 'CREATE TABLE a ("int4multirange" int, c s.int4multirange);\n'],
@@ -147,9 +210,56 @@ describe('TargetAdapter.adapt()', () => {
     expect(adapt(target, desc, sql)).toEqual({ sql, findings: [] })
   })
 
+  it('leaves out comments on constraints that lose their names', () => {
+    const findings: Finding[] = []
+    const adapter = new TargetAdapter(17, null, settings, (finding) => findings.push(finding))
+    adapter.adapt(entryOf(1, { desc: 'TABLE' }), 'CREATE TABLE public."T" (\n    b int CONSTRAINT "N" NOT NULL\n);\n')
+    const comment = (tag: string): string => adapter.adapt(entryOf(2, { desc: 'COMMENT', tag }), 'COMMENT …;\n')
+    expect(comment('CONSTRAINT "N" ON "T"')).toBe('')
+    expect(comment('CONSTRAINT n ON "T"')).toBe('COMMENT …;\n')
+    expect(findings.map(({ dumpId, severity }) => [dumpId, severity])).toEqual([
+      [1, 'info'],
+      [2, 'info'],
+    ])
+  })
+
+  it('leaves them out whatever bytes their names have', () => {
+    const adapter = new TargetAdapter(17, null, settings, () => undefined)
+    const name = utf8ToByteString('"Ünï"')
+    adapter.adapt(
+      entryOf(1, { desc: 'TABLE' }),
+      `CREATE TABLE public.${name} (\n    b int CONSTRAINT ${name} NOT NULL\n);\n`,
+    )
+    const comment = entryOf(2, { desc: 'COMMENT', tag: 'CONSTRAINT "Ünï" ON "Ünï"' })
+    expect(adapter.adapt(comment, 'COMMENT …;\n')).toBe('')
+  })
+
+  it('knows which tables are partitioned', () => {
+    const findings: Finding[] = []
+    const adapter = new TargetAdapter(16, null, settings, (finding) => findings.push(finding))
+    const exclude = (table: string): string =>
+      `ALTER TABLE ONLY public.${table}\n    ADD CONSTRAINT x EXCLUDE USING gist (a WITH =);\n`
+    adapter.adapt(entryOf(1, { desc: 'TABLE' }), 'CREATE TABLE public.p (\n    a int\n)\nPARTITION BY LIST (a);\n')
+    adapter.adapt(entryOf(2, { desc: 'CONSTRAINT' }), exclude('q'))
+    adapter.adapt(entryOf(3, { desc: 'CONSTRAINT' }), exclude('p'))
+    expect(findings).toMatchObject([{ dumpId: 3, severity: 'error' }])
+  })
+
+  it.each([
+    ['14', '15.4', 1],
+    ['14', '14.1 (Debian)', 0],
+    ['15', '18.6', 0],
+    ['14', null, 0],
+  ])('tells once that %s opens the schema public of an archive of %s: %d', (target, source, count) => {
+    const findings: Finding[] = []
+    const adapter = new TargetAdapter(parseTarget(target), source, settings, (finding) => findings.push(finding))
+    for (const id of [1, 2]) adapter.adapt(entryOf(id, { desc: 'VIEW' }), 'CREATE VIEW public.v AS SELECT 1;\n')
+    expect(findings.filter(({ code }) => code === 'TARGET_ALLOWS')).toHaveLength(count)
+  })
+
   it('names entry and reason', () => {
     const findings: Finding[] = []
-    const adapter = new TargetAdapter(14, settings, (finding) => findings.push(finding))
+    const adapter = new TargetAdapter(14, null, settings, (finding) => findings.push(finding))
     adapter.adapt(entryOf(7, { desc: 'INDEX', tag: 'i' }), 'CREATE UNIQUE INDEX i ON a (b) NULLS NOT DISTINCT;\n')
     expect(findings).toEqual([
       {

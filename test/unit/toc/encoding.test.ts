@@ -42,6 +42,11 @@ describe('decoderFor()', () => {
     expect(decoderFor('UHC')(bytes(0xc7, 0xd1))).toBe('한')
   })
 
+  test('UHC has the syllables that EUC-KR lacks', () => {
+    expect(decoderFor('UHC')(bytes(0x61, 0x81, 0x41, 0x8c, 0x63, 0xc6, 0x52, 0xb0, 0xa1, 0x62))).toBe('a갂똠힣가b')
+    expect(decoderFor('UHC')(bytes(0x81, 0x41, 0xff))).toBe('갂\ufffd')
+  })
+
   test('UTF8 keeps a byte order mark and shows invalid bytes as U+FFFD', () => {
     expect(decoderFor('UTF8')(bytes(0xef, 0xbb, 0xbf, 0x61))).toBe('\ufeffa')
     expect(decoderFor('UTF8')(bytes(0x61, 0xff))).toBe('a\ufffd')

@@ -1,0 +1,108 @@
+import { ArchiveError } from '../errors.ts'
+import type { LargeObjectToWrite } from '../format/writer.ts'
+import { chunksOf } from '../io/byte-stream.ts'
+import type { NewEntry } from '../create.ts'
+import type { ByteChunks } from './new-data.ts'
+import type { ArchiveVersion, DumpId, TocEntry } from '../toc/types.ts'
+import { featuresOf } from '../toc/version.ts'
+
+/** A large object for a new archive. */
+export interface NewLargeObject {
+  /** Unsigned 32-bit OID, not 0. */
+  readonly oid: number
+  /** Read once, when the archive is written. */
+  readonly data: Uint8Array | ByteChunks
+}
+
+/** As many objects make a group (MAX_BLOBS_PER_ARCHIVE_ENTRY, pg_dump.c). */
+const GROUP = 1000
+
+/** The large objects of a new archive, with the entries that go with them. */
+export class NewLargeObjects {
+  readonly #grouped: boolean
+  readonly #addEntry: (entry: NewEntry) => DumpId
+  readonly #objects = new Map<TocEntry, Iterable<NewLargeObject> | AsyncIterable<NewLargeObject>>()
+  /** Before 1.16: what goes into the one BLOBS entry. */
+  readonly #single: NewLargeObject[] = []
+  readonly #oids = new Set<number>()
+
+  constructor(version: ArchiveVersion, addEntry: (entry: NewEntry) => DumpId) {
+    this.#grouped = featuresOf(version).relkindAndBlobGroups
+    this.#addEntry = addEntry
+  }
+
+  /** The objects of an entry that the caller has made. */
+  give(entry: TocEntry, objects: Iterable<NewLargeObject> | AsyncIterable<NewLargeObject>): void {
+    this.#objects.set(entry, objects)
+  }
+
+  /** Adds objects and the entries that make them (dumpLO, pg_dump.c). */
+  add(objects: Iterable<NewLargeObject>, owner: string | null): readonly DumpId[] {
+    const sorted = [...objects].sort((a, b) => a.oid - b.oid)
+    for (const { oid } of sorted) this.#claim(oid)
+    if (!this.#grouped) {
+      this.#single.push(...sorted)
+      return sorted.map(({ oid }) => this.#addEntry(objectEntry(oid, owner)))
+    }
+    const ids: DumpId[] = []
+    for (let at = 0; at < sorted.length; at += GROUP) ids.push(this.#addGroup(sorted.slice(at, at + GROUP), owner))
+    return ids
+  }
+
+  /** All objects are known: before 1.16 their contents are in one entry. */
+  complete(): void {
+    if (this.#single.length === 0) return
+    this.#addEntry({ desc: 'BLOBS', tag: 'BLOBS', largeObjects: this.#single.splice(0) })
+  }
+
+  of(entry: TocEntry): AsyncIterable<LargeObjectToWrite> | undefined {
+    const objects = this.#objects.get(entry)
+    return objects === undefined ? undefined : toWrite(objects)
+  }
+
+  #addGroup(group: readonly NewLargeObject[], owner: string | null): DumpId {
+    const first = group[0]?.oid ?? 0
+    const last = group.at(-1)?.oid ?? 0
+    const tag = first === last ? String(first) : `${first}..${last}`
+    const metadata = this.#addEntry({
+      desc: 'BLOB METADATA',
+      tag,
+      owner,
+      // not SQL: pg_restore makes it from these numbers
+      defn: group.map(({ oid }) => `${oid}\n`).join(''),
+      dropStmt: '-- dummy',
+      catalogId: { tableoid: 2613, oid: first },
+    })
+    this.#addEntry({ desc: 'BLOBS', tag, owner, dependencies: [metadata], largeObjects: group })
+    return metadata
+  }
+
+  #claim(oid: number): void {
+    if (!Number.isInteger(oid) || oid < 1 || oid > 0xffff_ffff) {
+      throw new ArchiveError('USAGE', `Cannot add a large object: its OID is ${oid}, must be 1 to 4294967295`)
+    }
+    if (this.#oids.has(oid))
+      throw new ArchiveError('USAGE', `Cannot add large object ${oid}: it has been added already`)
+    this.#oids.add(oid)
+  }
+}
+
+/** The entry of one object before 1.16. */
+function objectEntry(oid: number, owner: string | null): NewEntry {
+  return {
+    desc: 'BLOB',
+    tag: String(oid),
+    owner,
+    defn: `SELECT pg_catalog.lo_create('${oid}');\n`,
+    dropStmt: `SELECT pg_catalog.lo_unlink('${oid}');\n`,
+    catalogId: { tableoid: 2613, oid },
+  }
+}
+
+async function* toWrite(
+  objects: Iterable<NewLargeObject> | AsyncIterable<NewLargeObject>,
+): AsyncGenerator<LargeObjectToWrite, void, void> {
+  for await (const { oid, data } of objects) {
+    yield { oid, data: { kind: 'content', chunks: chunksOf(data instanceof Uint8Array ? [data] : data) } }
+  }
+}

@@ -1,0 +1,149 @@
+import { ArchiveError, compatRules, convert as convertArchive, filter, isFiltered } from '../index.ts'
+import type { ArchiveFormat, ArchiveVersion, ArchiveView, ConvertOptions, ConvertResult, Finding } from '../index.ts'
+import { parseCommandLine, selectionFrom, selectionOptions, selects, type CommandSyntax } from './command-line.ts'
+import type { CommandLine } from './command-line.ts'
+import { parseCompression } from './compression-option.ts'
+import { convertHelp } from './help.ts'
+import { openArchive, openOptions } from './input.ts'
+import { formatBytes, formatCount, printable } from './layout.ts'
+import { writeText } from './output.ts'
+import { labelOf, partsDone } from './parts-done.ts'
+import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
+import { Progress } from './progress.ts'
+import { applyRewrites, reportRewrites, rewriteOptions, rewritesFrom } from './rewrite-options.ts'
+import { complain, exit, warn, type Terminal } from './terminal.ts'
+
+const syntax: CommandSyntax = {
+  name: 'convert',
+  output: true,
+  own: [
+    ...openOptions.own,
+    ...selectionOptions.own,
+    ...rewriteOptions.own,
+    'allow-loss',
+    'archive-version',
+    'compat',
+    'compress',
+    'force',
+    'input-format',
+    'quiet',
+    'reindex',
+    'target-version',
+  ],
+  restore: [...openOptions.restore, ...selectionOptions.restore, 'jobs', 'verbose'],
+}
+
+/** `pgdmp convert`: the archive, or a part of it, as another archive. */
+export async function convert(terminal: Terminal, args: readonly string[]): Promise<number> {
+  const line = await parseCommandLine(terminal, syntax, args)
+  if (line === null) {
+    await writeText(terminal, undefined, convertHelp)
+    return exit.good
+  }
+  const wishes = wishesFrom(line)
+  const inputFormat = line.own('input-format').at(-1)
+  if (inputFormat !== undefined && formatFrom(inputFormat) === undefined) {
+    throw new ArchiveError('USAGE', `--input-format: "${inputFormat}" is no format of archives`, {
+      hint: 'Use "c", "d" or "t"',
+    })
+  }
+  if (line.output === null && terminal.stdout.isTTY) {
+    throw new ArchiveError('USAGE', 'standard output is a terminal, must be a file or a pipe', {
+      hint: 'Give the path of the output, or redirect it: > new.dump',
+    })
+  }
+  const quiet = line.own('quiet').length > 0
+  const selection = selects(line) ? await selectionFrom(terminal, line) : undefined
+  const rewrites = await rewritesFrom(terminal, line)
+  await using archive = await openArchive(terminal, line, {
+    ...(line.options.given.has('jobs') ? { workers: line.options.jobs } : {}),
+    quiet,
+    format: inputFormat,
+  })
+  const progress = quiet || !terminal.stderr.isTTY ? undefined : new Progress(terminal.stderr)
+  let lost = 0
+  const onWarning = (finding: Finding) => {
+    if (finding.severity === 'error') lost++
+    progress?.done()
+    if (!quiet) warn(terminal, finding)
+  }
+  const compat = line.own('compat').at(-1)
+  const common = { ...(compat === undefined ? {} : { compat }), onWarning }
+  // as in pg_dump's archives, the database's own entries are there in case somebody restores with -C
+  const selected = selection === undefined ? archive : filter(archive, { ...selection, create: true }, common)
+  const view = applyRewrites(selected, rewrites, common)
+  const parts =
+    progress === undefined ? () => undefined : await partsDone(archive, view.toc, holdsData(view), terminal.signal)
+  try {
+    const result = await convertArchive(view, line.output ?? terminal.stdout, {
+      ...wishes,
+      onWarning,
+      signal: terminal.signal,
+      ...(progress === undefined
+        ? {}
+        : { onProgress: ({ bytes, entry }) => progress.update(bytes, parts(entry), labelOf(view, entry)) }),
+    })
+    progress?.done()
+    if (!quiet) reportRewrites(terminal, view)
+    if (!quiet && line.options.verbosity > 0) describe(terminal, result)
+  } finally {
+    progress?.done()
+  }
+  if (lost === 0) return exit.good
+  const allowed = line.own('allow-loss').length > 0
+  if (!quiet) {
+    const hint = allowed ? undefined : 'The output is there; --allow-loss takes that for success'
+    complain(terminal, lost === 1 ? '1 thing is lost' : `${formatCount(lost)} things are lost`, hint)
+  }
+  return allowed ? exit.good : exit.bad
+}
+
+function wishesFrom(line: CommandLine): ConvertOptions {
+  const format = formatFrom(line.value('format'))
+  const compression = line.own('compress').at(-1)
+  const version = line.own('archive-version').at(-1)
+  const targetVersion = line.own('target-version').at(-1)
+  return {
+    ...(format === undefined ? {} : { format }),
+    ...(compression === undefined ? {} : { compression: parseCompression(compression) }),
+    ...(version === undefined ? {} : { archiveVersion: parseVersion(version) }),
+    ...(targetVersion === undefined ? {} : { targetVersion }),
+    overwrite: line.own('force').length > 0 ? 'replace' : 'refuse',
+    reindex: line.own('reindex').length > 0,
+  }
+}
+
+function formatFrom(value: string | undefined): ArchiveFormat | undefined {
+  return value === undefined ? undefined : archiveFormat(byteStringOf(value), compatRules())
+}
+
+function parseVersion(text: string): ArchiveVersion {
+  const [, minor] = /^1\.(\d{1,2})(?:-0|\.0)?$/.exec(text) ?? []
+  if (minor !== undefined) return { major: 1, minor: Number(minor), rev: 0 }
+  throw new ArchiveError('USAGE', `--archive-version: "${text}" is no version of archives`, {
+    hint: 'Use 1.12 to 1.16',
+  })
+}
+
+function holdsData(view: ArchiveView): (entry: ArchiveView['toc'][number]) => boolean {
+  return isFiltered(view) ? (entry) => view.parts(entry).data : () => true
+}
+
+/** What -v tells: every entry that is left out, and a summary. */
+function describe(terminal: Terminal, result: ConvertResult): void {
+  for (const { entry, reason } of result.dropped) {
+    const { dumpId, desc, namespace, tag } = entry
+    const why = reason?.of === undefined ? '' : `, it needs ${reason.of.desc} ${reason.of.tag ?? ''}`
+    complain(terminal, printable(`left out: ${dumpId} ${desc} ${namespace || '-'} ${tag ?? ''}${why}`))
+  }
+  const { format, compression, archiveVersion, entries, bytes, streams, verbatim } = result
+  const { copied, rewrapped, compressed } = streams
+  const how = verbatim
+    ? 'the archive was copied as it is'
+    : `data copied as stored ${formatCount(copied)}, wrapped anew ${formatCount(rewrapped)}, compressed anew ${formatCount(compressed)}`
+  const version = `${archiveVersion.major}.${archiveVersion.minor}`
+  complain(
+    terminal,
+    `${format} archive ${version}, ${compression}: ${formatCount(entries)} entries, ${formatBytes(bytes)}; ${how}`,
+  )
+}

@@ -1,0 +1,87 @@
+import { ArchiveError } from '../errors.ts'
+import type { ChunkSource } from '../io/chunks.ts'
+import type { TocEntry } from '../toc/types.ts'
+import { DecodeAhead, type DataAccess } from './decode-ahead.ts'
+import { readLargeObjectList, type LargeObjectLine, type ListOrigin } from './large-object-list.ts'
+import { OpenStreams } from './open-streams.ts'
+import type { ReadOptions, ReaderOptions } from './reader.ts'
+import { checkedData, type DataStream, type StoredData, type StoredForm } from './stored-data.ts'
+
+/** The data that a reader hands out, as stored or decompressed: what the three containers have in common. */
+export class DataStreams {
+  readonly #streams: OpenStreams
+  readonly #access: DataAccess
+  readonly #decoding: DecodeAhead
+
+  constructor(options: ReaderOptions, access: DataAccess) {
+    this.#streams = new OpenStreams(options.signal)
+    this.#access = access
+    this.#decoding = new DecodeAhead(options, access)
+  }
+
+  /** @throws ArchiveError CLOSED */
+  check(): void {
+    this.#streams.check()
+  }
+
+  /** The entries whose data will be asked for, in this order. */
+  plan(entries: readonly TocEntry[]): void {
+    this.#decoding.plan(entries)
+  }
+
+  /** The data of an entry. */
+  ofEntry(entry: TocEntry, options: ReadOptions): DataStream {
+    const stream = this.#streams.stream(async () => {
+      if (options.raw === true) return (await this.#access.open(entry)).input
+      return checkedData(entry, await this.#decoding.take(entry))
+    }, options.signal)
+    return { ...stream, stored: () => this.#stored(() => this.#access.open(entry), options.signal) }
+  }
+
+  /** Data that are never planned: a large object, or a block that was come to, of this entry if it is known. */
+  of(open: () => StoredData | Promise<StoredData>, options: ReadOptions, entry?: TocEntry): DataStream {
+    const stream = this.#streams.stream(async () => {
+      const stored = await open()
+      return options.raw === true ? stored.input : checkedData(entry, this.#decoding.decode(stored))
+    }, options.signal)
+    return { ...stream, stored: () => this.#stored(open, options.signal) }
+  }
+
+  /** Bytes that `open` gives, ended with the others. */
+  async source(open: () => Promise<ChunkSource>, signal: AbortSignal | undefined): Promise<ChunkSource> {
+    return await this.#streams.source(open, signal)
+  }
+
+  async #stored(open: () => StoredData | Promise<StoredData>, signal: AbortSignal | undefined): Promise<StoredForm> {
+    let found: Omit<StoredForm, 'chunks'> | undefined
+    const chunks = await this.#streams.source(async () => {
+      const { container, framing, memberHeader, storedBytes, repeatable = false, input } = await open()
+      // what is told of a custom archive's block counts its frames
+      const bytes = framing === undefined ? storedBytes : undefined
+      found = { container, framing, memberHeader: await memberHeader?.(), bytes, repeatable }
+      return input
+    }, signal)
+    if (found === undefined) throw new ArchiveError('CLOSED', 'Cannot read on: the archive has been closed')
+    return { ...found, chunks }
+  }
+
+  /** The lines of a list of large objects. */
+  async *linesOf(
+    open: () => Promise<StoredData>,
+    origin: ListOrigin,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<LargeObjectLine, void, void> {
+    const list = await this.#streams.source(async () => this.#decoding.decode(await open()), signal)
+    try {
+      yield* readLargeObjectList(list, origin)
+    } finally {
+      await list.cancel()
+    }
+  }
+
+  /** Ends every stream; afterwards reading any of them is CLOSED. */
+  async close(): Promise<void> {
+    await this.#streams.close()
+    await this.#decoding.close()
+  }
+}

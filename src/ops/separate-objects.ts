@@ -1,0 +1,180 @@
+import { ArchiveError } from '../errors.ts'
+import { aclOfObject, objectsOfGroup } from '../sql/large-object-group.ts'
+import type { LexerOptions } from '../sql/lexer.ts'
+import { withFields, type EntryChanges } from '../toc/changed-entry.ts'
+import { decoderFor, type Decode } from '../toc/encoding.ts'
+import type { DumpId, TocEntry } from '../toc/types.ts'
+import type { ArchiveView } from '../view.ts'
+import { blobEntry, FreeDumpIds } from './blob-entry.ts'
+import type { JoinedEntries } from './join-blocks.ts'
+import { mapEntries } from './map-entries.ts'
+import { everyEntry } from './rewrite.ts'
+import { descOf, remarkDescs } from './ties.ts'
+
+/**
+ * Large objects as archives before 1.16 have them: a BLOB entry for each, in front of all data, with grants, comments and
+ * labels of its own, and one BLOBS entry with the contents of all, in stored order. A view that has no groups comes back
+ * as it is; nothing is lost in any case.
+ *
+ * On forward-only input the BLOBS of all groups must follow each other, as pg_dump writes them.
+ *
+ * @throws ArchiveError BAD_TOC for a group whose definition is no list of OIDs, LIMIT_EXCEEDED (tocEntries)
+ */
+export function separateLargeObjects(view: ArchiveView): ArchiveView {
+  const groups = everyEntry(view).filter((entry) => descOf(entry) === 'BLOB METADATA')
+  const contents = view.toc.filter(isContents)
+  if (groups.length === 0 && contents.length < 2) return view
+  const separation = new Separation(view, groups, contents)
+  const { joined } = separation
+  return mapEntries(view, (entry) => separation.change(entry), {
+    arrange: (entries) => separation.arrange(entries),
+    ...(joined === undefined ? {} : { joins: () => joined }),
+  })
+}
+
+function isContents(entry: TocEntry): boolean {
+  return entry.hadDumper && descOf(entry) === 'BLOBS'
+}
+
+/** A group of large objects and the entries that they get. */
+interface Group {
+  /** Dump id of each object's BLOB entry, by OID, in the order of the group. */
+  readonly ids: ReadonlyMap<number, DumpId>
+}
+
+class Separation {
+  readonly joined: JoinedEntries | undefined
+  readonly #decode: Decode
+  readonly #lexer: LexerOptions
+  readonly #free: FreeDumpIds
+  readonly #groups = new Map<DumpId, Group>()
+  readonly #objects = new Set<DumpId>()
+  readonly #contents: ReadonlySet<TocEntry>
+  readonly #contentIds: ReadonlySet<DumpId>
+
+  constructor(view: ArchiveView, groups: readonly TocEntry[], contents: readonly TocEntry[]) {
+    const { encoding, stdStrings } = view.settings
+    const entries = everyEntry(view)
+    this.#decode = decoderFor(encoding)
+    this.#lexer = { encoding, stdStrings }
+    this.#free = new FreeDumpIds(entries)
+    const [first, ...others] = contents
+    this.joined = first === undefined ? undefined : [first, ...others]
+    this.#contents = new Set(contents)
+    this.#contentIds = new Set(contents.map(({ dumpId }) => dumpId))
+    let count = entries.length
+    for (const group of groups) {
+      const oids = objectsOfGroup(group)
+      count += Math.max(0, oids.length - 1)
+      if (count > view.limits.tocEntries) throw tooMany(group, count, view.limits.tocEntries)
+      const ids = new Map(oids.map((oid, index) => [oid, index === 0 ? group.dumpId : this.#free.take()]))
+      this.#groups.set(group.dumpId, { ids })
+      for (const id of ids.values()) this.#objects.add(id)
+    }
+  }
+
+  change(entry: TocEntry): TocEntry | readonly TocEntry[] {
+    const desc = descOf(entry)
+    if (desc === 'BLOB METADATA') {
+      const { ids } = this.#groups.get(entry.dumpId) ?? { ids: new Map<number, DumpId>() }
+      return Array.from(ids, ([oid, id]) => blobEntry(entry, oid, id, this.#decode))
+    }
+    if (this.#contents.has(entry)) return entry === this.joined?.[0] ? this.#joinedContents(entry) : []
+    if (!remarkDescs.has(desc)) return this.#withDependencies(entry)
+    const tag = entry.raw.byteString('tag') ?? ''
+    const group = this.#groupOf(entry)
+    if (group === undefined) return this.#withDependencies(entry)
+    if (tag.startsWith('LARGE OBJECTS ')) return this.#grants(entry, group)
+    const id = group.ids.get(Number(/^LARGE OBJECT (\d+)$/.exec(tag)?.[1]))
+    return id === undefined ? this.#withDependencies(entry) : this.#with(entry, this.#dependingOn(entry, [id]))
+  }
+
+  /**
+   * BLOB entries go where the data begin, each followed by what is said about it, sorted by their OIDs as text, as pg_dump
+   * does (DOTypeNameCompare, pg_dump_sort.c).
+   */
+  arrange(entries: readonly TocEntry[]): readonly TocEntry[] {
+    const moved = new Map<string, TocEntry[]>()
+    const others: TocEntry[] = []
+    for (const entry of entries) {
+      const object = this.#objectOf(entry)
+      const known = object === undefined ? others : moved.get(object)
+      if (known !== undefined) known.push(entry)
+      else if (object !== undefined) moved.set(object, [entry])
+    }
+    const at = others.findIndex(({ section }) => section === 'data' || section === 'post-data')
+    const before = at === -1 ? others.length : at
+    const sorted = [...moved.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, object]) => object)
+    return [...others.slice(0, before), ...sorted, ...others.slice(before)]
+  }
+
+  /** OID of the large object that an entry makes, or says something about. */
+  #objectOf(entry: TocEntry): string | undefined {
+    const desc = descOf(entry)
+    const tag = entry.raw.byteString('tag') ?? ''
+    if (desc === 'BLOB') return this.#objects.has(entry.dumpId) ? tag : undefined
+    if (!remarkDescs.has(desc) || !entry.dependencies.some((id) => this.#objects.has(id))) return undefined
+    return /^LARGE OBJECT (\d+)$/.exec(tag)?.[1]
+  }
+
+  #groupOf({ dependencies }: TocEntry): Group | undefined {
+    const [first] = dependencies
+    return first === undefined ? undefined : this.#groups.get(first)
+  }
+
+  /** As dumpLOs of the releases before 17: no dependencies, and nothing tells what is in it (pg_dump.c). */
+  #joinedContents(entry: TocEntry): TocEntry {
+    const { state } = entry.data
+    return this.#with(entry, {
+      dependencies: [],
+      fields: { tag: 'BLOBS', owner: null },
+      ...(state === 'file' ? { data: { state, filename: 'blobs.toc' } } : {}),
+    })
+  }
+
+  /** The grants of a group are those of its first object, to be repeated for each (IssueACLPerBlob, pg_backup_db.c). */
+  #grants(entry: TocEntry, { ids }: Group): readonly TocEntry[] {
+    return Array.from(ids, ([oid, id], index) =>
+      this.#with(entry, {
+        dumpId: index === 0 ? entry.dumpId : this.#free.take(),
+        ...this.#dependingOn(entry, [id]),
+        fields: {
+          tag: `LARGE OBJECT ${oid}`,
+          defn: (defn) => (typeof defn === 'string' ? aclOfObject(defn, oid, this.#lexer) : defn),
+        },
+      }),
+    )
+  }
+
+  #withDependencies(entry: TocEntry): TocEntry {
+    const isMoved = (id: DumpId): boolean => (this.#groups.get(id)?.ids.size ?? 1) !== 1 || this.#contentIds.has(id)
+    if (!entry.dependencies.some(isMoved)) return entry
+    const next = entry.dependencies.flatMap((id) => {
+      const group = this.#groups.get(id)
+      if (group !== undefined) return [...group.ids.values()]
+      return this.#contentIds.has(id) ? (this.joined?.[0].dumpId ?? id) : id
+    })
+    return this.#with(entry, { dependencies: [...new Set(next)] })
+  }
+
+  /** Dependencies with these in place of the group, which is the first. */
+  #dependingOn({ dependencies }: TocEntry, ids: readonly DumpId[]): EntryChanges {
+    return { dependencies: [...ids, ...dependencies.slice(1)] }
+  }
+
+  #with(entry: TocEntry, changes: EntryChanges): TocEntry {
+    return withFields(entry, changes, this.#decode)
+  }
+}
+
+function tooMany({ dumpId }: TocEntry, observed: number, max: number): ArchiveError {
+  return new ArchiveError(
+    'LIMIT_EXCEEDED',
+    `Cannot separate the large objects of TOC entry ${dumpId}: there would be ${observed} entries, the limit tocEntries is ${max}`,
+    {
+      dumpId,
+      details: { limit: 'tocEntries', max, observed },
+      hint: 'Raise the limit tocEntries if you trust the archive',
+    },
+  )
+}

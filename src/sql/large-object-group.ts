@@ -1,0 +1,39 @@
+import { ArchiveError } from '../errors.ts'
+import type { TocEntry } from '../toc/types.ts'
+import { splitStatements, type LexerOptions } from './lexer.ts'
+import type { Edit } from './target-judges.ts'
+import { applyEdits } from './target.ts'
+
+const MOST_OID = 2 ** 32 - 1
+
+/**
+ * The OIDs that a BLOB METADATA entry lists, one a line (dumpLO, pg_dump.c).
+ * @throws ArchiveError BAD_TOC for a definition that is anything else
+ */
+export function objectsOfGroup({ dumpId, raw }: TocEntry): readonly number[] {
+  const lines = (raw.byteString('defn') ?? '').split('\n')
+  // what stands behind the last line feed is no line
+  if (lines.at(-1) === '') lines.pop()
+  return lines.map((line, index) => {
+    const oid = /^\d{1,10}$/.test(line) ? Number(line) : 0
+    if (oid > 0 && oid <= MOST_OID) return oid
+    throw new ArchiveError(
+      'BAD_TOC',
+      `Cannot read the large objects of TOC entry ${dumpId}: line ${index + 1} of its definition is ${JSON.stringify(line.slice(0, 40))}, must be an OID`,
+      { dumpId },
+    )
+  })
+}
+
+/** The grants of one object as those of another (IssueACLPerBlob, pg_backup_db.c); `defn` is a byte string. */
+export function aclOfObject(defn: string, oid: number | string, lexer: LexerOptions): string {
+  const edits: Edit[] = []
+  for (const { tokens } of splitStatements(defn, lexer)) {
+    const word = (at: number): string => defn.slice(tokens[at]?.start, tokens[at]?.end).toUpperCase()
+    for (const [at, { kind, start, end }] of tokens.entries()) {
+      if (kind !== 'number' || word(at - 1) !== 'OBJECT' || word(at - 2) !== 'LARGE') continue
+      edits.push({ start, end, text: String(oid) })
+    }
+  }
+  return applyEdits(defn, edits)
+}

@@ -1,0 +1,114 @@
+import { identifierOf, type Statement, type Token } from './lexer.ts'
+import type { QuoteRules } from './quote.ts'
+
+/** One statement, to be asked about its tokens by their place: what is not there answers with nothing. */
+export class StatementText {
+  readonly text: string
+  readonly tokens: readonly Token[]
+  /**
+   * Place of the first token of a body written in SQL: `BEGIN ATOMIC …` or `RETURN …` of a routine; the number of
+   * tokens where there is none.
+   */
+  readonly bodyStart: number
+  /** Words in lower case, marks as they are, and nothing for other tokens: taken out of the text once. */
+  readonly #words: string[] = []
+  readonly #marks: string[] = []
+  readonly #depths: number[] = []
+
+  constructor(text: string, { tokens }: Statement) {
+    this.text = text
+    this.tokens = tokens
+    let depth = 0
+    for (const { kind, start, end } of tokens) {
+      const isMark = kind === 'symbol' || kind === 'operator'
+      const mark = isMark ? text.slice(start, end) : ''
+      if (mark === ')' && depth > 0) depth--
+      this.#words.push(kind === 'word' ? text.slice(start, end).toLowerCase() : '')
+      this.#marks.push(mark)
+      this.#depths.push(depth)
+      if (mark === '(') depth++
+    }
+    this.bodyStart = this.#findBody()
+  }
+
+  get length(): number {
+    return this.tokens.length
+  }
+
+  /** An unquoted word in lower case; empty for any other token. */
+  word(at: number): string {
+    return this.#words[at] ?? ''
+  }
+
+  /** The text of a symbol or operator; empty for any other token. */
+  mark(at: number): string {
+    return this.#marks[at] ?? ''
+  }
+
+  kind(at: number): Token['kind'] | undefined {
+    return this.tokens[at]?.kind
+  }
+
+  /** Whether the token can be a name: a word, whatever it means elsewhere, or a quoted name. */
+  isName(at: number): boolean {
+    const kind = this.kind(at)
+    return kind === 'word' || kind === 'name'
+  }
+
+  isString(at: number): boolean {
+    return this.kind(at) === 'string'
+  }
+
+  /** What a word or quoted name stands for, as a byte string. */
+  name(at: number): string | undefined {
+    const token = this.tokens[at]
+    return token !== undefined && this.isName(at) ? identifierOf(this.text, token) : undefined
+  }
+
+  /** Number of parentheses that are open at the token; the parentheses themselves lie outside. */
+  depth(at: number): number {
+    return this.#depths[at] ?? 0
+  }
+
+  /** Whether the words follow each other from `at` on; `a|b` is either of two. */
+  has(at: number, ...words: readonly string[]): boolean {
+    for (let index = 0; index < words.length; index++) {
+      const word = this.word(at + index)
+      const wanted = words[index] ?? ''
+      if (word !== wanted && (word === '' || !wanted.includes('|') || !wanted.split('|').includes(word))) return false
+    }
+    return true
+  }
+
+  /** Place of the first such word outside of parentheses, from `from` on and before `to`; −1 when there is none. */
+  find(word: string, from = 0, to: number = this.length): number {
+    for (let at = from; at < to; at++) if (this.word(at) === word && this.depth(at) === 0) return at
+    return -1
+  }
+
+  /** Place after CREATE [OR REPLACE]; 0 for any other statement. */
+  get afterCreate(): number {
+    if (this.word(0) !== 'create') return 0
+    return this.has(1, 'or', 'replace') ? 3 : 1
+  }
+
+  /** CREATE FUNCTION or PROCEDURE. */
+  get definesRoutine(): boolean {
+    return this.has(this.afterCreate, 'function|procedure') && this.afterCreate > 0
+  }
+
+  #findBody(): number {
+    if (!this.definesRoutine) return this.length
+    for (let at = 0; at < this.length; at++) {
+      if (this.depth(at) > 0) continue
+      if (this.has(at, 'begin', 'atomic') || this.word(at) === 'return') return at
+    }
+    return this.length
+  }
+}
+
+/** What a token of kind word or name stands for; undefined for a key word that names nothing without quotes. */
+export function nameOf(text: string, token: Token, { keywords }: QuoteRules): string | undefined {
+  const name = identifierOf(text, token)
+  return token.kind === 'word' && keywords.get(name) === 'reserved' ? undefined : name
+}
