@@ -7,7 +7,9 @@ import path from 'node:path'
 
 /**
  * @typedef {{ wall: number, cpu: number, peakMiB: number }} Run seconds, seconds, mebibytes
- * @typedef {{ command: readonly string[], stdin?: string, env?: Record<string, string> }} Job `stdin`: path of a file
+ * @typedef {{ command: readonly string[], stdin?: string, env?: Record<string, string>, fresh?: string }} Job
+ * `stdin`: path of a file; `fresh`: what the command will make, removed before, so that nobody is timed freeing the pages
+ * of an older file
  */
 
 /**
@@ -16,6 +18,7 @@ import path from 'node:path'
  * @returns {Run}
  */
 export function runOnce(job) {
+  if (job.fresh !== undefined) rmSync(job.fresh, { recursive: true, force: true })
   const scratch = mkdtempSync(path.join(tmpdir(), 'pgdmp-bench-'))
   const report = path.join(scratch, 'time')
   const input = job.stdin === undefined ? 'ignore' : openSync(job.stdin, 'r')

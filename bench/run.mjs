@@ -37,8 +37,9 @@ function archive(name) {
 }
 
 /**
- * `theirs`: arguments of pg_restore, or the whole command of another peer, which `peer` names.
- * @typedef {{ name: string, archive: string, major: number, ours: (file: string) => string[], theirs: (file: string) => string[], peer?: string }} Case
+ * `theirs`: arguments of pg_restore, or the whole command of another peer, which `peer` names; `makes`: what ours and
+ * theirs make.
+ * @typedef {{ name: string, archive: string, major: number, ours: (file: string) => string[], theirs: (file: string) => string[], peer?: string, makes?: [string, string] }} Case
  */
 
 /**
@@ -49,13 +50,48 @@ function archive(name) {
  */
 function sqlCases(compression, file, major) {
   const out = path.join(scratch, 'out.sql')
-  return ['/dev/null', out].map((target) => ({
-    name: `sql ${compression} to ${target === out ? 'a file' : target}`,
-    archive: file,
-    major,
-    ours: (input) => ['sql', '--no-restrict', '-f', target, input],
-    theirs: (input) => ['-f', target, input],
-  }))
+  const ours = (/** @type {string} */ target) => (/** @type {string} */ input) => [
+    'sql',
+    '--no-restrict',
+    '-f',
+    target,
+    input,
+  ]
+  const flushed = (/** @type {string} */ input) => [
+    'sh',
+    '-c',
+    '"$0" -f "$1" "$2" && sync "$1"',
+    pgRestore(major),
+    out,
+    input,
+  ]
+  return [
+    {
+      name: `sql ${compression} to /dev/null`,
+      archive: file,
+      major,
+      ours: ours('/dev/null'),
+      theirs: (input) => ['-f', '/dev/null', input],
+    },
+    // pgdmp flushes the file to disk before it gets its name, pg_restore leaves that to the kernel
+    {
+      name: `sql ${compression} to a file`,
+      archive: file,
+      major,
+      ours: ours(out),
+      theirs: (input) => ['-f', out, input],
+      makes: [out, out],
+    },
+    {
+      name: `sql ${compression} to a file`,
+      archive: file,
+      major,
+      ours: ours(out),
+      theirs: flushed,
+      peer: `${major}, then sync`,
+      makes: [out, out],
+    },
+  ]
 }
 
 const converted = path.join(scratch, 'converted')
@@ -79,8 +115,9 @@ function convertCase(name, options, peer) {
     name: `convert ${name}`,
     archive: 'gzip.dump',
     major: 18,
-    ours: (input) => ['convert', '--force', ...options, input, `${converted}.${options.join('')}`],
+    ours: (input) => ['convert', ...options, input, `${converted}.ours`],
     theirs: peer === 'cp' ? copy : script,
+    makes: [`${converted}.ours`, converted],
     peer: peer === 'cp' ? 'cp' : `pg_restore 18 to ${peer.compressor}`,
   }
 }
@@ -124,8 +161,11 @@ try {
     if (!one.name.includes(values.only)) continue
     const input = archive(one.archive)
     const { ours, theirs, speed } = compare(
-      { command: [...pgdmp, ...one.ours(input)] },
-      { command: one.peer === undefined ? [pgRestore(one.major), ...one.theirs(input)] : one.theirs(input) },
+      { command: [...pgdmp, ...one.ours(input)], ...(one.makes && { fresh: one.makes[0] }) },
+      {
+        command: one.peer === undefined ? [pgRestore(one.major), ...one.theirs(input)] : one.theirs(input),
+        ...(one.makes && { fresh: one.makes[1] }),
+      },
       Number(values.runs),
     )
     const pair = (/** @type {'wall' | 'cpu' | 'peakMiB'} */ key, digits = 2) =>

@@ -1,4 +1,4 @@
-import { checkOptions, type OptionNames } from './check-options.ts'
+import { checkAllOptions, checkOptions, type OptionNames } from './check-options.ts'
 import { ArchiveError, type OnWarning } from './errors.ts'
 import { openArchive } from './format/open.ts'
 import type { FormatReader, ReaderOptions } from './format/reader.ts'
@@ -116,7 +116,7 @@ function readerOptions(options: OpenOptions): ReaderOptions {
       `Cannot open the archive: format is ${JSON.stringify(format)}, must be custom, directory or tar`,
     )
   }
-  checkOptions('set limits', { ...options.limits }, limitNames)
+  checkAllOptions('set limits', { ...options.limits }, limitNames)
   return {
     limits: { ...defaultLimits, ...options.limits },
     onWarning: options.onWarning ?? (() => undefined),

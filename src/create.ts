@@ -101,13 +101,33 @@ export interface NewEntry {
   readonly largeObjects?: Iterable<NewLargeObject> | AsyncIterable<NewLargeObject> | undefined
 }
 
+const newEntryNames: OptionNames<NewEntry> = {
+  desc: true,
+  tag: true,
+  namespace: true,
+  owner: true,
+  defn: true,
+  dropStmt: true,
+  copyStmt: true,
+  columns: true,
+  section: true,
+  dependencies: true,
+  tablespace: true,
+  tableam: true,
+  relkind: true,
+  catalogId: true,
+  dumpId: true,
+  data: true,
+  largeObjects: true,
+}
+
 /** An archive that is being made from nothing. */
 export interface ArchiveWriter {
   /**
    * Adds an entry; entries are restored in the order in which they are added.
    * @returns its dump id
-   * @throws ArchiveError USAGE for a dump id that is taken or out of range, data of an entry that can have none, and text
-   *   that the encoding cannot say
+   * @throws ArchiveError USAGE for a field that is misspelt, a dump id that is taken or out of range, data of an
+   *   entry that can have none, and text that the encoding cannot say
    */
   addEntry(entry: NewEntry): DumpId
   /**
@@ -147,6 +167,9 @@ export interface ArchiveWriter {
 export async function create(output: ArchiveOutput, options: CreateOptions = {}): Promise<ArchiveWriter> {
   checkOptions('create the archive', options, createOptionNames)
   const { format = 'custom', overwrite, signal } = options
+  if (!Object.hasOwn(formatByteOf, format)) {
+    throw usage(`create the archive: format is ${JSON.stringify(format)}, must be custom, directory or tar`)
+  }
   const compression = compressionOf(format, options.compression)
   const version = options.archiveVersion ?? newArchiveVersion(compression.method)
   checkWritableVersion(version)
@@ -157,7 +180,13 @@ export async function create(output: ArchiveOutput, options: CreateOptions = {})
   const encode = encoderFor(encoding)
   const header = newHeader(format, version, compression, options, encode)
   const writer = await openWriter(output, { format, compression, overwrite, signal })
-  return new NewArchive(writer, header, { encoding, encode, options })
+  try {
+    return new NewArchive(writer, header, { encoding, encode, options })
+  } catch (error) {
+    // the search path may hold what the encoding cannot say
+    await writer.abort(error)
+    throw error
+  }
 }
 
 function compressionOf(format: ArchiveFormat, given: CreateOptions['compression']): CompressionSettings {
@@ -235,6 +264,8 @@ class NewArchive implements ArchiveWriter {
   readonly #entries = new Map<DumpId, TocEntry>()
   readonly #data = new Map<TocEntry, ContentSource>()
   readonly #objects: NewLargeObjects
+  /** Ends the reading of data that may never answer. */
+  readonly #stopped = new AbortController()
   #nextId = 1
   #state: 'open' | 'finished' = 'open'
 
@@ -259,6 +290,7 @@ class NewArchive implements ArchiveWriter {
 
   addEntry(added: NewEntry): DumpId {
     this.#check()
+    checkOptions('add an entry', added, newEntryNames)
     const { desc, tag, data, largeObjects, columns } = added
     const dumpId = this.#claim(added.dumpId)
     checkData(added, dumpId)
@@ -302,29 +334,36 @@ class NewArchive implements ArchiveWriter {
 
   async finish(): Promise<void> {
     this.#check()
+    const signal = this.#signal
+    const stop = (): void => this.#stopped.abort(signal?.reason)
+    signal?.addEventListener('abort', stop, { once: true })
     try {
+      signal?.throwIfAborted()
       this.#objects.complete()
       this.#state = 'finished'
       const toc = [...this.#entries.values()]
       this.#checkDependencies(toc)
       await this.#writer.begin({ header: this.#header, toc })
       for (const entry of toc) {
-        this.#signal?.throwIfAborted()
+        signal?.throwIfAborted()
         const content = this.#data.get(entry)
-        const objects = this.#objects.of(entry)
+        const objects = this.#objects.of(entry, this.#stopped.signal)
         if (content !== undefined) await this.#writer.data(entry, { kind: 'content', chunks: content })
         else if (objects !== undefined) await this.#writer.largeObjects(entry, objects)
       }
-      this.#signal?.throwIfAborted()
+      signal?.throwIfAborted()
       await this.#writer.finish()
     } catch (error) {
       await this.abort(error)
       throw error
+    } finally {
+      signal?.removeEventListener('abort', stop)
     }
   }
 
   async abort(reason?: unknown): Promise<void> {
     this.#state = 'finished'
+    this.#stopped.abort(reason ?? new ArchiveError('CLOSED', 'Cannot finish the archive: it has been given up'))
     await this.#writer.abort(reason)
     for (const content of this.#data.values()) await content.cancel().catch(() => undefined)
   }
@@ -351,7 +390,13 @@ class NewArchive implements ArchiveWriter {
   }
 
   #content(data: RowsOrBytes, isCopy: boolean, columns: number | undefined): ContentSource {
-    return new ContentSource(data, { isCopy, columns, encoding: this.#encoding, encode: this.#encode })
+    return new ContentSource(data, {
+      isCopy,
+      columns,
+      encoding: this.#encoding,
+      encode: this.#encode,
+      signal: this.#stopped.signal,
+    })
   }
 
   /** dumpTableData, pg_dump.c */

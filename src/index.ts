@@ -36,6 +36,7 @@ export type { Downgraded, DowngradeLoss, DowngradeOptions } from './ops/downgrad
 export { parseFilter } from './ops/filter-file.ts'
 export type { FilterFileOptions, FilterFileSelection } from './ops/filter-file.ts'
 export { checkStrictNames, filter, isFiltered } from './ops/filter.ts'
+export { groupLargeObjects } from './ops/group-objects.ts'
 export { parseList } from './ops/list-file.ts'
 export { listJson, listRecords } from './ops/list-json.ts'
 export type { ArchiveDescription, EntryDescription, HeaderDescription, UndecodedBytes } from './ops/list-json.ts'

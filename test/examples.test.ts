@@ -15,21 +15,37 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 const csv = join(scratch, 'cities.csv')
 writeFileSync(csv, 'name,"Odd ""column""",population\r\nBerlin,"a, b\tand ""c""",3677472\r\nAtlantis,"",\r\n')
 const made = join(scratch, 'cities.dump')
+const converted = join(scratch, 'converted.dir')
+const renamed = join(scratch, 'renamed.dump')
 
 /** What each example is run with, and what it must print. */
 const examples: Readonly<
   Record<string, { readonly args: readonly string[]; readonly stdin?: string; readonly prints: RegExp }>
 > = {
+  'convert-in-worker.mjs': { args: [full, converted], prints: /converted\.dir: \d{6} bytes\n$/ },
   'csv-to-archive.mjs': {
     args: [csv, 'city', made],
     prints: /restore it with pg_restore -d DATABASE \S+cities\.dump\n$/,
   },
   'demo.mjs': { args: [latin1], prints: /TABLE DATA Größe Straße postgres[^]*COPY "Größe"\."Straße"[^]*Try next/ },
+  'filter-in-a-pipe.mjs': { args: ['Sch 1', 'plain'], stdin: full, prints: /^PGDMP/ },
   'from-a-pipe.mjs': { args: [], stdin: latin1, prints: /^Größe\.Straße\t3\n$/ },
   'large-objects.mjs': { args: [full], prints: /^100001\t1200000\n100002\t0\n/ },
+  'list.mjs': {
+    args: [latin1],
+    prints: /; Archive created at [^]*; \d+ \d+ TABLE DATA Größe Straße postgres\n[^]*\n1\tTABLE DATA\n/,
+  },
+  'map-owners.mjs': {
+    args: [full, renamed, 'alice=Al "B"', 'bob=alice', 'nobody=somebody'],
+    prints: /renamed\.dump: \d+ entries\n[^]*Nothing says nobody\n$/,
+  },
   'one-table.mjs': {
     args: [full, 'child'],
     prints: /CREATE TABLE "Sch 1"\."Parent Table"[^]*COPY plain\.child[^]*REFERENCES "Sch 1"\."Parent Table"\(code\)/,
+  },
+  'to-sql.mjs': {
+    args: [latin1],
+    prints: /DROP SCHEMA IF EXISTS "Gr.+?"[^]*CREATE TABLE[^]*\nCOPY [^]*-- PostgreSQL database dump complete\n/,
   },
   'who-owns-what.mjs': { args: [latin1], prints: /^postgres\t11 entries\n$/ },
 }
@@ -62,4 +78,40 @@ test('csv-to-archive.mjs makes an archive of the rows', async () => {
     'COPY public.city (name, "Odd ""column""", population) FROM stdin;\n' +
       'Berlin\ta, b\\tand "c"\t3677472\nAtlantis\t\t\\N\n\\.\n\n\n',
   )
+})
+
+test('convert-in-worker.mjs makes a directory with the same contents', async () => {
+  const { digest, open } = await shipped()
+  await using before = await open(full)
+  await using after = await open(converted)
+  expect(after.header.format).toBe('directory')
+  expect((await digest(after)).sha256).toBe((await digest(before)).sha256)
+})
+
+test('filter-in-a-pipe.mjs leaves the schemas out, and nothing else', async () => {
+  const { open } = await shipped()
+  await using before = await open(full)
+  const example = join(folder, 'filter-in-a-pipe.mjs')
+  const { stdout } = await run(process.execPath, [example, 'Sch 1', 'plain'], { stdin: readFileSync(full) })
+  await using after = await open(stdout)
+  const left = new Set(['Sch 1', 'plain'])
+  // As with pg_restore -N: what is about a schema comes only with the schema, and public has no entry.
+  const kept = before.toc.filter(({ namespace, tag }) => !left.has(namespace ?? '') && tag !== 'SCHEMA public')
+  expect(after.toc.map(({ dumpId }) => dumpId)).toEqual(kept.map(({ dumpId }) => dumpId))
+})
+
+test('map-owners.mjs gives what was of the old roles to the new ones', async () => {
+  const { open } = await shipped()
+  const ownedBy = async (file: string): Promise<Map<string, number>> => {
+    await using archive = await open(file)
+    const count = new Map<string, number>()
+    for (const { owner } of archive.toc) count.set(owner ?? '', (count.get(owner ?? '') ?? 0) + 1)
+    return count
+  }
+  const [before, after] = [await ownedBy(full), await ownedBy(renamed)]
+  expect([after.get('Al "B"'), after.get('alice'), after.get('bob')]).toEqual([
+    before.get('alice'),
+    before.get('bob'),
+    undefined,
+  ])
 })

@@ -5,6 +5,7 @@ import { DataEnd } from '../format/copy-end.ts'
 import { chunksOf } from '../io/byte-stream.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { Encode } from '../toc/encode-name.ts'
+import { stoppableChunks } from './stoppable.ts'
 
 /** Bytes in pieces of any size. */
 export type ByteChunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
@@ -19,6 +20,8 @@ export interface ContentOptions {
   readonly columns: number | undefined
   readonly encoding: string
   readonly encode: Encode
+  /** Ends the reading even of data that do not answer. */
+  readonly signal: AbortSignal
 }
 
 /** Rows are gathered up to this length. */
@@ -32,7 +35,7 @@ export class ContentSource implements ChunkSource {
   readonly #chunks: ChunkSource
 
   constructor(data: RowsOrBytes, options: ContentOptions) {
-    this.#chunks = chunksOf(content(data, options))
+    this.#chunks = stoppableChunks(chunksOf(content(data, options)), options.signal)
   }
 
   next(): Promise<Uint8Array | null> {
@@ -45,7 +48,7 @@ export class ContentSource implements ChunkSource {
 }
 
 async function* content(data: RowsOrBytes, options: ContentOptions): AsyncGenerator<Uint8Array, void, void> {
-  const { isCopy, columns, encode, encoding } = options
+  const { isCopy, columns, encode, encoding, signal } = options
   const encoder = new RowEncoder({ encode, embedsAscii: embedsAscii.has(encoding) }, columns)
   const end = new DataEnd()
   let text = ''
@@ -53,6 +56,8 @@ async function* content(data: RowsOrBytes, options: ContentOptions): AsyncGenera
   // an iterable of either kind; what comes out of it tells which
   const items: AsyncIterable<Uint8Array | CopyRow> | Iterable<Uint8Array | CopyRow> = data
   for await (const item of items) {
+    // nobody waits for more; leaving here returns the iterator
+    if (signal.aborted) return
     if (item instanceof Uint8Array) {
       if (rows > 0) throw mixed()
       if (item.length === 0) continue

@@ -3,6 +3,7 @@ import type { LargeObjectToWrite } from '../format/writer.ts'
 import { chunksOf } from '../io/byte-stream.ts'
 import type { NewEntry } from '../create.ts'
 import type { ByteChunks } from './new-data.ts'
+import { stoppableChunks, stoppableItems } from './stoppable.ts'
 import type { ArchiveVersion, DumpId, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
 
@@ -55,9 +56,10 @@ export class NewLargeObjects {
     this.#addEntry({ desc: 'BLOBS', tag: 'BLOBS', largeObjects: this.#single.splice(0) })
   }
 
-  of(entry: TocEntry): AsyncIterable<LargeObjectToWrite> | undefined {
+  /** @param signal ends the reading even of data that do not answer */
+  of(entry: TocEntry, signal: AbortSignal): AsyncIterable<LargeObjectToWrite> | undefined {
     const objects = this.#objects.get(entry)
-    return objects === undefined ? undefined : toWrite(objects)
+    return objects === undefined ? undefined : toWrite(objects, signal)
   }
 
   #addGroup(group: readonly NewLargeObject[], owner: string | null): DumpId {
@@ -101,8 +103,10 @@ function objectEntry(oid: number, owner: string | null): NewEntry {
 
 async function* toWrite(
   objects: Iterable<NewLargeObject> | AsyncIterable<NewLargeObject>,
+  signal: AbortSignal,
 ): AsyncGenerator<LargeObjectToWrite, void, void> {
-  for await (const { oid, data } of objects) {
-    yield { oid, data: { kind: 'content', chunks: chunksOf(data instanceof Uint8Array ? [data] : data) } }
+  for await (const { oid, data } of stoppableItems(objects, signal)) {
+    const chunks = stoppableChunks(chunksOf(data instanceof Uint8Array ? [data] : data), signal)
+    yield { oid, data: { kind: 'content', chunks } }
   }
 }

@@ -1,8 +1,17 @@
-import { ArchiveError, compatRules, convert as convertArchive, filter, isFiltered } from '../index.ts'
-import type { ArchiveFormat, ArchiveVersion, ArchiveView, ConvertOptions, ConvertResult, Finding } from '../index.ts'
+import { ArchiveError, compatRules, convert as convertArchive, filter, isFiltered, open } from '../index.ts'
+import type {
+  Archive,
+  ArchiveFormat,
+  ArchiveVersion,
+  ArchiveView,
+  ConvertOptions,
+  ConvertResult,
+  Finding,
+} from '../index.ts'
 import { parseCommandLine, selectionFrom, selectionOptions, selects, type CommandSyntax } from './command-line.ts'
 import type { CommandLine } from './command-line.ts'
 import { parseCompression } from './compression-option.ts'
+import { digestOf } from './digest-of.ts'
 import { convertHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
 import { formatBytes, formatCount, printable } from './layout.ts'
@@ -24,6 +33,7 @@ const syntax: CommandSyntax = {
     'archive-version',
     'compat',
     'compress',
+    'digest',
     'force',
     'input-format',
     'quiet',
@@ -52,6 +62,12 @@ export async function convert(terminal: Terminal, args: readonly string[]): Prom
       hint: 'Give the path of the output, or redirect it: > new.dump',
     })
   }
+  const wantsDigest = line.own('digest').length > 0
+  if (wantsDigest && typeof line.output !== 'string') {
+    throw new ArchiveError('USAGE', '--digest reads the output again, which standard output does not allow', {
+      hint: 'Give the path of the output, or pipe it into "pgdmp info --digest -"',
+    })
+  }
   const quiet = line.own('quiet').length > 0
   const selection = selects(line) ? await selectionFrom(terminal, line) : undefined
   const rewrites = await rewritesFrom(terminal, line)
@@ -74,6 +90,7 @@ export async function convert(terminal: Terminal, args: readonly string[]): Prom
   const view = applyRewrites(selected, rewrites, common)
   const parts =
     progress === undefined ? () => undefined : await partsDone(archive, view.toc, holdsData(view), terminal.signal)
+  let dropped = 0
   try {
     const result = await convertArchive(view, line.output ?? terminal.stdout, {
       ...wishes,
@@ -84,10 +101,17 @@ export async function convert(terminal: Terminal, args: readonly string[]): Prom
         : { onProgress: ({ bytes, entry }) => progress.update(bytes, parts(entry), labelOf(view, entry)) }),
     })
     progress?.done()
+    dropped = result.dropped.length
     if (!quiet) reportRewrites(terminal, view)
     if (!quiet && line.options.verbosity > 0) describe(terminal, result)
   } finally {
     progress?.done()
+  }
+  if (wantsDigest && typeof line.output === 'string') {
+    // of a part, other entries may no longer name what is gone among what they depend on
+    const isWhole = lost === 0 && dropped === 0 && wishes.targetVersion === undefined
+    const expected = archive.seekable && isWhole ? view : undefined
+    if (!(await showDigest(terminal, archive, expected, line.output, quiet))) lost++
   }
   if (lost === 0) return exit.good
   const allowed = line.own('allow-loss').length > 0
@@ -96,6 +120,23 @@ export async function convert(terminal: Terminal, args: readonly string[]): Prom
     complain(terminal, lost === 1 ? '1 thing is lost' : `${formatCount(lost)} things are lost`, hint)
   }
   return allowed ? exit.good : exit.bad
+}
+
+/** Reads what was written and prints its digest; false when it is not that of what should have been written. */
+async function showDigest(
+  terminal: Terminal,
+  archive: Archive,
+  expected: ArchiveView | undefined,
+  output: string,
+  quiet: boolean,
+): Promise<boolean> {
+  await using written = await open(output, { signal: terminal.signal, limits: archive.limits })
+  const { sha256, content } = await digestOf(terminal, written, written, quiet)
+  await writeText(terminal, undefined, `Digest      ${sha256}\nOf content  ${content}\n`)
+  const before = expected === undefined ? undefined : await digestOf(terminal, archive, expected, quiet)
+  if (before === undefined || before.sha256 === sha256) return true
+  complain(terminal, `error: the content has changed, its digest was ${before.sha256}`)
+  return false
 }
 
 function wishesFrom(line: CommandLine): ConvertOptions {

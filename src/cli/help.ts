@@ -154,11 +154,14 @@ Output:
   -Z, --compress=METHOD[:LEVEL[,long]]
                                none, gzip, lz4 or zstd (default: as the archive)
       --archive-version=1.N    1.12 to 1.16 (default: as the archive, or 1.12)
-      --target-version=VERSION version and compression that pg_restore of this
-                               release of PostgreSQL reads
+      --target-version=VERSION an archive for pg_restore and server of this release
+                               of PostgreSQL: version, compression, SQL; what they
+                               lack is left out and listed, with status 1
       --force                  replace an output that exists
       --reindex                give a custom archive the offsets that it lacks
       --allow-loss             status 0 even if something is lost
+      --digest                 read the output again and print the digest of its
+                               content; of a whole archive it must be the input's
   -j, --jobs=N                 threads that decompress
   -q, --quiet                  no progress, no warnings
   -v, --verbose                list what is left out, and what was done

@@ -1,11 +1,10 @@
-import { digest, type Archive, type ArchiveDigest } from '../index.ts'
+import type { Archive, ArchiveDigest } from '../index.ts'
 import { parseCommandLine, type CommandSyntax } from './command-line.ts'
+import { digestOf } from './digest-of.ts'
 import { infoHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
 import { formatBytes, formatCount, printable, table } from './layout.ts'
 import { writeText } from './output.ts'
-import { labelOf, partsDone } from './parts-done.ts'
-import { Progress } from './progress.ts'
 import {
   archiveFacts,
   contentsOf,
@@ -49,21 +48,6 @@ interface Origin {
   readonly archiveBytes: number | undefined
   /** Of what is in it; undefined when nobody asked. */
   readonly content: ArchiveDigest | undefined
-}
-
-async function digestOf(terminal: Terminal, archive: Archive): Promise<ArchiveDigest> {
-  const { signal, stderr } = terminal
-  if (!stderr.isTTY) return await digest(archive, { signal })
-  const progress = new Progress(stderr)
-  const parts = await partsDone(archive, archive.toc, () => true, signal)
-  try {
-    return await digest(archive, {
-      signal,
-      onProgress: ({ bytes, entry }) => progress.update(bytes, parts(entry), labelOf(archive, entry)),
-    })
-  } finally {
-    progress.done()
-  }
 }
 
 function asJson(archive: Archive, contents: Contents, origin: Origin): string {

@@ -54,9 +54,12 @@ export class RowEncoder {
   /**
    * A row as a byte string with its line feed.
    * @param number of the row, from 1 on, for errors
-   * @throws ArchiveError BAD_COPY_DATA for another number of fields, a NUL, or text that the encoding cannot say
+   * @throws ArchiveError BAD_COPY_DATA for what is no row, another number of fields, a field of another type, a NUL, or
+   *   text that the encoding cannot say
    */
   encode(row: CopyRow, number: number): string {
+    // in JavaScript anything may come: a string has a length, too
+    if (!Array.isArray(row)) throw bad(number, 'it must be an array of fields')
     this.#fields ??= row.length
     if (row.length !== this.#fields) {
       throw bad(number, `it has ${row.length} fields, must have ${this.#fields}`)
@@ -69,7 +72,9 @@ export class RowEncoder {
       const field = row[index] ?? null
       if (field === null) text += String.raw`\N`
       else if (typeof field === 'string') text += escapeField(field)
-      else {
+      else if (!(field instanceof Uint8Array)) {
+        throw bad(number, `its field ${index + 1} is of type ${typeof field}, must be a string, bytes or null`)
+      } else {
         encoded += this.#encode(text, number) + this.#escapeBytes(field, number, index + 1)
         text = ''
       }

@@ -316,6 +316,9 @@ class StreamFeed implements Feed {
         this.#pendingSettled = true
       }
       this.#pendingSettled = false
+      // Whoever lent it may take it back from here on, and even detach it.
+      this.#chunk = new Uint8Array(0)
+      this.#taken = 0
       this.#pending = Promise.resolve(this.#iterator.next())
       this.#pending.then(settled, settled)
     }

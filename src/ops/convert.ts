@@ -10,6 +10,7 @@ import { archiveEntries } from './archive-entries.ts'
 import { checkLargeObjects, conversionTarget, lossesOf, noticesOf, type ConversionWishes } from './conversion-target.ts'
 import { downgrade } from './downgrade.ts'
 import { isFiltered } from './filter.ts'
+import { groupLargeObjects } from './group-objects.ts'
 import { withObjectEntries } from './object-entries.ts'
 import { restoreScript } from './restore-script.ts'
 import type { SelectionReason } from './selection.ts'
@@ -118,7 +119,11 @@ export async function convert(
   const hasGroups = (version: ArchiveVersion): boolean => featuresOf(version).relkindAndBlobGroups
   const separates = hasGroups(view.header.version) && !hasGroups(target.archiveVersion)
   const laidOut = separates ? separateLargeObjects(wanted) : wanted
-  const whole = await withObjectEntries(archiveEntries(laidOut), signal)
+  const separate = await withObjectEntries(archiveEntries(laidOut), signal)
+  // in a tar archive of 1.16 pg_restore looks for groups
+  const isSuchTar = view.header.format === 'tar' && hasGroups(view.header.version)
+  const groups = target.format === 'tar' && hasGroups(target.archiveVersion) && !isSuchTar
+  const whole = groups ? await groupLargeObjects(separate, { signal }) : separate
   checkLargeObjects(whole, target)
   noticesOf(view, target).forEach(warn)
   lossesOf(whole.toc, view.header, target.archiveVersion).forEach(warn)

@@ -1,3 +1,4 @@
+import { checkOptions } from '../check-options.ts'
 import type { Finding, OnWarning } from '../errors.ts'
 import { isMissingRole } from '../sql/predefined-roles.ts'
 import { parseTarget, TargetAdapter, type TargetLack } from '../sql/target.ts'
@@ -76,8 +77,10 @@ const RESTORES_STATISTICS = 18
  */
 export function downgrade<V extends ArchiveView>(
   view: V,
-  { targetVersion, onWarning }: DowngradeOptions,
+  options: DowngradeOptions,
 ): (V extends FilteredView ? FilteredView : ArchiveView) & Downgraded {
+  checkOptions('downgrade', options, { targetVersion: true, onWarning: true })
+  const { targetVersion, onWarning } = options
   const version = parseTarget(targetVersion)
   const base = featuresOf(newestReadBy(version)).relkindAndBlobGroups ? view : separateLargeObjects(view)
   const judgement = new Judgement(base, version, onWarning)

@@ -1,4 +1,4 @@
-import { checkOptions } from '../check-options.ts'
+import { checkAllOptions, checkOptions } from '../check-options.ts'
 import { ArchiveError, type OnWarning } from '../errors.ts'
 import { compatRules, type CompatRules } from '../sql/compat.ts'
 import type { DumpId, Section, TocEntry } from '../toc/types.ts'
@@ -34,7 +34,7 @@ import { noNames, widens, widenSelection } from './widen-selection.ts'
  * is not there), NAME_NOT_FOUND (with `strictNames`; see {@link checkStrictNames})
  */
 export function filter(view: ArchiveView, selection: Selection, options: CompatOptions = {}): FilteredView {
-  checkOptions('filter', selection, selectionNames)
+  checkAllOptions('filter', selection, selectionNames)
   checkOptions('filter', options, compatOptionNames)
   return select(view, selection, options)
 }

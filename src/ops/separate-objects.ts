@@ -99,8 +99,10 @@ class Separation {
     for (const entry of entries) {
       const object = this.#objectOf(entry)
       const known = object === undefined ? others : moved.get(object)
-      if (known !== undefined) known.push(entry)
-      else if (object !== undefined) moved.set(object, [entry])
+      if (known === undefined) {
+        if (object !== undefined) moved.set(object, [entry])
+      } else if (descOf(entry) === 'BLOB' && known !== others) known.unshift(entry)
+      else known.push(entry)
     }
     const at = others.findIndex(({ section }) => section === 'data' || section === 'post-data')
     const before = at === -1 ? others.length : at

@@ -34,6 +34,15 @@ function isEnclosed(statement: StatementText, from: number, to: number): boolean
   return statement.mark(from - 1) === '(' && statement.mark(to) === ')'
 }
 
+/** Whether a string constant is cast to an array: `'{a,b}'::name[]`, `'{}'::character varying(3)[]`. */
+export function isArrayCast(statement: StatementText, at: number): boolean {
+  if (statement.mark(at + 1) !== '::') return false
+  let after = at + 2
+  while (statement.isName(after) || statement.mark(after) === '.') after++
+  if (statement.mark(after) === '(') after += 3
+  return statement.mark(after) === '['
+}
+
 /** Types whose constants are any text. */
 const texts: ReadonlySet<string> = new Set([
   'bpchar',

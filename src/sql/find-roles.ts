@@ -105,8 +105,20 @@ function alter(found: Renamer): void {
 function defaultPrivileges(found: Renamer): void {
   const { statement } = found
   let at = 3
-  if (statement.has(at, 'for', 'role|user')) at = roles(found, at + 2)
+  for (;;) {
+    if (statement.has(at, 'for', 'role|user')) at = roles(found, at + 2)
+    // a schema may be called "revoke", which asks for no quotes
+    else if (statement.has(at, 'in', 'schema')) at = afterNames(statement, at + 2)
+    else break
+  }
   for (; at < statement.length; at++) if (statement.has(at, 'grant|revoke')) return privileges(found, at)
+}
+
+/** The place after a list of names. */
+function afterNames(statement: StatementText, from: number): number {
+  let at = from
+  while (statement.mark(at + 1) === ',') at += 2
+  return at + 1
 }
 
 function create(found: Renamer): void {

@@ -57,6 +57,7 @@ function searchPaths(found: Renamer): void {
   const { statement } = found
   eachSetting(found, (parameter, at) => {
     if (parameter === 'search_path') found.nameOrLiteral(at)
+    else if (parameter === 'default_text_search_config') found.path(at, isQualifier)
   })
   for (let at = 0; at < statement.length; at++) {
     if (statement.mark(at + 1) !== '(' || statement.name(at) !== 'set_config') continue
@@ -118,7 +119,7 @@ function qualifiedNames(found: Renamer): void {
     if (isColumnOfTable(statement, at) || isWholeRow(statement, at)) continue
     ranges ??= new RangeNames(found)
     const name = statement.name(at) ?? ''
-    if (!ranges.mayBe(name, at) || isObjectPlace(statement, at)) found.name(at)
+    if (!ranges.mayBe(name, at) || isObjectPlace(statement, at) || isColumnType(found, at)) found.name(at)
     else if (isColumnPlace(statement, at)) found.settle(at)
     else found.leave(at, name, 'ambiguous')
   }
@@ -158,12 +159,14 @@ class RangeNames {
     if (statement.has(statement.afterCreate, 'rule|trigger') || statement.has(1, 'constraint', 'trigger')) {
       this.#names.add('old').add('new')
     }
-    if (statement.find('conflict') !== -1) this.#names.add('excluded')
-    const joinsNamed = statement.tokens.some((_, at) => statement.word(at) === 'using')
+    const says = (word: string): boolean => statement.tokens.some((_, at) => statement.word(at) === word)
+    if (says('returning')) this.#names.add('old').add('new')
+    if (says('conflict')) this.#names.add('excluded')
+    const joinsNamed = says('using')
     for (let at = 0; at < statement.length; at++) {
       if (!found.isRenamed(at) || found.isSettled(at) || statement.mark(at + 1) === '.') continue
-      // AS names a column of the result; a table only after JOIN … USING (…)
-      if (statement.word(at - 1) === 'as' && !joinsNamed) continue
+      // AS names a column of the result; a table only after JOIN … USING (…), INSERT INTO, and WITH (OLD …)
+      if (statement.word(at - 1) === 'as' && !joinsNamed && !isTargetAlias(statement, at)) continue
       this.#names.add(statement.name(at) ?? '')
     }
   }
@@ -172,6 +175,12 @@ class RangeNames {
   mayBe(name: string, at: number): boolean {
     return at >= this.#queriesFrom && this.#names.has(name)
   }
+}
+
+/** `INTO table AS name`, and from 18 on `RETURNING WITH (OLD AS name, NEW AS name)`. */
+function isTargetAlias(statement: StatementText, at: number): boolean {
+  const target = statement.mark(at - 3) === '.' ? at - 4 : at - 2
+  return statement.word(target - 1) === 'into' || statement.has(at - 2, 'old|new')
 }
 
 /** Statements without queries name tables by their schema only. */
@@ -266,9 +275,25 @@ function isObjectPlace(statement: StatementText, at: number): boolean {
   if (statement.mark(at + 3) === '(' || statement.mark(at - 1) === '::') return true
   if (statement.mark(at + 2) !== '' && statement.mark(at + 2) !== '*') return true
   if (statement.mark(at - 1) === '(' && statement.word(at - 2) === 'operator') return true
-  if (beforeObjects.has(statement.word(at - 1))) return true
+  if (beforeObjects.has(statement.word(at - 1)) || isJsonType(statement, at)) return true
   if (statement.has(at - 1, 'to') && statement.has(statement.afterCreate, 'rule')) return true
   return isFromItem(statement, at)
+}
+
+/** Words that take an expression, though a column may be called so: `XMLSERIALIZE(CONTENT x …)`, `XMLROOT(…, VERSION x)`. */
+const xmlWords: ReadonlySet<string> = new Set(['content', 'document', 'version'])
+
+/** After the name of a column in the list of those of a function: `COLUMNS a type PATH …, b type`, `f() AS t(a type)`. */
+function isColumnType({ statement, rules }: Renamer, at: number): boolean {
+  const column = at - 1
+  const word = statement.word(column)
+  if (!statement.isName(column) || rules.quote.keywords.has(word) || xmlWords.has(word)) return false
+  return ['(', ','].includes(statement.mark(column - 1)) || statement.word(column - 1) === 'columns'
+}
+
+/** `JSON_VALUE(… RETURNING type)` and its like. */
+function isJsonType(statement: StatementText, at: number): boolean {
+  return statement.word(at - 1) === 'returning' && functionAround(statement, at).startsWith('json_')
 }
 
 /** In the list after FROM, in parentheses of joins or not. */

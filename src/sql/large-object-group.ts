@@ -37,3 +37,15 @@ export function aclOfObject(defn: string, oid: number | string, lexer: LexerOpti
   }
   return applyEdits(defn, edits)
 }
+
+/**
+ * Whether every command of these grants names a large object: pg_restore repeats only such for the objects of a group
+ * (IssueACLPerBlob, pg_backup_db.c).
+ */
+export function namesObjectThroughout(defn: string, lexer: LexerOptions): boolean {
+  const statements = [...splitStatements(defn, lexer)]
+  return statements.every(({ start, end }) => {
+    const statement = defn.slice(start, end)
+    return aclOfObject(statement, '', lexer) !== statement
+  })
+}

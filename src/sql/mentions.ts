@@ -1,4 +1,5 @@
-import { isTyped } from './find-casts.ts'
+import { arrayElements } from './array-literal.ts'
+import { isArrayCast, isTyped } from './find-casts.ts'
 import { tokenize } from './lexer.ts'
 import type { Renamer, RenameRules } from './rename.ts'
 import { nameOf, type StatementText } from './statement-text.ts'
@@ -18,7 +19,9 @@ export function findMentions(found: Renamer): void {
     const value = found.literalAt(at)?.value
     if (value === undefined) continue
     const isBody = bodies.has(at)
-    const names = isBody ? namesInBody(value, languageOf(statement), found.rules) : namesOf(value, found.rules)
+    const names = isBody
+      ? namesInBody(value, languageOf(statement), found.rules)
+      : namesOf(isArrayCast(statement, at) ? elementsOf(value, found.rules) : [value], found.rules)
     for (const name of names) found.leave(at, name, isBody ? 'function-body' : 'string')
   }
 }
@@ -97,9 +100,18 @@ function wordsIn(text: string, rules: RenameRules): ReadonlySet<string> {
   return names
 }
 
-/** Names that a constant is, or begins a qualified name with. */
-function namesOf(value: string, rules: RenameRules): ReadonlySet<string> {
+function elementsOf(array: string, { lexer }: RenameRules): readonly string[] {
+  return arrayElements(array, lexer.encoding ?? 'UTF8').map(({ value }) => value)
+}
+
+/** Names that constants are, or begin a qualified name with. */
+function namesOf(values: readonly string[], rules: RenameRules): ReadonlySet<string> {
   const names = new Set<string>()
+  for (const value of values) addNamesOf(value, rules, names)
+  return names
+}
+
+function addNamesOf(value: string, rules: RenameRules, names: Set<string>): void {
   if (rules.isWanted(value)) names.add(value)
   const tokens = [...tokenize(value, rules.lexer)]
   for (const [index, token] of tokens.entries()) {
@@ -109,7 +121,6 @@ function namesOf(value: string, rules: RenameRules): ReadonlySet<string> {
     const isQualifier = after !== undefined && value.charAt(after.start) === '.'
     if (name !== undefined && (isQualifier || tokens.length === 1) && rules.isWanted(name)) names.add(name)
   }
-  return names
 }
 
 /** Strings within strings are looked into so many times: no code that anybody wrote goes deeper. */

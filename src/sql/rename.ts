@@ -1,3 +1,5 @@
+import { arrayElement, arrayElements } from './array-literal.ts'
+import { isArrayCast } from './find-casts.ts'
 import { splitStatements, tokenize, type LexerOptions, type Token } from './lexer.ts'
 import { literalOf, type Literal } from './literal.ts'
 import { findMentions } from './mentions.ts'
@@ -60,6 +62,9 @@ export function renameInSql(text: string, rules: RenameRules): RenamedText {
   return { text: edits.length === 0 ? text : applyEdits(text, edits), mentions }
 }
 
+/** Whether a token of a text that holds names as in SQL is one of the names meant. */
+type IsName = (tokens: readonly Token[], index: number, value: string) => boolean
+
 /** One statement in which names are being replaced. */
 export class Renamer {
   readonly statement: StatementText
@@ -111,17 +116,34 @@ export class Renamer {
     this.#rewrite(at, (value) => this.rules.rename(value))
   }
 
-  /** The token is a string constant in which names stand as in SQL; `isName` tells which of its tokens are meant. */
-  path(at: number, isName: (tokens: readonly Token[], index: number, value: string) => boolean): void {
-    this.#rewrite(at, (value) => {
-      const tokens = [...tokenize(value, this.rules.lexer)].filter(({ kind }) => kind !== 'space')
-      const edits = tokens.flatMap((token, index) => {
-        if (token.kind !== 'word' && token.kind !== 'name') return []
-        const text = isName(tokens, index, value) ? renamedIdentifier(value, token, this.rules) : undefined
-        return text === undefined ? [] : [{ start: token.start, end: token.end, text }]
-      })
-      return edits.length === 0 ? undefined : applyEdits(value, edits)
+  /**
+   * The token is a string constant in which names stand as in SQL, or an array of such; `isName` tells which of its
+   * tokens are meant.
+   */
+  path(at: number, isName: IsName): void {
+    const isArray = isArrayCast(this.statement, at)
+    this.#rewrite(at, (value) => (isArray ? this.#inElements(value, isName) : this.#inPath(value, isName)))
+  }
+
+  #inPath(value: string, isName: IsName): string | undefined {
+    const tokens = [...tokenize(value, this.rules.lexer)].filter(({ kind }) => kind !== 'space')
+    const edits = tokens.flatMap((token, index) => {
+      if (token.kind !== 'word' && token.kind !== 'name') return []
+      // a constant that somebody wrote has no quotes even where all names have them
+      const rules = token.kind === 'word' ? { ...this.rules, quotesAll: false } : this.rules
+      const text = isName(tokens, index, value) ? renamedIdentifier(value, token, rules) : undefined
+      return text === undefined ? [] : [{ start: token.start, end: token.end, text }]
     })
+    return edits.length === 0 ? undefined : applyEdits(value, edits)
+  }
+
+  #inElements(array: string, isName: IsName): string | undefined {
+    const { encoding = 'UTF8' } = this.rules.lexer
+    const edits = arrayElements(array, encoding).flatMap(({ value, start, end }) => {
+      const renamed = this.#inPath(value, isName)
+      return renamed === undefined ? [] : [{ start, end, text: arrayElement(renamed, encoding) }]
+    })
+    return edits.length === 0 ? undefined : applyEdits(array, edits)
   }
 
   /** The token mentions a name and is left alone. */

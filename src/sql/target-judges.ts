@@ -379,3 +379,41 @@ export const statisticsOnExpressions: Judge = ({ words }) => {
     ? refused
     : undefined
 }
+
+/** Removes storage settings: the server then goes by its own. */
+export function storageSettings(...list: readonly string[]): Judge {
+  const known = new Set(list)
+  return (statement) => {
+    const { words } = statement
+    const first = words.findIndex((word, at) => known.has(word) && words[at + 1] === '=')
+    if (first === -1) return undefined
+    const open = words.lastIndexOf('(', first)
+    const settings = elementsOf(words, open)
+    const gone = settings.filter(({ name }) => known.has(name))
+    const note = `it does without ${gone.map(({ name }) => name).join(', ')}`
+    const close = (settings.at(-1)?.to ?? open) + 1
+    if (gone.length < settings.length) {
+      const runs: { readonly from: number; to: number }[] = []
+      for (const { from, to } of gone) {
+        const run = runs.at(-1)
+        if (run?.to === from - 2) run.to = to
+        else runs.push({ from, to })
+      }
+      return { edits: runs.map(({ from, to }) => elementRemoval(statement, from, to)), note }
+    }
+    if (words[open - 1] === 'with') return { edits: [removal(statement, open - 1, close)], note }
+    return words[0] === 'alter' ? { drop: true, note } : refused
+  }
+}
+
+/** The settings between two parentheses; the name of `toast.a = 1` is `a`. */
+function elementsOf(words: readonly string[], open: number): { name: string; from: number; to: number }[] {
+  const elements: { name: string; from: number; to: number }[] = []
+  for (let from = open + 1, at = from; at < words.length; at++) {
+    if (words[at] !== ',' && words[at] !== ')') continue
+    elements.push({ name: words[words.indexOf('=', from) - 1] ?? '', from, to: at - 1 })
+    if (words[at] === ')') break
+    from = at + 1
+  }
+  return elements
+}

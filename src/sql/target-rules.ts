@@ -29,6 +29,7 @@ import {
   settingWithDefault,
   sqlBody,
   statisticsOnExpressions,
+  storageSettings,
   unloggedSequence,
   uses,
   virtualColumn,
@@ -93,7 +94,7 @@ export const targetRules: readonly TargetRule[] = [
     since: 18,
     feature: 'autovacuum_vacuum_max_threshold and vacuum_max_eager_freeze_failure_rate',
     types: storage,
-    judge: sets('autovacuum_vacuum_max_threshold', 'vacuum_max_eager_freeze_failure_rate'),
+    judge: storageSettings('autovacuum_vacuum_max_threshold', 'vacuum_max_eager_freeze_failure_rate'),
   },
   { since: 18, feature: 'virtual generated columns', types: ['TABLE', 'FOREIGN TABLE'], judge: virtualColumn },
   {
@@ -292,7 +293,11 @@ export const targetRules: readonly TargetRule[] = [
     since: 13,
     feature: 'deduplicate_items and autovacuum_vacuum_insert_…',
     types: ['TABLE', 'INDEX', 'CONSTRAINT', 'MATERIALIZED VIEW'],
-    judge: sets('deduplicate_items', 'autovacuum_vacuum_insert_threshold', 'autovacuum_vacuum_insert_scale_factor'),
+    judge: storageSettings(
+      'deduplicate_items',
+      'autovacuum_vacuum_insert_threshold',
+      'autovacuum_vacuum_insert_scale_factor',
+    ),
   },
   // 12
   { since: 12, feature: 'generated columns', types: ['TABLE', 'FOREIGN TABLE'], judge: uses('generated always as (') },

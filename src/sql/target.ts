@@ -36,6 +36,8 @@ export type OnLack = (finding: Finding, lack?: TargetLack) => void
 const CLOSED_PUBLIC = 15
 /** First release that keeps the names of constraints NOT NULL: of tables, and of domains. */
 const NAMED_NOT_NULL = { table: 18, domain: 17 } as const
+/** First release that has multirange types, one for each range type. */
+const MULTIRANGES = 14
 /** First release in which partitioned tables have exclusion constraints. */
 const PARTITIONED_EXCLUSION = 17
 
@@ -48,6 +50,8 @@ export class TargetAdapter {
   readonly #nameless = new Set<string>()
   /** Partitioned tables so far, as {@link relationOf} gives them. */
   readonly #partitioned = new Set<string>()
+  /** Multirange types so far, as definitions write their names. */
+  readonly #multiranges = new Set<string>()
   readonly #rules: readonly TargetRule[]
   readonly #lexer: LexerOptions
   readonly #onWarning: OnLack
@@ -119,6 +123,10 @@ export class TargetAdapter {
       this.#report(entry, 'exclusion constraints of partitioned tables', 'error', refusal)
       return
     }
+    if (this.#usesMultirange(seen)) {
+      this.#report(entry, 'multirange types', 'error', refusal)
+      return
+    }
     const own: Edit[] = []
     for (const { feature, judge } of rules) {
       const verdict = judge(seen)
@@ -135,6 +143,20 @@ export class TargetAdapter {
       own.push(...verdict.edits)
     }
     edits.push(...own)
+  }
+
+  /** The name of a multirange type does not tell what it is. */
+  #usesMultirange({ text, tokens, words }: StatementWords): boolean {
+    if (this.#version >= MULTIRANGES) return false
+    const qualified = (dot: number): string => text.slice(tokens[dot - 1]?.start, tokens[dot + 1]?.end)
+    const at = words.indexOf('multirange_type_name')
+    if (at !== -1 && words[0] === 'create') {
+      this.#multiranges.add(qualified(at + 3))
+      return false
+    }
+    return (
+      this.#multiranges.size > 0 && words.some((word, dot) => word === '.' && this.#multiranges.has(qualified(dot)))
+    )
   }
 
   /** A constraint's text does not tell of what kind its table is. */

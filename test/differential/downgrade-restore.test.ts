@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { open, type Archive } from '../../src/archive.ts'
 import { convert } from '../../src/ops/convert.ts'
 import { downgrade, type DowngradeLoss } from '../../src/ops/downgrade.ts'
+import { groupLargeObjects } from '../../src/ops/group-objects.ts'
 import { contentsOf, entryName } from '../helpers/contents.ts'
 import { cli, root } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
@@ -44,19 +45,23 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Large objects in groups of every kind: of several owners, with grants or not, more than fit in one group. */
+/** Large objects in groups of every kind: of several owners, with grants or not. */
 const largeObjects = [
-  `SELECT lo_create(n) FROM generate_series(200001, 201205) n`,
   `SELECT lo_from_bytea(5001, decode(repeat('00ff0a5c', 50000), 'hex')), lo_from_bytea(5002, ''), lo_from_bytea(49, 'x')`,
   `SELECT lo_from_bytea(n, convert_to(repeat(n::text, n - 300000), 'UTF8')) FROM generate_series(300001, 300020) n`,
   `ALTER LARGE OBJECT 5001 OWNER TO ${second}`,
   `ALTER LARGE OBJECT 300002 OWNER TO ${first}`,
   `ALTER LARGE OBJECT 300003 OWNER TO ${first}`,
   `COMMENT ON LARGE OBJECT 5002 IS 'it''s empty'`,
-  `COMMENT ON LARGE OBJECT 200700 IS E'GRANT ON LARGE OBJECT 1\\nTO nobody'`,
   `GRANT SELECT ON LARGE OBJECT 300004, 300005, 300006 TO ${second}`,
   `GRANT ALL ON LARGE OBJECT 300004, 300005, 300006 TO PUBLIC`,
   `GRANT UPDATE ON LARGE OBJECT 300002, 300003, 300010 TO ${second} WITH GRANT OPTION`,
+]
+
+/** More than fit in one group. */
+const manyObjects = [
+  `SELECT lo_create(n) FROM generate_series(200001, 201205) n`,
+  `COMMENT ON LARGE OBJECT 200700 IS E'GRANT ON LARGE OBJECT 1\\nTO nobody'`,
 ]
 
 /** pg_restore of 17.11 and 18.6 itself stumbles over these where objects are in groups. */
@@ -211,7 +216,7 @@ describe.each(sources)('downgrade() of a dump of $version', (source) => {
       const args = ['-Xqf', join(root, file), '-d', source.database(database)]
       execFileSync(source.psql, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     }
-    source.ask([...largeObjects, ...grantsOfGrantees, 'ANALYZE'], nameOf('ordinary'))
+    source.ask([...largeObjects, ...manyObjects, ...grantsOfGrantees, 'ANALYZE'], nameOf('ordinary'))
     source.ask(largeObjects, nameOf('rich'))
   })
   afterAll(() => {
@@ -248,6 +253,35 @@ describe.each(sources)('downgrade() of a dump of $version', (source) => {
     })
   }
 })
+
+describe.each([13, 15].flatMap((major) => serverOf(major) ?? []))(
+  'groupLargeObjects() of a dump of $version',
+  (source) => {
+    const database = `pgdmp_down_${id}_${source.major}_single`
+    const newer = servers.filter(({ major }) => major >= 17)
+
+    beforeAll(() => {
+      source.ask([`CREATE DATABASE ${database} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`])
+      source.ask([...largeObjects, ...manyObjects, ...grantsOfGrantees], database)
+    })
+    afterAll(() => void source.ask([`DROP DATABASE ${database}`]))
+
+    test.each(newer)('restores into $version, in each format', { timeout }, async (server) => {
+      await using archive = await open(await dump(source, database, ['-Fc']))
+      const wanted = await contents(source, database)
+      const archiveVersion = { major: 1, minor: 16, rev: 0 }
+      const grouped = await groupLargeObjects(archive)
+      expect(grouped.toc.filter(({ desc }) => desc === 'BLOB METADATA').length).toBeLessThan(12)
+      for (const format of ['custom', 'directory', 'tar'] as const) {
+        const output = join(folder, `${count++}.out`)
+        // for tar, groups are made without being asked for
+        await convert(format === 'tar' ? archive : grouped, output, { format, archiveVersion })
+        const options = format === 'tar' ? [] : ['-j', '4']
+        expect(differences(wanted, await restored(server, output, options))).toEqual([])
+      }
+    })
+  },
+)
 
 /** Grants and owners that only newer servers know. */
 const newRoles = [

@@ -1,4 +1,6 @@
 -- Objects of most kinds, and nothing that PostgreSQL 13 lacks. The role pgdmp_rich must exist.
+\set ON_ERROR_STOP on
+SET check_function_bodies = off;
 CREATE SCHEMA shop;
 ALTER SCHEMA shop OWNER TO pgdmp_rich;
 GRANT USAGE ON SCHEMA shop TO PUBLIC;
@@ -28,7 +30,8 @@ CREATE TABLE shop.log_2023 PARTITION OF shop.log FOR VALUES FROM ('2023-01-01') 
 CREATE TABLE shop.log_rest PARTITION OF shop.log DEFAULT;
 INSERT INTO shop.log SELECT date '2023-12-01' + n, 'day ' || n FROM generate_series(0, 60) n;
 CREATE TABLE shop.base (id integer PRIMARY KEY, said text NOT NULL);
-CREATE TABLE shop.heir (extra integer, PRIMARY KEY (id), NOT NULL said) INHERITS (shop.base);
+CREATE TABLE shop.heir (extra integer, PRIMARY KEY (id)) INHERITS (shop.base);
+ALTER TABLE shop.heir ALTER said SET NOT NULL;
 INSERT INTO shop.heir VALUES (1, 'here', 2);
 CREATE UNLOGGED TABLE shop.scratch (a shop.pair[], b int4range);
 INSERT INTO shop.scratch VALUES ('{"(1,x)"}', '[1,5)');
@@ -42,7 +45,7 @@ ALTER TABLE shop.item ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON shop.item FOR SELECT TO pgdmp_rich USING (price > 0);
 CREATE PUBLICATION sales FOR TABLE shop.sale, shop.item;
 CREATE AGGREGATE shop.longest(text) (sfunc = pg_catalog.textcat, stype = text);
-CREATE OPERATOR shop.+++ (leftarg = integer, rightarg = integer, function = int4pl);
+CREATE OPERATOR shop.@++ (leftarg = integer, rightarg = integer, function = int4pl);
 CREATE TEXT SEARCH CONFIGURATION shop.words (copy = simple);
 ALTER TABLE shop.sale OWNER TO pgdmp_rich;
 GRANT SELECT, INSERT ON shop.item TO pgdmp_rich WITH GRANT OPTION;

@@ -42,8 +42,8 @@ CREATE FUNCTION base.num_cmp(base.num, base.num) RETURNS int LANGUAGE internal S
 CREATE OPERATOR base.< (LEFTARG = base.num, RIGHTARG = base.num, FUNCTION = base.num_lt, COMMUTATOR = OPERATOR(base.>));
 CREATE OPERATOR base.<= (LEFTARG = base.num, RIGHTARG = base.num, FUNCTION = base.num_le, COMMUTATOR = OPERATOR(base.>=));
 CREATE OPERATOR base.= (LEFTARG = base.num, RIGHTARG = base.num, FUNCTION = base.num_eq, COMMUTATOR = OPERATOR(base.=), MERGES);
-CREATE OPERATOR base.>= (LEFTARG = base.num, RIGHTARG = base.num, FUNCTION = base.num_ge);
-CREATE OPERATOR base.> (LEFTARG = base.num, RIGHTARG = base.num, FUNCTION = base.num_gt);
+CREATE OPERATOR base.>= (LEFTARG = base.num, RIGHTARG = base.num, FUNCTION = base.num_ge, COMMUTATOR = OPERATOR(base.<=));
+CREATE OPERATOR base.> (LEFTARG = base.num, RIGHTARG = base.num, FUNCTION = base.num_gt, COMMUTATOR = OPERATOR(base.<));
 CREATE OPERATOR CLASS base.num_ops DEFAULT FOR TYPE base.num USING btree AS
   OPERATOR 1 base.<, OPERATOR 2 base.<=, OPERATOR 3 base.=, OPERATOR 4 base.>=, OPERATOR 5 base.>,
   FUNCTION 1 base.num_cmp(base.num, base.num);

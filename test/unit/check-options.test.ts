@@ -35,9 +35,15 @@ describe('checkOptions()', () => {
     await expect(open(new Uint8Array(), { limits: wrong({ rowByte: 1 }) })).rejects.toThrow('no option "rowByte"')
   })
 
-  test('names all options where none is near', () => {
-    expect(() => list(view, wrong({ nope: 1 }))).toThrow(
-      expect.objectContaining({ hint: 'The options are compat, onWarning, verbose, timeZone' }),
+  test('leaves the options of other functions alone, so that one object can serve several', () => {
+    const shared = wrong({ compat: '15', restrictKey: false, noOwner: true, force: true })
+    expect(() => list(filter(view, {}, shared), shared)).not.toThrow()
+    expect(() => toSql(view, shared)).not.toThrow()
+  })
+
+  test('names all options of a selection where none is near', () => {
+    expect(() => filter(view, wrong({ nothingLikeIt: 1 }))).toThrow(
+      expect.objectContaining({ code: 'USAGE', hint: expect.stringMatching(/^The options are schemas, /) }),
     )
   })
 })

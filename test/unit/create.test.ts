@@ -239,6 +239,45 @@ describe('finish()', () => {
     expect(() => writer.addEntry(table)).toThrow(expect.objectContaining({ code: 'CLOSED' }))
   })
 
+  test('fails for options and fields that it does not have, and leaves nothing', async () => {
+    const place = mkdtempSync(join(folder, 'wrong-'))
+    const output = join(place, 'out')
+    await expect(create(output, { format: 'zip' as 'tar' })).rejects.toMatchObject({ code: 'USAGE' })
+    await expect(create(output, { searchPath: 'a\0' })).rejects.toMatchObject({ code: 'USAGE' })
+    await expect(create(output, { searchPath: '€', encoding: 'LATIN1' })).rejects.toMatchObject({ code: 'USAGE' })
+    const writer = await create(output)
+    const slip = { ...table, dependancies: [1] }
+    expect(() => writer.addEntry(slip)).toThrow(expect.objectContaining({ code: 'USAGE' }))
+    await writer.abort()
+    expect(readdirSync(place)).toEqual([])
+  })
+
+  test.each(['rows', 'large objects', 'a large object'])('ends while %s do not answer', async (what) => {
+    async function* silent<T>(first: T): AsyncGenerator<T> {
+      yield first
+      await new Promise(() => undefined)
+    }
+    const oneByte = new Uint8Array(1)
+    const dataOf = (): NewEntry => {
+      if (what === 'rows') return { ...tableData, dependencies: [], columns: ['a'], data: silent(['1']) }
+      const object = { oid: 1, data: what === 'large objects' ? oneByte : silent(oneByte) }
+      return { desc: 'BLOBS', tag: 'BLOBS', largeObjects: what === 'large objects' ? silent(object) : [object] }
+    }
+    for (const way of ['signal', 'abort'] as const) {
+      const place = mkdtempSync(join(folder, 'silent-'))
+      const controller = new AbortController()
+      const writer = await create(join(place, 'out'), { signal: controller.signal })
+      writer.addEntry(dataOf())
+      const finished = writer.finish()
+      const rejected = expect(finished).rejects.toThrow('enough')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      if (way === 'signal') controller.abort(new Error('enough'))
+      else await writer.abort(new Error('enough'))
+      await rejected
+      expect(readdirSync(place)).toEqual([])
+    }
+  })
+
   test('ends with the reason of its signal', async () => {
     const place = mkdtempSync(join(folder, 'aborted-'))
     const controller = new AbortController()

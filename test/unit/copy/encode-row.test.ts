@@ -28,6 +28,8 @@ describe('RowEncoder.encode()', () => {
     ['a NUL among bytes', utf8, [Uint8Array.of(0)], 'NUL'],
     ['half of a character', utf8, ['\uDC00'], 'encoding'],
     ['characters that the encoding does not have', sjis, ['🐘'], 'encoding'],
+    ['a number', utf8, ['a', 1 as unknown as string], 'field 2 is of type number'],
+    ['a string in place of a row', utf8, 'ab' as unknown as [], 'array'],
     ['bytes where they cannot be escaped', sjis, ['a', Uint8Array.of(0x41)], 'field 2'],
   ])('refuses %s', (_, options, row, message) => {
     expect(() => new RowEncoder(options).encode(row, 7)).toThrow(

@@ -149,6 +149,25 @@ describe('pullFrom()', () => {
     await pull.close()
     expect(returned).toBe(true)
   })
+
+  it('does without the chunk before while the next one lasts', async () => {
+    const bytes = pattern(1000)
+    async function* detaching(): AsyncGenerator<Uint8Array, void, void> {
+      for (const chunk of chunked(bytes, [100])) {
+        yield chunk
+        // as to a thread that gets its buffer back
+        structuredClone(chunk.buffer, { transfer: [chunk.buffer] })
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    }
+    const pull = pullFrom(detaching())
+    const read: number[] = []
+    while (await pull.fill()) {
+      read.push(...pull.buffer.subarray(pull.start, pull.end))
+      pull.consume(pull.available)
+    }
+    expect(Uint8Array.from(read)).toEqual(bytes)
+  })
 })
 
 describe('pullOver()', () => {

@@ -98,6 +98,18 @@ describe('toSql() of data', () => {
 })
 
 describe('toSql() of large objects', () => {
+  it('writes what does not name an object of a group once', async () => {
+    const fields = { namespace: null, owner: null }
+    const defn = 'SET SESSION AUTHORIZATION b;\nGRANT SELECT ON LARGE OBJECT 5 TO c;\nRESET SESSION AUTHORIZATION;\n'
+    const view = archiveOf([
+      entryOf(10, { ...fields, desc: 'BLOB METADATA', tag: '5..7', section: 'data', defn: '5\n7\n' }),
+      entryOf(11, { ...fields, desc: 'ACL', tag: 'LARGE OBJECTS 5..7', section: 'none', defn, dependencies: [10] }),
+    ])
+    expect(await bodyOf(view)).toContain(
+      'SET SESSION AUTHORIZATION b;\nGRANT SELECT ON LARGE OBJECT 5 TO c;\nGRANT SELECT ON LARGE OBJECT 7 TO c;\n\nRESET SESSION AUTHORIZATION;\n',
+    )
+  })
+
   const group = entryOf(30, {
     desc: 'BLOB METADATA',
     tag: '5..9',

@@ -35,6 +35,11 @@ const statements: readonly (readonly [rule: string, before: string, after?: stri
     'ALTER DEFAULT PRIVILEGES FOR ROLE bob IN SCHEMA alice GRANT SELECT ON TABLES TO "Two Words";',
   ],
   [
+    'default privileges in schemas called like what may follow',
+    'ALTER DEFAULT PRIVILEGES FOR ROLE alice IN SCHEMA other, revoke GRANT SELECT ON TABLES TO alice;',
+    'ALTER DEFAULT PRIVILEGES FOR ROLE bob IN SCHEMA other, revoke GRANT SELECT ON TABLES TO bob;',
+  ],
+  [
     'default privileges taken away',
     'ALTER DEFAULT PRIVILEGES FOR ROLE alice REVOKE ALL ON TABLES FROM alice;',
     'ALTER DEFAULT PRIVILEGES FOR ROLE bob REVOKE ALL ON TABLES FROM bob;',
@@ -104,6 +109,8 @@ describe('findRoles()', () => {
   it('quotes every new name in an archive that quotes all', () => {
     const all = renaming(findRoles, { alice: 'bob' }, { quotesAll: true })
     expect(all('GRANT ALL ON "t" TO "alice";').text).toBe('GRANT ALL ON "t" TO "bob";')
+    expect(all(`DEFAULT '"alice"'::"regrole"`).text).toBe(`DEFAULT '"bob"'::"regrole"`)
+    expect(all(`DEFAULT ('alice'::"text")::"regrole"`).text).toBe(`DEFAULT ('bob'::"text")::"regrole"`)
   })
 
   it('knows where a constant ends without standard_conforming_strings', () => {
@@ -155,6 +162,20 @@ describe('findMentions() of roles', () => {
     "CREATE VIEW v AS SELECT 'malice'::text;",
   ])('is not about %j', (sql) => {
     expect(run(sql)).toEqual({ text: sql, left: [] })
+  })
+
+  it('reports elements of arrays', () => {
+    expect(run("USING ((CURRENT_USER = ANY ('{dave,alice}'::name[])));").left).toEqual(['string alice'])
+    const quoted = String.raw`SELECT '{"We\"ird O''Role",NULL,{x}}'::character varying(9)[];`
+    expect(run(quoted).left).toEqual([`string We"ird O'Role`])
+    expect(run("SELECT '{alice}'::integer[], '{alice bob}'::text[];").left).toEqual([])
+  })
+
+  it('replaces constants in arrays, with the quotes that arrays ask for', () => {
+    expect(run("SELECT '{dave,alice,carol}'::regrole[];").text).toBe(
+      String.raw`SELECT '{dave,bob,"\"Two Words\""}'::regrole[];`,
+    )
+    expect(run(String.raw`SELECT '{"\"We\"\"ird O''Role\""}'::regrole[];`).text).toBe("SELECT '{plain}'::regrole[];")
   })
 
   it('looks into strings within strings, but not without end', () => {

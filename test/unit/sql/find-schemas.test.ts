@@ -62,6 +62,16 @@ const statements: readonly (readonly [rule: string, before: string, after?: stri
     "DEFAULT 'app.f(app.t, app)'::regprocedure",
     "DEFAULT 'core.f(core.t, app)'::regprocedure",
   ],
+  [
+    'constants of type regclass[]',
+    `DEFAULT '{app.t,"\\"We\\"\\"ird\\".t",t}'::regclass[]`,
+    `DEFAULT '{core.t,"\\"Two Words\\".t",t}'::regclass[]`,
+  ],
+  [
+    'the default text search configuration',
+    "ALTER DATABASE d SET default_text_search_config TO 'app.conf';",
+    "ALTER DATABASE d SET default_text_search_config TO 'core.conf';",
+  ],
   ['constants of type regnamespace', "DEFAULT 'app'::regnamespace", "DEFAULT 'core'::regnamespace"],
   [
     'the search path of an archive',
@@ -146,6 +156,37 @@ describe('findSchemas()', () => {
   it('leaves alone what may be either', () => {
     const sql = 'CREATE VIEW v AS\n SELECT CAST(app.x AS app.t) AS x\n   FROM app;'
     expect(run(sql)).toEqual({ text: sql, left: ['ambiguous app'] })
+  })
+
+  it('knows the other names that the table of an INSERT has', () => {
+    const sql =
+      'CREATE RULE r AS\n    ON INSERT TO app.v DO INSTEAD  INSERT INTO app.t AS app (id)\n  VALUES (new.id) ON CONFLICT(id) DO UPDATE SET x = (app.x + 1)\n  RETURNING app.x;'
+    expect(run(sql)).toEqual({
+      text: sql.replace('TO app.v', 'TO core.v').replace('INTO app.t', 'INTO core.t'),
+      left: [],
+    })
+  })
+
+  it('knows the names that RETURNING has for rows', () => {
+    const body = (sql: string): string =>
+      `CREATE FUNCTION f() RETURNS integer\n    LANGUAGE sql\n    BEGIN ATOMIC\n ${sql};\nEND;`
+    expect(run(body('UPDATE t SET x = 1\n   RETURNING WITH (OLD AS app) (app.x + new.x)')).text).toContain('(app.x + ')
+    expect(run(body('UPDATE old.t SET x = 1\n   RETURNING (old.x + new.x)')).text).toContain(
+      'UPDATE older.t SET x = 1\n   RETURNING (old.x + ',
+    )
+  })
+
+  it('takes for a type what follows the name of a column', () => {
+    const sql =
+      "CREATE VIEW v AS\n SELECT XMLROOT(t.a, VERSION app.b) AS a,\n    XMLSERIALIZE(CONTENT app.b AS text) AS b\n   FROM XMLTABLE('/r' PASSING (app.c) COLUMNS app app.d PATH 'a', \"B\" app.e PATH 'b') t,\n    f() app(x app.g, y integer);"
+    const { text, left } = run(sql)
+    expect(text).toBe(sql.replaceAll(/app(?=\.[deg])/g, 'core'))
+    expect(left).toEqual(['ambiguous app', 'ambiguous app'])
+  })
+
+  it('takes what JSON functions return for a type', () => {
+    const sql = "CREATE VIEW v AS\n SELECT JSON_VALUE(app.j, '$' RETURNING app.d) AS x\n   FROM t app;"
+    expect(run(sql)).toEqual({ text: sql.replace('app.d', 'core.d'), left: [] })
   })
 
   it('takes the rows of a rule or trigger for what they are', () => {

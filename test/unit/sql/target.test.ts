@@ -144,6 +144,24 @@ describe('TargetAdapter.adapt()', () => {
     [
       '17',
       'TABLE',
+      "CREATE TABLE a (b int)\nWITH (autovacuum_vacuum_max_threshold='5', fillfactor='90', toast.autovacuum_vacuum_max_threshold='5');\n",
+      "CREATE TABLE a (b int)\nWITH (fillfactor='90');\n",
+    ],
+    [
+      '17',
+      'TABLE',
+      "CREATE TABLE a (b int)\nWITH (autovacuum_vacuum_max_threshold='5', vacuum_max_eager_freeze_failure_rate='0.5');\n",
+      'CREATE TABLE a (b int);\n',
+    ],
+    [
+      '12',
+      'INDEX',
+      "CREATE INDEX i ON a USING btree (b) WITH (deduplicate_items='off');\n",
+      'CREATE INDEX i ON a USING btree (b);\n',
+    ],
+    [
+      '17',
+      'TABLE',
       'CREATE TABLE s.a (\n    b int,\n    CONSTRAINT n NOT NULL c\n)\nINHERITS (d);\n',
       'CREATE TABLE s.a (\n    b int\n)\nINHERITS (d);\n\nALTER TABLE ONLY s.a ALTER COLUMN c SET NOT NULL;\n',
     ],
@@ -232,6 +250,19 @@ describe('TargetAdapter.adapt()', () => {
     )
     const comment = entryOf(2, { desc: 'COMMENT', tag: 'CONSTRAINT "Ünï" ON "Ünï"' })
     expect(adapter.adapt(comment, 'COMMENT …;\n')).toBe('')
+  })
+
+  it('knows which types are multiranges', () => {
+    const findings: Finding[] = []
+    const adapter = new TargetAdapter(13, null, settings, (finding) => findings.push(finding))
+    const type = 'CREATE TYPE s.span AS RANGE (\n    subtype = integer,\n    multirange_type_name = s."Spans"\n);\n'
+    adapter.adapt(entryOf(1, { desc: 'TYPE' }), type)
+    adapter.adapt(entryOf(2, { desc: 'TABLE' }), 'CREATE TABLE s.t (a s.span, b s.spans);\n')
+    adapter.adapt(entryOf(3, { desc: 'TABLE' }), 'CREATE TABLE s.u (a s."Spans"[]);\n')
+    expect(findings.map(({ dumpId, severity }) => [dumpId, severity])).toEqual([
+      [1, 'info'],
+      [3, 'error'],
+    ])
   })
 
   it('knows which tables are partitioned', () => {
