@@ -113,9 +113,22 @@ export class Names {
         },
       )
     }
+    if (bytes.length > NAME_BYTES && next !== name) {
+      throw new ArchiveError(
+        'USAGE',
+        `Cannot rename ${shownName}: the new name has ${bytes.length} bytes, must be at most ${NAME_BYTES}`,
+        {
+          details: { kind, name, newName: next },
+          hint: 'Choose a shorter name: a server would cut it, and two such names may become one',
+        },
+      )
+    }
     return bytes
   }
 }
+
+/** Bytes of a name that a server keeps (NAMEDATALEN − 1). */
+const NAME_BYTES = 63
 
 /** Names the server keeps for itself. */
 const systemSchema = /^(?:pg_|information_schema$)/

@@ -181,6 +181,12 @@ describe('rewriteOwner()', () => {
     })
   })
 
+  it('refuses names that a server would cut', () => {
+    expect(owners({ alice: 'x'.repeat(63) })[0]).toBe('x'.repeat(63))
+    expect(failure(() => owners({ alice: 'x'.repeat(64) }))).toMatchObject({ code: 'USAGE' })
+    expect(failure(() => owners({ alice: 'é'.repeat(32) })).message).toMatch(/has 64 bytes, must be at most 63$/)
+  })
+
   it('writes names in the encoding of the archive, or says that it cannot', () => {
     const table = entryOf(1, {
       encoding: 'LATIN1',
