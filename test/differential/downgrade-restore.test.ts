@@ -248,7 +248,8 @@ describe.each(sources)('downgrade() of a dump of $version', (source) => {
     const kinds = statistics ? ['rich', 'newer'] : ['rich']
     test.each(kinds)(`restores %s objects into ${server.version} but for what it lists`, { timeout }, async (kind) => {
       const database = nameOf(kind)
-      const losses = await restores({ source, database, how: ['-Fc'], server, options: ['-j', '4'] }, byLibrary)
+      // one after the other: pg_restore -j deadlocks with itself on such foreign keys now and then, on any archive
+      const losses = await restores({ source, database, how: ['-Fc'], server, options: [] }, byLibrary)
       if (kind === 'newer') expect(losses).not.toEqual([])
     })
   }

@@ -165,6 +165,13 @@ afterAll(() => {
   for (const server of servers) server.ask([`DROP ROLE ${role}`])
 })
 
+/** A database, a dump of it, and what is there when that has been restored. */
+interface Source {
+  readonly database: string
+  readonly archive: string
+  readonly wanted: readonly [name: string, value: string][]
+}
+
 /** How the archive is dumped, how it is converted, how it is restored. */
 type Way = readonly [dumped: string, converted: string, restored: string]
 
@@ -172,40 +179,46 @@ const conversions: readonly Way[] = [
   ['-Fc', '-F d -Z none', '-j 4'],
   ['-Fd', '-F c -Z gzip:9', '-j 4'],
   ['-Fc', '-F t', ''],
-  ['-Ft', '-F c', '-j 4'],
+  ['-Ft', '-F c', ''],
 ]
 const newerConversions: readonly Way[] = [
   ['-Fc -Z lz4', '-F d -Z zstd:3', '-j 4'],
-  ['-Fd -Z zstd', '-F c -Z lz4', '-j 4'],
+  ['-Fd -Z zstd', '-F c -Z lz4', ''],
 ]
 const formats = ['c', 'd']
 const words = (text: string): string[] => text.split(' ').filter((word) => word !== '')
 
 // Servers at a time, but the tests of one in turn: they rename its role.
 describe.concurrent.each(servers)('pg_restore of $version', (server) => {
-  let source = ''
-  let archive = ''
-  let wanted = new Map<string, string>()
+  let whole: Source
+  let shop: Source
+  /** Of partitioned tables that are referred to, two of pg_restore's own jobs may each wait for the other for ever. */
+  const sourceFor = (restoring: string): Source => (restoring.includes('-j') ? shop : whole)
 
+  const sourceOf = async (...scripts: string[]): Promise<Source> => {
+    const database = filledDatabase(server, scripts)
+    const archive = await dump(server, database, ['-Fc'])
+    return { database, archive, wanted: sorted(await restored(server, archive)) }
+  }
   beforeAll(async () => {
-    source = filledDatabase(server, ['test/postgres/rich.sql', 'test/differential/ordinary.sql'])
-    archive = await dump(server, source, ['-Fc'])
-    wanted = await restored(server, archive)
+    whole = await sourceOf('test/postgres/rich.sql', 'test/differential/ordinary.sql')
+    shop = await sourceOf('test/differential/ordinary.sql')
   })
 
   test.sequential.each(server.major < 16 ? conversions : [...conversions, ...newerConversions])(
     'restores pg_dump %s converted with %s, given %s',
     { timeout },
     async (dumped, convert, restoring) => {
-      const file = await converted(await dump(server, source, words(dumped)), ...words(convert))
-      expect(sorted(await restored(server, file, ...words(restoring)))).toEqual(sorted(wanted))
+      const { database, wanted } = sourceFor(restoring)
+      const file = await converted(await dump(server, database, words(dumped)), ...words(convert))
+      expect(sorted(await restored(server, file, ...words(restoring)))).toEqual(wanted)
     },
   )
 
   test.sequential('restores what pgdmp passes on in a pipe', { timeout }, async () => {
     const found = await inNewDatabase(server, async (database) => {
       const pipe = [
-        [server.pgDump, '-Fc', '-d', server.database(source)],
+        [server.pgDump, '-Fc', '-d', server.database(whole.database)],
         [process.execPath, cli, 'convert', '-Z', 'none', '-', '-'],
         [server.pgRestore, '--exit-on-error', '-d', server.database(database)],
       ]
@@ -214,14 +227,14 @@ describe.concurrent.each(servers)('pg_restore of $version', (server) => {
       expect([status, stderr]).toEqual([0, ''])
       return contents(server, database)
     })
-    expect(sorted(found)).toEqual(sorted(wanted))
+    expect(sorted(found)).toEqual(whole.wanted)
   })
 
   test.sequential.each(['convert --reindex', 'reindex'])(
     'restores with -j 4 what went to a pipe, after %s',
     { timeout },
     async (how) => {
-      const { stdout } = await run(server.pgDump, ['-Fc', '-d', server.database(source)])
+      const { stdout } = await run(server.pgDump, ['-Fc', '-d', server.database(shop.database)])
       let file = fileName('pipe')
       writeFileSync(file, stdout)
       if (how === 'reindex') {
@@ -233,7 +246,7 @@ describe.concurrent.each(servers)('pg_restore of $version', (server) => {
         file = await converted(file, '--reindex')
       }
       expect(await pgdmp('reindex', file)).toEqual({ status: 0, stderr: expect.stringContaining('nothing to do') })
-      expect(sorted(await restored(server, file, '-j', '4'))).toEqual(sorted(wanted))
+      expect(sorted(await restored(server, file, '-j', '4'))).toEqual(shop.wanted)
     },
   )
 
@@ -242,29 +255,33 @@ describe.concurrent.each(servers)('pg_restore of $version', (server) => {
     { timeout },
     async (format) => {
       const selection = ['-n', 'shop', '-t', 'item', '--with-dependencies', '--with-dependents']
-      const file = await converted(archive, '-F', format, ...selection)
+      const file = await converted(whole.archive, '-F', format, ...selection)
       const found = await restored(server, file, '-j', '4')
       expect([...found.keys()].sort()).toEqual(partOfItem)
-      expect(sorted(found)).toEqual(partOfItem.map((name) => [name, wanted.get(name)]))
+      expect(sorted(found)).toEqual(whole.wanted.filter(([name]) => partOfItem.includes(name)))
     },
   )
 
-  test.sequential.each(formats)(
-    'restores with another role in place of one that is gone, with -F %s',
+  test.sequential.each([
+    ['-F c', ''],
+    ['-F d', '-j 4'],
+  ])(
+    'restores with another role in place of one that is gone, with %s, given %s',
     { timeout },
-    async (format) => {
-      const file = await converted(archive, '-F', format, '--map-owner', `${role}=${otherRole}`)
+    async (format, restoring) => {
+      const { archive, wanted } = sourceFor(restoring)
+      const file = await converted(archive, ...words(format), '--map-owner', `${role}=${otherRole}`)
       const found = await inNewDatabase(server, async (database) => {
         server.ask([`ALTER ROLE ${role} RENAME TO ${id(otherRole)}`])
         try {
-          await restore(server, file, database, ['-j', '4'])
+          await restore(server, file, database, words(restoring))
         } finally {
           // The server maps the name back, wherever it keeps it.
           server.ask([`ALTER ROLE ${id(otherRole)} RENAME TO ${role}`])
         }
         return contents(server, database)
       })
-      expect(sorted(found)).toEqual(sorted(wanted))
+      expect(sorted(found)).toEqual(wanted)
     },
   )
 })
