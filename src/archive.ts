@@ -186,6 +186,7 @@ class OpenedArchive implements Archive {
     return {
       format: reader.format,
       seekable: reader.seekable,
+      directory: reader.directory,
       header: reader.header,
       get toc() {
         return reader.toc

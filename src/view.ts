@@ -71,6 +71,8 @@ export interface ArchiveView {
 /** An archive as it is stored, whatever a view shows of it. */
 export interface ArchiveStorage {
   readonly format: ArchiveFormat
+  /** Path of an archive that is a directory. */
+  readonly directory?: string | undefined
   /** False: data must be asked for in archive order, each entry's once. */
   readonly seekable: boolean
   readonly header: ArchiveHeader

@@ -9,6 +9,7 @@ import { EntryCopier, type CopyCounts } from './format/entry-copier.ts'
 import { decoderFor } from './toc/encoding.ts'
 import { withFields } from './toc/changed-entry.ts'
 import type { ByteStream } from './io/byte-stream.ts'
+import { refuseOutputWithin } from './io/output-place.ts'
 import type { ArchiveOutput } from './io/output.ts'
 import type { ArchiveFormat, ArchiveHeader, ArchiveVersion, DumpId, TocEntry } from './toc/types.ts'
 import { checkWritableVersion, featuresOf, isSameVersion, writtenVersion } from './toc/version.ts'
@@ -69,6 +70,8 @@ export async function writeView(
   options.signal?.throwIfAborted()
   const plan = planWriting(view, options)
   const { format, header, compression } = plan
+  const { directory } = view.storage ?? {}
+  if (directory !== undefined) await refuseOutputWithin(output, directory)
   const writer = await openWriter(output, {
     format,
     compression,

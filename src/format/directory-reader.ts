@@ -139,6 +139,7 @@ async function noToc(dir: DirectoryAccess): Promise<ArchiveError> {
 class DirectoryReader implements FormatReader {
   readonly format = 'directory'
   readonly seekable = true
+  readonly directory: string
   readonly header: ArchiveHeader
   readonly settings: ArchiveSettings
   readonly #parsed: ParsedToc
@@ -153,6 +154,7 @@ class DirectoryReader implements FormatReader {
     this.#parsed = parsed
     this.#objects = new ObjectsOfToc(parsed.table, parsed.header.version)
     this.#dir = dir
+    this.directory = dir.path
     this.#options = options
     this.#streams = new DataStreams(options, {
       open: (entry) => this.#openEntry(entry),

@@ -53,6 +53,8 @@ export interface FormatReader {
   readonly table: EntryTable
   /** False: data must be asked for in archive order, each block once. */
   readonly seekable: boolean
+  /** Path of an archive that is a directory. */
+  readonly directory?: string | undefined
   data(entry: TocEntry, options: ReadOptions): DataStream
   largeObjects(entry: TocEntry, options: ReadOptions): AsyncIterable<StoredLargeObject>
   blocks(options: ReadOptions): AsyncIterable<StoredBlock>

@@ -69,6 +69,14 @@ export function rewrite<V extends ArchiveView>(
   const decode = decoderFor(view.settings.encoding)
   const sql = new SqlRewriter(view, rewriting)
   const change = (entry: TocEntry): TocEntry => {
+    for (const { raw } of tablesLeftOut(view, entry)) {
+      const { mentions } = sql.rename(raw.byteString('defn') ?? '')
+      references.add(
+        entry,
+        'data',
+        mentions.filter(({ reason }) => reason === 'rows').map((mention) => Object.assign({}, mention, { at: 0 })),
+      )
+    }
     const fields = rewriting.fields(entry, {
       sql: (field) => (stored) => {
         if (typeof stored !== 'string') return stored
@@ -117,6 +125,14 @@ const renamedFields: readonly TextField[] = [
   'dropStmt',
   'copyStmt',
 ]
+
+/** Tables whose rows are in a view while their definitions, which tell what the rows hold, are not. */
+function tablesLeftOut(view: ArchiveView, { desc, dependencies }: TocEntry): readonly TocEntry[] {
+  if (desc !== 'TABLE DATA' || !isFiltered(view)) return []
+  return dependencies
+    .flatMap((dumpId) => view.entry(dumpId) ?? [])
+    .filter((table) => table.desc === 'TABLE' && !view.parts(table).schema)
+}
 
 /** Whether a view came out of a rewriting verb. */
 export function isRewritten(view: ArchiveView): view is ArchiveView & Rewritten {

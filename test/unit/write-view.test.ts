@@ -1,6 +1,6 @@
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
 import { open, type Archive } from '../../src/archive.ts'
@@ -249,6 +249,25 @@ describe('writeView() refuses', () => {
     await using archive = await open(full)
     await expect(writeView(archive, output, options)).rejects.toMatchObject({ code })
     expect(readdirSync(scratch)).not.toContain(output)
+  })
+
+  test('an output within the directory that is read, by whatever way, but not the directory itself', async () => {
+    const folder = nextOutput()
+    cpSync(gzipDirectory, folder, { recursive: true })
+    const link = nextOutput()
+    symlinkSync(folder, link)
+    const before = readdirSync(folder)
+    await using archive = await open(link)
+    for (const output of [join(folder, 'toc.dat'), join(link, 'new.dump'), join(folder, '..', basename(link), 'new')]) {
+      for (const format of ['custom', 'directory'] as const) {
+        const writing = writeView(archive, output, { format, overwrite: 'replace' })
+        await expect(writing).rejects.toMatchObject({ code: 'USAGE', message: expect.stringMatching(/lies within/) })
+      }
+    }
+    expect(readdirSync(folder)).toEqual(before)
+    const content = await contentOf(folder)
+    await writeView(archive, folder, { overwrite: 'replace' })
+    expect(await contentOf(folder)).toEqual(content)
   })
 
   test('an output that exists', async () => {

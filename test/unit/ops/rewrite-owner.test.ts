@@ -146,6 +146,24 @@ describe('rewriteOwner()', () => {
     ])
   })
 
+  it('reports rows whose table is not in the view', () => {
+    const table = entryOf(20, { tag: 'holds', defn: 'CREATE TABLE public.holds (\n    r regrole\n);\n' })
+    const rows = { desc: 'TABLE DATA', section: 'data', hadDumper: true, defn: '' } as const
+    const view = viewOf([...toc, table, entryOf(21, { ...rows, tag: 'holds', dependencies: [20] })])
+    const places = (selected: Parameters<typeof filter>[1]): string[] =>
+      rewriteOwner(filter(view, selected), { alice: 'bob' })
+        .undecided()
+        .filter(({ reason }) => reason === 'rows')
+        .map(({ dumpId, field }) => `${dumpId} ${field}`)
+    expect(places({})).toEqual(['20 defn'])
+    expect(places({ dataOnly: true })).toEqual(['21 data'])
+    expect(places({ sections: ['data'] })).toEqual(['21 data'])
+    expect(places({ dataOnly: true, tables: ['other'] })).toEqual([])
+    expect(
+      failure(() => rewriteOwner(filter(view, { dataOnly: true }), { alice: 'bob' }, { strict: true })),
+    ).toMatchObject({ code: 'UNDECIDED_REFERENCE' })
+  })
+
   it('fails at once with strict', () => {
     const error = failure(() => rewriteOwner(viewOf(toc), { alice: 'dave' }, { strict: true }))
     expect(error).toMatchObject({ code: 'UNDECIDED_REFERENCE', dumpId: 3 })
