@@ -22,7 +22,10 @@ export interface OpenOptions {
   readonly asPgRestore?: boolean
   /** Bytes for buffers of reading, decompressing and look-ahead together. Default 128 MiB. */
   readonly maxBufferBytes?: number
-  /** Threads that decompress; 0 does it all on the calling thread. Default 2 at most, and no more than there are cores. */
+  /**
+   * Streams that are decompressed at the same time in Node's thread pool (gzip; zstd from Node.js 22.15 on); 0 does it all
+   * on the calling thread. Default 2 at most, and no more than there are cores.
+   */
   readonly workers?: number
   readonly onWarning?: OnWarning
   /** Ends the opening and every later read. */

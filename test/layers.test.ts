@@ -158,7 +158,6 @@ const nodeModules: Readonly<Record<string, readonly string[]>> = {
   'stream/web': ['io'],
   zlib: ['codec'],
   crypto: ['codec'],
-  worker_threads: ['codec'],
   path: ['io', 'cli'],
   url: ['io', 'cli'],
   os: ['io', 'cli', 'codec'],

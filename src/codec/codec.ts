@@ -10,7 +10,7 @@ export type Algorithm = 'none' | 'gzip' | 'lz4' | 'zstd'
  */
 export type Container = 'none' | 'zlib' | 'gzip' | 'lz4' | 'zstd'
 
-/** What is being read, for error messages: `Cannot <action>: …`. A plain object, so that a worker can be told. */
+/** What is being read, for error messages: `Cannot <action>: …`. */
 export interface DecodeContext {
   /** The action, as in `read data of TOC entry 12`. */
   readonly action: string
@@ -68,6 +68,9 @@ export interface Engine {
   reset(): void
   close(): void
 }
+
+/** Where an engine works: on the calling thread, or in Node's thread pool, where every `run` is a promise. */
+export type Where = 'here' | 'thread-pool'
 
 /** What an {@link Engine} throws; the decoder above adds what was being read. */
 export class CodecFailure extends Error {

@@ -1,6 +1,6 @@
 import { crc32, createInflater } from '#codec/platform'
 import { CodecFailure } from './codec.ts'
-import type { Decoder, Engine } from './codec.ts'
+import type { Decoder, Engine, Where } from './codec.ts'
 
 const EMPTY = new Uint8Array(0)
 
@@ -9,10 +9,14 @@ const EMPTY = new Uint8Array(0)
  * one stream: bytes after its end, on which the C reader loops for ever, are refused.
  */
 export class ZlibDecoder implements Decoder {
-  readonly #engine: Engine = createInflater('zlib')
+  readonly #engine: Engine
   #input: Uint8Array = EMPTY
   #at = 0
   #more = false // the engine may hold output for which there was no room
+
+  constructor(where: Where = 'here') {
+    this.#engine = createInflater('zlib', where)
+  }
 
   input(chunk: Uint8Array): void {
     this.#input = chunk
@@ -78,7 +82,7 @@ type GzipState =
  * Unlike there, a file that breaks off is an error.
  */
 export class GzipDecoder implements Decoder {
-  readonly #engine: Engine = createInflater('raw')
+  readonly #engine: Engine
   #input: Uint8Array = EMPTY
   #at = 0
   #more = false // the engine may hold output for which there was no room
@@ -92,6 +96,10 @@ export class GzipDecoder implements Decoder {
   #size = 0
   #crc = 0
   #headerCrc = 0
+
+  constructor(where: Where = 'here') {
+    this.#engine = createInflater('raw', where)
+  }
 
   input(chunk: Uint8Array): void {
     this.#input = chunk

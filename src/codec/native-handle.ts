@@ -3,7 +3,7 @@ import { CodecFailure } from './codec.ts'
 import type { ArchiveErrorCode } from '../errors.ts'
 
 /** Room and input left over by one call of the native code, which writes them to an array shared with the stream. */
-interface NativeStep {
+export interface NativeStep {
   readonly availableOut: number
   readonly availableIn: number
 }
@@ -15,6 +15,8 @@ export interface NativeHandle {
    * @throws CodecFailure
    */
   step(input: Uint8Array, from: number, target: Uint8Array, at: number, flush: number): NativeStep
+  /** The same in Node's thread pool; one at a time. Both arrays must be left alone until the promise settles. */
+  stepInThreadPool(input: Uint8Array, from: number, target: Uint8Array, at: number, flush: number): Promise<NativeStep>
   reset(): void
   close(): void
 }
@@ -22,18 +24,21 @@ export interface NativeHandle {
 /** What an undocumented handle must look like to be used. */
 function isHandle(value: unknown): value is {
   writeSync(...args: unknown[]): unknown
+  write(...args: unknown[]): unknown
   reset(): void
   close(): void
 } {
   if (typeof value !== 'object' || value === null) return false
-  return ['writeSync', 'reset', 'close', 'onerror'].every((name) => typeof Reflect.get(value, name) === 'function')
+  return ['writeSync', 'write', 'reset', 'close', 'onerror'].every(
+    (name) => typeof Reflect.get(value, name) === 'function',
+  )
 }
 
 /**
  * The native handle under a stream object of node:zlib, which is taken over. Its `writeSync` works on the calling thread
- * into a buffer of the caller's, which no public function does; it is the difference between half and twice the
- * speed of pg_restore. It is undocumented, so everything about it is in this one function, and `undefined` (some day)
- * means that the caller has to do with the public API.
+ * and its `write` in the thread pool, both into a buffer of the caller's, which no public function does; it is the
+ * difference between half and twice the speed of pg_restore. They are undocumented, so everything about them is in this
+ * one function, and `undefined` (some day) means that the caller has to do with the public API.
  */
 export function openHandle(stream: InflateRaw): NativeHandle | undefined {
   const handle: unknown = Reflect.get(stream, '_handle')
@@ -43,13 +48,31 @@ export function openHandle(stream: InflateRaw): NativeHandle | undefined {
     return undefined
   }
   let failure: CodecFailure | undefined
+  let settle: (() => void) | undefined
   Reflect.set(handle, 'onerror', (message: string, _errno: number, code: string) => {
     failure = new CodecFailure(failureCode(message, code), message)
+    settle?.()
   })
+  // What `write` calls when it is done belongs to the stream, and calls `cb` at once for one that is destroyed.
+  Object.defineProperty(stream, 'destroyed', { value: true })
+  Reflect.set(handle, 'cb', () => settle?.())
   return {
     step(input, from, target, at, flush) {
       failure = undefined
       handle.writeSync(flush, input, from, input.length - from, target, at, target.length - at)
+      if (failure !== undefined) throw failure
+      return { availableOut: state[0] ?? 0, availableIn: state[1] ?? 0 }
+    },
+    async stepInThreadPool(input, from, target, at, flush) {
+      failure = undefined
+      // The native code keeps the memory's address only: the handle, which is kept while it works, keeps the rest.
+      Reflect.set(handle, 'lent', [input, target])
+      await new Promise<void>((resolve) => {
+        settle = resolve
+        handle.write(flush, input, from, input.length - from, target, at, target.length - at)
+      })
+      settle = undefined
+      Reflect.set(handle, 'lent', undefined)
       if (failure !== undefined) throw failure
       return { availableOut: state[0] ?? 0, availableIn: state[1] ?? 0 }
     },

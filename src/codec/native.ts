@@ -1,8 +1,8 @@
 import * as zlib from 'node:zlib'
 import { CodecFailure } from './codec.ts'
-import type { Engine } from './codec.ts'
+import type { Engine, Where } from './codec.ts'
 import { openHandle } from './native-handle.ts'
-import type { NativeHandle } from './native-handle.ts'
+import type { NativeHandle, NativeStep } from './native-handle.ts'
 
 /** A stream of node:zlib by what it decodes: bare deflate, deflate in a zlib wrapper, zstd frames. */
 export type NativeKind = 'raw' | 'zlib' | 'zstd'
@@ -39,17 +39,29 @@ class NativeEngine implements Engine {
   written = 0
   ended = false
   readonly #handle: NativeHandle
+  readonly #where: Where
 
-  constructor(handle: NativeHandle) {
+  constructor(handle: NativeHandle, where: Where) {
     this.#handle = handle
+    this.#where = where
   }
 
-  run(input: Uint8Array, from: number, target: Uint8Array, at: number): void {
-    const step = this.#handle.step(input, from, target, at, zlib.constants.Z_NO_FLUSH)
-    this.used = input.length - from - step.availableIn
-    this.written = target.length - at - step.availableOut
+  run(input: Uint8Array, from: number, target: Uint8Array, at: number): void | Promise<void> {
+    const { Z_NO_FLUSH } = zlib.constants
+    const inRoom = input.length - from
+    const outRoom = target.length - at
+    if (this.#where === 'here')
+      return this.#took(this.#handle.step(input, from, target, at, Z_NO_FLUSH), inRoom, outRoom)
+    return this.#handle
+      .stepInThreadPool(input, from, target, at, Z_NO_FLUSH)
+      .then((step) => this.#took(step, inRoom, outRoom))
+  }
+
+  #took({ availableIn, availableOut }: NativeStep, inRoom: number, outRoom: number): void {
+    this.used = inRoom - availableIn
+    this.written = outRoom - availableOut
     // Input and room left over at the same time: the decoder wants nothing more.
-    this.ended = step.availableIn > 0 && step.availableOut > 0
+    this.ended = availableIn > 0 && availableOut > 0
   }
 
   complete(): boolean {
@@ -73,7 +85,38 @@ class NativeEngine implements Engine {
 }
 
 /** An engine on the native handle, or `undefined` where this Node does not have it in the known shape. */
-export function openNativeEngine(kind: NativeKind): Engine | undefined {
+export function openNativeEngine(kind: NativeKind, where: Where = 'here'): Engine | undefined {
   const handle = openHandle(createZlibStream(kind))
-  return handle === undefined ? undefined : new NativeEngine(handle)
+  return handle === undefined ? undefined : new NativeEngine(handle, where)
+}
+
+/** Milliseconds after which a trip to the thread pool counts as one without return. */
+const PROBE_MS = 2000
+
+let probe: Promise<boolean> | undefined
+
+/** Whether native engines work in the thread pool: tried once, since their way there is undocumented. */
+export function nativeThreadPoolWorks(): Promise<boolean> {
+  probe ??= tryThreadPool()
+  return probe
+}
+
+async function tryThreadPool(): Promise<boolean> {
+  const handle = openHandle(createZlibStream('raw'))
+  if (handle === undefined) return false
+  let timer: NodeJS.Timeout | undefined
+  try {
+    const stored = Uint8Array.of(0x4b, 0x04, 0x00) // the letter "a", deflated
+    const target = new Uint8Array(2)
+    const step = handle.stepInThreadPool(stored, 0, target, 0, zlib.constants.Z_NO_FLUSH)
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), PROBE_MS)
+    })
+    return (await Promise.race([step, late]))?.availableOut === 1 && target[0] === 0x61
+  } catch {
+    return false
+  } finally {
+    clearTimeout(timer)
+    handle.close()
+  }
 }

@@ -18,12 +18,7 @@ export function openZstdCompressor(): never {
   throw new CodecFailure('CODEC_UNAVAILABLE', NO_ZSTD, { hint: 'Choose another compression' })
 }
 
-/** No threads: everything is decoded on the calling one. */
-export function workerUrl(): URL | undefined {
-  return undefined
-}
-
-/** Never called, as there is no {@link workerUrl}. */
-export function startWorker(): never {
-  throw new CodecFailure('CODEC_UNAVAILABLE', 'there are no decoding threads here')
+/** There is no thread pool: everything is decoded on the calling thread. */
+export async function threadPoolWorks(): Promise<boolean> {
+  return false
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { CodecFailure } from './codec.ts'
-import type { Engine } from './codec.ts'
+import type { Container, Engine, Where } from './codec.ts'
 import type { Compressor } from './encoder.ts'
 import { openStreamEngine } from './inflate-stream.ts'
 import { hasNativeZstdEncoder, openNativeCompressor, openStreamCompressor } from './native-compressor.ts'
 import type { CompressorSettings } from './native-compressor.ts'
-import { hasNativeZstd, openNativeEngine } from './native.ts'
+import { hasNativeZstd, nativeThreadPoolWorks, openNativeEngine } from './native.ts'
 import type { Hash } from './sha256.ts'
 import type { ZstdSettings } from './zstd-compressor.ts'
 
@@ -16,22 +16,28 @@ export function crc32(bytes: Uint8Array, crc: number): number {
   return bytes.length === 0 ? crc : zlibCrc32(bytes, crc)
 }
 
-/** Deflate by node:zlib: on the calling thread where its handle allows, else by its public API. */
-export function createInflater(kind: 'raw' | 'zlib'): Engine {
-  return openNativeEngine(kind) ?? openStreamEngine(kind)
+/** Deflate by node:zlib: where it is wanted if its handle allows, else by its public API. */
+export function createInflater(kind: 'raw' | 'zlib', where: Where): Engine {
+  return openNativeEngine(kind, where) ?? openStreamEngine(kind)
+}
+
+/** Whether streams of a kind can be decoded in Node's thread pool. */
+export async function threadPoolWorks(container: Container): Promise<boolean> {
+  if (container === 'zstd' && !hasNativeZstd()) return false
+  return container !== 'none' && container !== 'lz4' && (await nativeThreadPoolWorks())
 }
 
 let openWasm: (() => Engine) | undefined
 let native = false
 
-function openNativeZstd(): Engine | undefined {
-  return hasNativeZstd() ? openNativeEngine('zstd') : undefined
+function openNativeZstd(where: Where): Engine | undefined {
+  return hasNativeZstd() ? openNativeEngine('zstd', where) : undefined
 }
 
 /** Loads what zstd needs: nothing where Node.js has a decoder, else a WebAssembly module. */
 export async function prepareZstd(): Promise<void> {
   if (native || openWasm !== undefined) return
-  const probe = openNativeZstd()
+  const probe = openNativeZstd('here')
   probe?.close()
   native = probe !== undefined
   if (native) return
@@ -41,8 +47,8 @@ export async function prepareZstd(): Promise<void> {
 }
 
 /** @throws CodecFailure CODEC_UNAVAILABLE if {@link prepareZstd} has not been awaited */
-export function openZstdEngine(): Engine {
-  const engine = openWasm === undefined ? openNativeZstd() : openWasm()
+export function openZstdEngine(where: Where): Engine {
+  const engine = openWasm === undefined ? openNativeZstd(where) : openWasm()
   if (engine === undefined) throw new CodecFailure('CODEC_UNAVAILABLE', 'the zstd decoder has not been loaded yet')
   return engine
 }
@@ -78,5 +84,3 @@ export function openSha256(): Hash {
   const hash = createHash('sha256')
   return { update: (bytes) => void hash.update(bytes), digest: () => new Uint8Array(hash.digest()) }
 }
-
-export { startWorker, workerUrl } from './worker-thread.node.ts'

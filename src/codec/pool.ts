@@ -1,103 +1,91 @@
-import { startWorker, workerUrl } from '#codec/platform'
+import { threadPoolWorks } from '#codec/platform'
 import type { ChunkSource } from '../io/chunks.ts'
+import { AheadSource } from './ahead-source.ts'
+import type { AheadHost } from './ahead-source.ts'
 import { codecError } from './codec.ts'
+import type { DecodeJob } from './decode-job.ts'
 import { LocalSource, PlainSource } from './local-source.ts'
-import type { BufferLender, DecodeJob } from './local-source.ts'
+import type { BufferLender } from './local-source.ts'
 import { PooledSource } from './pooled-source.ts'
 import type { DecodedSource } from './pooled-source.ts'
-import { BUFFER_BYTES } from './worker-protocol.ts'
-import { WorkerSource } from './worker-source.ts'
-import type { WorkerHost } from './worker-source.ts'
 import { WindowTurns } from './window-turns.ts'
-import type { WorkerThread } from './worker-thread.ts'
 
-export type { DecodeJob } from './local-source.ts'
+export type { DecodeJob } from './decode-job.ts'
 export type { DecodedSource } from './pooled-source.ts'
 
 /** How a {@link DecodePool} may work. */
 export interface DecodePoolOptions {
-  /** Threads; 0 = decode everything on the calling thread. */
+  /** Streams decoded in Node's thread pool at the same time; 0 = everything on the calling thread. */
   readonly workers: number
   /** Bytes for all buffers of an archive together, default 128 MiB; the pool takes half of it. */
   readonly maxBufferBytes?: number
-  /** The compiled code of the decoding thread, if it is not where the pool looks for it: beside the pool. */
-  readonly workerUrl?: URL | undefined
 }
 
-const MiB = 1048576
+const KiB = 1024
+const MiB = 1024 * KiB
 const DEFAULT_BUFFER_BYTES = 128 * MiB
-/** Stored bytes from which on a thread, which takes some 20 ms to start, saves time. */
-const THREAD_FROM = 8 * MiB
+/** What is decoded on the calling thread is used while it is in the core's cache. */
+export const LOCAL_BUFFER_BYTES = 256 * KiB
+/** A trip to the thread pool costs some 50 µs: as much as decoding 30 KiB. Bench case "sql gzip to /dev/null". */
+export const AHEAD_BUFFER_BYTES = MiB
 /** Streams with fewer stored bytes are decoded faster than handed over. */
-const JOB_FROM = 262144
+const AHEAD_FROM = 256 * KiB
 /** Buffers that a stream may hold while it is read, and those that streams decoded ahead leave for it. */
-const CONSUMED_BUFFERS = 8
+const CONSUMED_BUFFERS = 4
 /** Buffers that a stream being read gets in any case: one to be filled, one to be read. */
 const SURE_BUFFERS = 2
-/** Empty buffers at a thread that decodes ahead: given as they are filled, for a stream may need few, or must wait. */
-const AHEAD_ROOMS = 4
+/** Buffers for work ahead at the start, and buffers decoded for each more of them: see {@link DecodePool}. */
+const FIRST_AHEAD_BUFFERS = 8
+const DECODED_FOR_ONE = 8
 /** Buffers kept while nothing is decoded. */
-const IDLE_BUFFERS = 4
-
-interface Slot {
-  readonly thread: WorkerThread
-  readonly ready: Promise<boolean>
-  source: WorkerSource | undefined
-  taken: boolean
-}
+const IDLE_BUFFERS = 2
 
 /**
- * Decodes streams, on the calling thread or in a few threads, in bounded memory. Small archives never start a
- * thread; large streams are decoded in threads, several ahead of the reader if they were started.
+ * Decodes streams, on the calling thread or in Node's thread pool, in bounded memory. Large streams are decoded in the
+ * pool, several ahead of the reader if they were started.
  *
- * Memory: all running streams share one stock of buffers of 256 KiB. A stream being read always gets two of them, so
- * that none waits for another; streams decoded ahead share what is left.
+ * Memory: all running streams share one stock of buffers of 1 MiB. A stream being read always gets two of them, so
+ * that none waits for another; streams decoded ahead share what is left. Memory that is new to the process costs as much
+ * as decoding does, on virtual machines several times as much: the more has been decoded, the more is used for work ahead.
  */
 export class DecodePool {
   readonly #workers: number
-  readonly #url: URL | undefined
   readonly #maxBuffers: number
-  readonly #slots: Slot[] = []
+  /** Streams in the thread pool; `undefined` = about to be. */
+  readonly #running = new Set<AheadSource>()
+  #starting = 0
   readonly #sources = new Set<PooledSource>()
-  readonly #waiting: PooledSource[] = [] // started, without a thread yet
-  readonly #stock: ArrayBuffer[] = []
+  readonly #waiting: PooledSource[] = [] // started, without a place in the thread pool yet
+  readonly #stock: Uint8Array[] = []
+  readonly #localStock: Uint8Array[] = []
   #inUse = 0
-  #seen = 0
-  #ids = 0
-  #broken = false // threads cannot be started here
+  #decoded = 0 // buffers so far
   #closed = false
   readonly #turns = new WindowTurns()
   readonly #lender: BufferLender
-  readonly #host: WorkerHost
+  readonly #host: AheadHost
 
   constructor(options: DecodePoolOptions) {
     this.#workers = options.workers
-    this.#url = options.workerUrl ?? workerUrl()
     const bytes = options.maxBufferBytes ?? DEFAULT_BUFFER_BYTES
-    this.#maxBuffers = Math.max(2 * CONSUMED_BUFFERS, Math.floor(bytes / 2 / BUFFER_BYTES))
+    this.#maxBuffers = Math.max(CONSUMED_BUFFERS, Math.floor(bytes / 2 / AHEAD_BUFFER_BYTES))
     this.#lender = {
-      take: () => this.#reuse() ?? new ArrayBuffer(BUFFER_BYTES),
-      give: (buffer) => this.#giveBack([buffer], 0),
+      take: () => this.#localStock.pop() ?? new Uint8Array(LOCAL_BUFFER_BYTES),
+      give: (buffer) => {
+        if (this.#localStock.length < IDLE_BUFFERS) this.#localStock.push(buffer)
+      },
     }
     this.#host = {
-      reuse: () => this.#reuse(),
-      giveBack: (buffers, lost) => this.#giveBack(buffers, lost),
-      distribute: () => this.#distribute(),
-      windowTurn: (source, bytesOfWindow) => this.#turns.take(source, bytesOfWindow),
+      room: (source) => this.#room(source),
+      giveBack: (buffer) => this.#giveBack(buffer),
       over: (source) => this.#over(source),
     }
   }
 
-  /** Says how many stored bytes will be asked for altogether, so that the first of many small streams counts as large. */
-  expect(storedBytes: number): void {
-    this.#seen = Math.max(this.#seen, storedBytes)
-  }
-
   /** A stream to read; nothing happens before its first `next()` or `start()`, unless the job says `ahead`. */
   decode(job: DecodeJob): DecodedSource {
-    this.#seen += job.storedBytes ?? 0
     const source: PooledSource = new PooledSource(job, {
-      peekBytes: this.#workers === 0 || this.#url === undefined || job.onMainThread === true ? 0 : JOB_FROM,
+      peekBytes: this.#workers === 0 || job.onMainThread === true ? 0 : AHEAD_FROM,
       choose: (chosen, consumed) => this.#choose(source, chosen, consumed),
       leave: () => this.#leave(source),
     })
@@ -106,91 +94,47 @@ export class DecodePool {
     return source
   }
 
-  /** Cancels every stream and ends the threads. */
+  /** Cancels every stream. */
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all(Array.from(this.#sources, (source) => source.close()))
-    await Promise.all(this.#slots.splice(0).map((slot) => slot.thread.terminate()))
     this.#stock.length = 0
+    this.#localStock.length = 0
   }
 
   /** Where a stream is decoded; `undefined` = not now, which only a stream not being read can be told. */
   #choose(pooled: PooledSource, job: DecodeJob, consumed: boolean): Promise<ChunkSource> | ChunkSource | undefined {
     if (this.#closed) throw codecError(job.context, 'CLOSED', 'the archive has been closed')
-    const threaded = this.#wantsThread(job)
-    const slot = threaded ? this.#freeSlot() : undefined
-    if (slot !== undefined) return this.#assign(slot, job, consumed)
-    if (consumed)
-      return job.container === 'none' ? new PlainSource(job) : new LocalSource(job, this.#lender, this.#turns)
-    if (threaded && !this.#waiting.includes(pooled)) this.#waiting.push(pooled)
+    const ahead = this.#wantsThreadPool(job)
+    if (ahead && this.#running.size + this.#starting < this.#workers) return this.#begin(job, consumed)
+    if (consumed) return this.#local(job)
+    if (ahead && !this.#waiting.includes(pooled)) this.#waiting.push(pooled)
     return undefined
   }
 
-  #wantsThread(job: DecodeJob): boolean {
-    if (this.#workers === 0 || this.#url === undefined || this.#broken) return false
+  #local(job: DecodeJob): ChunkSource {
+    return job.container === 'none' ? new PlainSource(job) : new LocalSource(job, this.#lender, this.#turns)
+  }
+
+  #wantsThreadPool({ container, onMainThread, storedBytes = 0 }: DecodeJob): boolean {
     // LZ4 decodes at 2 GB/s: handing the output over between threads costs as much again.
-    if (job.container === 'none' || job.container === 'lz4' || job.onMainThread === true) return false
-    const stored = job.storedBytes ?? 0
-    return stored >= THREAD_FROM || (stored >= JOB_FROM && this.#seen >= THREAD_FROM)
+    if (this.#workers === 0 || container === 'none' || container === 'lz4' || onMainThread === true) return false
+    return storedBytes >= AHEAD_FROM
   }
 
-  #freeSlot(): Slot | undefined {
-    const idle = this.#slots.find((slot) => !slot.taken)
-    if (idle !== undefined || this.#slots.length >= this.#workers || this.#url === undefined) return idle
-    try {
-      return this.#startThread(this.#url)
-    } catch {
-      this.#broken = true // threads are forbidden here, by Node's permission model for one
-      return undefined
-    }
-  }
-
-  #startThread(url: URL): Slot {
-    let tell: (ready: boolean) => void = () => {}
-    const ready = new Promise<boolean>((resolve) => {
-      tell = resolve
-    })
-    const thread = startWorker(url, {
-      onMessage: (message) => {
-        if (message.type === 'ready') tell(true)
-        else slot.source?.receive(message)
-      },
-      onFailure: (reason) => {
-        this.#slots.splice(this.#slots.indexOf(slot) >>> 0, 1)
-        // Before it was ready: there are no threads here, and the stream is decoded on the calling one.
-        if (slot.source === undefined) this.#broken ||= slot.taken
-        slot.source?.fail(reason)
-        tell(false)
-      },
-    })
-    const slot: Slot = { thread, ready, source: undefined, taken: false }
-    this.#slots.push(slot)
-    return slot
-  }
-
-  async #assign(slot: Slot, job: DecodeJob, consumed: boolean): Promise<ChunkSource> {
-    slot.taken = true
-    slot.thread.hold()
-    const ready = await slot.ready
-    slot.thread.release()
-    if (!ready || this.#closed) {
-      slot.taken = false
-      return new LocalSource(job, this.#lender, this.#turns)
-    }
-    const source = new WorkerSource(this.#ids++, job, slot.thread, this.#host)
-    source.consumed = consumed
-    slot.source = source
-    this.#distribute()
+  async #begin(job: DecodeJob, consumed: boolean): Promise<ChunkSource> {
+    this.#starting++
+    const works = await threadPoolWorks(job.container).finally(() => this.#starting--)
+    if (!works || this.#closed) return this.#local(job)
+    const source = new AheadSource(job, consumed, this.#turns, this.#host)
+    // it may be over already, where its input gives everything at once
+    if (source.running) this.#running.add(source)
     return source
   }
 
-  #over(source: WorkerSource): void {
+  #over(source: AheadSource): void {
     this.#turns.release(source)
-    const slot = this.#slots.find((other) => other.source === source)
-    if (slot !== undefined) {
-      slot.source = undefined
-      slot.taken = false
-    }
+    this.#running.delete(source)
     this.#waiting.shift()?.start()
   }
 
@@ -200,35 +144,29 @@ export class DecodePool {
     if (at >= 0) this.#waiting.splice(at, 1)
   }
 
-  #reuse(): ArrayBuffer | undefined {
+  /** A buffer for a stream that may have one more: those being read first. */
+  #room(source: AheadSource): Uint8Array | undefined {
+    if (!this.#mayHold(source)) return undefined
     this.#inUse++
-    return this.#stock.pop()
+    return this.#stock.pop() ?? new Uint8Array(AHEAD_BUFFER_BYTES)
   }
 
-  #giveBack(buffers: readonly ArrayBuffer[], lost: number): void {
-    this.#inUse -= buffers.length + lost
-    this.#stock.push(...buffers)
-    this.#distribute()
+  #mayHold({ consumed, held }: AheadSource): boolean {
+    if (consumed) return held < SURE_BUFFERS || (held < CONSUMED_BUFFERS && this.#inUse < this.#maxBuffers)
+    const earned = FIRST_AHEAD_BUFFERS + Math.floor(this.#decoded / DECODED_FOR_ONE)
+    const budget = this.#maxBuffers - CONSUMED_BUFFERS - Math.floor(this.#turns.bytes / AHEAD_BUFFER_BYTES)
+    const left = Math.min(budget, earned)
+    const share = Math.max(1, Math.floor(left / Math.max(1, this.#workers - 1)))
+    return held < share && this.#inUse < left
+  }
+
+  #giveBack(buffer: Uint8Array): void {
+    this.#inUse--
+    this.#decoded++
+    this.#stock.push(buffer)
     const keep = this.#inUse === 0 ? IDLE_BUFFERS : Math.max(this.#maxBuffers - this.#inUse, 0)
     if (this.#stock.length > keep) this.#stock.length = keep
-  }
-
-  /** Gives the buffers that are left to the streams that want them: those being read first. */
-  #distribute(): void {
     this.#turns.wake()
-    const running = this.#slots.map((slot) => slot.source).filter((source) => source?.running === true)
-    for (const source of running) if (source?.consumed === true) this.#feedConsumed(source)
-    const left = this.#maxBuffers - CONSUMED_BUFFERS - Math.floor(this.#turns.bytes / BUFFER_BYTES)
-    const share = Math.max(1, Math.floor(left / Math.max(1, this.#workers - 1)))
-    for (const source of running) {
-      if (source === undefined || source.consumed) continue
-      while (source.rooms < AHEAD_ROOMS && source.held < share && this.#inUse < left) source.grant()
-    }
-  }
-
-  #feedConsumed(source: WorkerSource): void {
-    while (source.held < SURE_BUFFERS || (source.held < CONSUMED_BUFFERS && this.#inUse < this.#maxBuffers)) {
-      source.grant()
-    }
+    for (const source of this.#running) source.wake()
   }
 }

@@ -1,6 +1,6 @@
 import type { ChunkSource } from '../io/chunks.ts'
 import { codecError } from './codec.ts'
-import type { DecodeJob } from './local-source.ts'
+import type { DecodeJob } from './decode-job.ts'
 
 /** A stream that can be told to begin before it is read. */
 export interface DecodedSource extends ChunkSource {

@@ -1,7 +1,7 @@
 import { prepareZstd } from '#codec/platform'
 import type { Limits } from '../limits.ts'
 import { codecError, withContext } from './codec.ts'
-import type { Container, DecodeContext, Decoder } from './codec.ts'
+import type { Container, DecodeContext, Decoder, Where } from './codec.ts'
 import { GzipDecoder, ZlibDecoder } from './deflate.ts'
 import { Lz4Decoder } from './lz4-frame.ts'
 import type { OnWindow } from './zstd-frame.ts'
@@ -13,6 +13,8 @@ export interface DecoderOptions {
   readonly context: DecodeContext
   /** Hears of the window of each zstd frame, bytes, once it is within the limits and before it is allocated. */
   readonly onWindow?: OnWindow | undefined
+  /** Where to decode; lz4 and what the platform cannot send to a thread pool is decoded here in any case. */
+  readonly where?: Where | undefined
 }
 
 /** The ratio is looked at from here on: the first bytes of any stream of zeros exceed it. */
@@ -152,21 +154,21 @@ class GuardedDecoder implements Decoder {
   }
 }
 
-function openDecoder(container: Container, meter: StreamMeter, onWindow: OnWindow | undefined): Decoder {
+function openDecoder(container: Container, meter: StreamMeter, { onWindow, where }: DecoderOptions): Decoder {
   switch (container) {
     case 'none':
       return new NoneDecoder()
     case 'zlib':
-      return new ZlibDecoder()
+      return new ZlibDecoder(where)
     case 'gzip':
-      return new GzipDecoder()
+      return new GzipDecoder(where)
     case 'lz4':
       return new Lz4Decoder()
     case 'zstd':
       return new ZstdDecoder((bytes) => {
         meter.window(bytes)
         onWindow?.(bytes)
-      })
+      }, where)
     default:
       return container satisfies never
   }
@@ -193,7 +195,7 @@ export async function prepareDecoder(container: Container, context: DecodeContex
 export function createDecoder(container: Container, options: DecoderOptions): Decoder {
   const meter = new StreamMeter(options)
   try {
-    return new GuardedDecoder(openDecoder(container, meter, options.onWindow), meter, options.context)
+    return new GuardedDecoder(openDecoder(container, meter, options), meter, options.context)
   } catch (error) {
     throw withContext(options.context, error)
   }

@@ -155,20 +155,3 @@ function windowSize(view: DataView): number {
       return Number(view.getBigUint64(1, true))
   }
 }
-
-/**
- * The window of the first frame of a stream, bytes, from the stream's first bytes; 0 if they do not tell (too few,
- * a skippable frame, damage).
- */
-export function firstWindow(head: Uint8Array): number {
-  let window = 0
-  const walker = new ZstdFrameWalker((bytes) => {
-    window = bytes
-  })
-  try {
-    walker.walk(head.subarray(0, 18))
-  } catch {
-    return 0 // the decoder will tell, with its context
-  }
-  return window
-}

@@ -1,6 +1,6 @@
 import { openZstdEngine } from '#codec/platform'
 import { CodecFailure } from './codec.ts'
-import type { Decoder, Engine } from './codec.ts'
+import type { Decoder, Engine, Where } from './codec.ts'
 import { ZstdFrameWalker } from './zstd-frame.ts'
 import type { OnWindow } from './zstd-frame.ts'
 
@@ -12,7 +12,7 @@ const EMPTY = new Uint8Array(0)
  * C reader, a frame that breaks off is an error, and no input is lost after the end of a frame.
  */
 export class ZstdDecoder implements Decoder {
-  readonly #engine: Engine = openZstdEngine()
+  readonly #engine: Engine
   readonly #walker: ZstdFrameWalker
   #input: Uint8Array = EMPTY
   #at = 0
@@ -20,7 +20,8 @@ export class ZstdDecoder implements Decoder {
   #window = 0 // of the latest frame
 
   /** `onWindow` hears of each frame's window before the frame is decoded, and refuses it by throwing. */
-  constructor(onWindow: OnWindow) {
+  constructor(onWindow: OnWindow, where: Where = 'here') {
+    this.#engine = openZstdEngine(where)
     this.#walker = new ZstdFrameWalker((bytes) => {
       onWindow(bytes)
       this.#window = bytes

@@ -4,10 +4,10 @@ import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { ReaderOptions } from './reader.ts'
 import type { StoredData } from './stored-data.ts'
 
-/** Streams with fewer stored bytes are decoded faster than handed to a thread: nothing is begun ahead for them. */
+/** Streams with fewer stored bytes are decoded faster than handed to the thread pool: nothing is begun ahead for them. */
 const aheadFrom = 256 * 1024
 
-/** More decoding threads than this do not pay: writing in order is what everything then waits for. */
+/** More streams at the same time than this do not pay: writing in order is what everything then waits for. */
 const mostWorkers = 2
 
 /** How a reader's data are reached. */
@@ -19,7 +19,7 @@ export interface DataAccess {
 }
 
 /**
- * Decompresses the data of entries, and those of the next planned entries ahead of their reader, in threads: one stream
+ * Decompresses the data of entries, and those of the next planned entries ahead of their reader, in Node's thread pool: one stream
  * is no faster than one core. How much is decoded ahead is bounded by the pool's
  * buffers.
  */
@@ -91,7 +91,7 @@ export class DecodeAhead {
     }
   }
 
-  /** Begins streams until every thread has one to go on with. */
+  /** Begins streams until there are as many as may be decoded at the same time. */
   async #topUp(): Promise<void> {
     const { sizeOf } = this.#access
     if (this.#topping || sizeOf === undefined || this.#workers === 0) return

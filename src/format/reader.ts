@@ -14,7 +14,7 @@ export interface ReaderOptions {
   readonly onWarning: OnWarning
   /** Bytes of buffers for reading, decompressing and look-ahead together. */
   readonly maxBufferBytes: number
-  /** Decoding threads: 0 = all on the calling thread, undefined = as many as pay. */
+  /** Streams decoded at the same time in the thread pool: 0 = all on the calling thread, undefined = as many as pay. */
   readonly workers: number | undefined
   readonly signal: AbortSignal | undefined
 }

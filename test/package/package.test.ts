@@ -45,7 +45,6 @@ describe('the tarball', () => {
       'dist/index.js',
       'dist/index.d.ts',
       'dist/cli/main.js',
-      'dist/cli/worker.js',
     ]) {
       expect(paths).toContain(needed)
     }

@@ -5,7 +5,7 @@ import { adler32, crc32 } from '../../../src/codec/checksum.ts'
 import type { Engine } from '../../../src/codec/codec.ts'
 import { openPortableInflater } from '../../../src/codec/inflate-portable.ts'
 import { openStreamEngine } from '../../../src/codec/inflate-stream.ts'
-import { hasNativeZstd, openNativeEngine } from '../../../src/codec/native.ts'
+import { hasNativeZstd, nativeThreadPoolWorks, openNativeEngine } from '../../../src/codec/native.ts'
 import * as browser from '../../../src/codec/platform.browser.ts'
 import * as node from '../../../src/codec/platform.node.ts'
 import { loadZstdWasm, openWasmZstdEngine } from '../../../src/codec/zstd-wasm.ts'
@@ -43,7 +43,8 @@ async function drive(engine: Engine, bytes: Uint8Array, piece: number, room: num
 }
 
 const inflaters: readonly (readonly [string, (kind: 'raw' | 'zlib') => Engine | undefined])[] = [
-  ['the native handle', openNativeEngine],
+  ['the native handle', (kind) => openNativeEngine(kind)],
+  ['the native handle in the thread pool', (kind) => openNativeEngine(kind, 'thread-pool')],
   ['the public streams of node:zlib', openStreamEngine],
   ['fflate', openPortableInflater],
 ]
@@ -66,14 +67,42 @@ describe('openNativeEngine()', () => {
   it('leaves no handle behind that keeps the process alive, whether run or not', async () => {
     const before = process.getActiveResourcesInfo().length
     for (let i = 0; i < 100; i++) {
-      const engine = open(openNativeEngine, 'zlib')
-      engine.run(deflateSync('text'), 0, new Uint8Array(10), 0)
+      const engine = open((kind) => openNativeEngine(kind), 'zlib')
+      void engine.run(deflateSync('text'), 0, new Uint8Array(10), 0)
       if (i % 2 === 0) engine.close()
     }
     await new Promise((resolve) => {
       setTimeout(resolve, 10)
     })
     expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before + 2)
+  })
+})
+
+describe('nativeThreadPoolWorks()', () => {
+  it('is true on every supported Node', async () => {
+    expect(await nativeThreadPoolWorks()).toBe(true)
+  })
+})
+
+describe('openNativeEngine() in the thread pool', () => {
+  it('works beside others, each with its own stream', async () => {
+    const outputs = await Promise.all(
+      Array.from({ length: 12 }, (_, at) => {
+        const data = contents.rows.subarray(at * 10_000, at * 10_000 + 150_000)
+        const engine = open((kind) => openNativeEngine(kind, 'thread-pool'), 'zlib')
+        return drive(engine, deflateSync(data), 7000, 40_000).then(({ output }) => output.equals(data))
+      }),
+    )
+    expect(outputs).toEqual(Array.from({ length: 12 }, () => true))
+  })
+
+  it('may be closed while it works', async () => {
+    for (let i = 0; i < 50; i++) {
+      const engine = open((kind) => openNativeEngine(kind, 'thread-pool'), 'zlib')
+      const working = engine.run(deflateSync(contents.rows), 0, new Uint8Array(1_000_000), 0)
+      engine.close()
+      await working
+    }
   })
 })
 
@@ -226,8 +255,7 @@ describe('the platform modules', () => {
     expect(Object.keys(browser).sort()).toEqual(Object.keys(node).sort())
   })
 
-  it('of browsers has no threads', () => {
-    expect(browser.workerUrl()).toBeUndefined()
-    expect(() => browser.startWorker()).toThrow('no decoding threads')
+  it('of browsers has no thread pool', async () => {
+    expect(await browser.threadPoolWorks()).toBe(false)
   })
 })

@@ -1,40 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { deflateSync } from 'node:zlib'
-import { build } from 'esbuild'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deflateSync, gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
 import type { Container } from '../../../src/codec/codec.ts'
-import { DecodePool } from '../../../src/codec/pool.ts'
+import { hasNativeZstd } from '../../../src/codec/native.ts'
+import { AHEAD_BUFFER_BYTES, DecodePool, LOCAL_BUFFER_BYTES } from '../../../src/codec/pool.ts'
 import type { DecodeJob } from '../../../src/codec/pool.ts'
-import { BUFFER_BYTES, reviveError, sendError } from '../../../src/codec/worker-protocol.ts'
 import { ArchiveError } from '../../../src/errors.ts'
 import { defaultLimits } from '../../../src/limits.ts'
 import { TestSource, collect, contents, context, failure, fixture } from './streams.ts'
 
 /** Large enough to count as such for the pool, whatever the test streams have. */
 const LARGE = 16 * 1048576
-let directory = ''
-let workerUrl: URL | undefined
-
-beforeAll(async () => {
-  // The thread cannot load TypeScript on every supported Node: it gets the sources as one bundle.
-  directory = mkdtempSync(join(tmpdir(), 'pgdmp-worker-'))
-  const outfile = join(directory, 'worker.mjs')
-  await build({
-    entryPoints: [new URL('../../../src/codec/worker.ts', import.meta.url).pathname],
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    conditions: ['source'],
-    outfile,
-    logLevel: 'error',
-  })
-  workerUrl = pathToFileURL(outfile)
-})
-afterAll(() => rmSync(directory, { recursive: true }))
-
 function job(
   container: Container,
   bytes: Uint8Array,
@@ -58,11 +33,11 @@ const streams: readonly (readonly [Container, Uint8Array, Buffer])[] = [
 
 describe.each([
   ['on the calling thread', 0],
-  ['in one thread', 1],
-  ['in two threads', 2],
+  ['with one stream in the thread pool', 1],
+  ['with two streams in the thread pool', 2],
 ] as const)('DecodePool %s', (_name, workers) => {
   const open = (maxBufferBytes?: number) =>
-    new DecodePool({ workers, workerUrl, ...(maxBufferBytes === undefined ? {} : { maxBufferBytes }) })
+    new DecodePool({ workers, ...(maxBufferBytes === undefined ? {} : { maxBufferBytes }) })
 
   it.each(streams)(
     'decode() %s gives every byte in order and releases the input',
@@ -230,109 +205,52 @@ describe.each([
   })
 })
 
-describe('DecodePool with threads that do not work', () => {
-  it('decodes on the calling thread when no thread can start', async () => {
-    const pool = new DecodePool({ workers: 2, workerUrl: pathToFileURL(join(directory, 'missing.mjs')) })
-    try {
-      const sources = [0, 1, 2].map(() => pool.decode(job('zlib', manyDeflated, { ahead: true })))
-      for (const source of sources) expect((await collect(source)).equals(many)).toBe(true)
-    } finally {
-      await pool.close()
-    }
-  })
-
-  it('a thread that ends on the way is an error of its stream, and later streams are read', async () => {
-    const file = join(directory, 'dying.mjs')
-    writeFileSync(
-      file,
-      `import { parentPort } from 'node:worker_threads'
-       parentPort.on('message', (message) => { if (message.type === 'input') process.exit(7) })
-       parentPort.postMessage({ type: 'ready' })`,
-    )
-    const pool = new DecodePool({ workers: 1, workerUrl: pathToFileURL(file) })
-    try {
-      const decoding = job('zlib', manyDeflated)
-      const error = await failure(collect(pool.decode(decoding)))
-      expect(error).toMatchObject({ code: 'CODEC_UNAVAILABLE', dumpId: 12 })
-      expect(error.message).toContain('exit code 7')
-      expect(decoding.input.cancelled).toBeGreaterThan(0)
-      expect((await collect(pool.decode(job('zlib', manyDeflated, { onMainThread: true })))).equals(many)).toBe(true)
-    } finally {
-      await pool.close()
-    }
-  })
-})
-
 describe('DecodePool decides where to decode', () => {
-  const marking = async (bytes: number | undefined, expected: number, container: Container = 'zlib') => {
-    // A thread that dies at once betrays that one was started.
-    const file = join(directory, 'mark.mjs')
-    writeFileSync(
-      file,
-      `import { parentPort } from 'node:worker_threads'
-       parentPort.on('message', () => process.exit(9))
-       parentPort.postMessage({ type: 'ready' })`,
-    )
-    const pool = new DecodePool({ workers: 1, workerUrl: pathToFileURL(file) })
-    pool.expect(expected)
+  /** Where the first chunk comes from: the buffers of the two places differ in size. */
+  const placeOf = async (storedBytes: number | undefined, container: Container, bytes: Uint8Array) => {
+    const pool = new DecodePool({ workers: 1 })
     try {
-      const stored = container === 'zlib' ? manyDeflated : fixture('zeros.lz4')
-      const decoding = job(container, stored, { storedBytes: bytes })
-      return await collect(pool.decode(decoding)).then(
-        () => 'here',
-        () => 'thread',
-      )
+      const source = pool.decode(job(container, bytes, { storedBytes }))
+      const first = (await source.next())?.length
+      await source.cancel()
+      return first === AHEAD_BUFFER_BYTES ? 'thread pool' : first === LOCAL_BUFFER_BYTES ? 'here' : first
     } finally {
       await pool.close()
     }
   }
 
-  it('small streams of small archives on the calling thread', async () => {
-    expect(await marking(1_000_000, 2_000_000)).toBe('here')
+  it('small streams on the calling thread', async () => {
+    expect(await placeOf(100_000, 'zlib', manyDeflated)).toBe('here')
   })
-  it('large streams in a thread', async () => {
-    expect(await marking(9_000_000, 0)).toBe('thread')
-  })
-  it('streams of some size in large archives, told by expect(), in a thread', async () => {
-    expect(await marking(1_000_000, 50_000_000)).toBe('thread')
-  })
-  it('tiny streams on the calling thread, whatever the archive', async () => {
-    expect(await marking(1000, 50_000_000)).toBe('here')
+  it('large streams in the thread pool', async () => {
+    expect(await placeOf(1_000_000, 'zlib', manyDeflated)).toBe('thread pool')
+    expect(await placeOf(1_000_000, 'gzip', gzipSync(many, { level: 1 }))).toBe('thread pool')
   })
   it('lz4, which is decoded faster than handed over, on the calling thread', async () => {
-    expect(await marking(1_000_000_000, 0, 'lz4')).toBe('here')
+    expect(await placeOf(1_000_000_000, 'lz4', fixture('zeros.lz4'))).toBe('here')
   })
-  it('streams of unknown size in a thread once they prove not to be small', async () => {
-    expect(await marking(undefined, 0)).toBe('thread')
+  it('zstd in the thread pool where Node.js has it built in', async () => {
+    const frames = Buffer.concat(Array.from({ length: 10 }, () => fixture('rows-check.zst')))
+    expect(await placeOf(1_000_000_000, 'zstd', frames)).toBe(hasNativeZstd() ? 'thread pool' : 'here')
+  })
+  it('streams of unknown size in the thread pool once they prove not to be small', async () => {
+    expect(await placeOf(undefined, 'zlib', manyDeflated)).toBe('thread pool')
   })
 })
 
 describe('the lent chunk', () => {
   it('is at most one buffer, and full but for the last', async () => {
-    for (const workers of [0, 1]) {
-      const pool = new DecodePool({ workers, workerUrl })
+    for (const [workers, size] of [
+      [0, LOCAL_BUFFER_BYTES],
+      [1, AHEAD_BUFFER_BYTES],
+    ] as const) {
+      const pool = new DecodePool({ workers })
       const source = pool.decode(job('zlib', manyDeflated))
       const sizes: number[] = []
       for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) sizes.push(chunk.length)
       await pool.close()
-      expect(sizes.slice(0, -1).every((size) => size === BUFFER_BYTES)).toBe(true)
-      expect(sizes.length).toBe(Math.ceil(many.length / BUFFER_BYTES))
+      expect(sizes.slice(0, -1).every((length) => length === size)).toBe(true)
+      expect(sizes.length).toBe(Math.ceil(many.length / size))
     }
-  })
-})
-
-describe('sendError() and reviveError()', () => {
-  it('keep every field of an ArchiveError on the way through a structured clone', () => {
-    const info = { offset: 5, dumpId: 6, file: 'f', hint: 'h', details: { limit: 'x' }, cause: new Error('why') }
-    const revived = reviveError(structuredClone(sendError(new ArchiveError('BAD_BLOCK', 'Cannot', info))))
-    expect(revived).toBeInstanceOf(ArchiveError)
-    expect(revived).toMatchObject({ code: 'BAD_BLOCK', message: 'Cannot', ...info, cause: { message: 'why' } })
-  })
-
-  it('leave other errors as they are', () => {
-    expect(reviveError(structuredClone(sendError(new RangeError('r'))))).toMatchObject({
-      name: 'RangeError',
-      message: 'r',
-    })
   })
 })
