@@ -1,6 +1,7 @@
 #!/bin/bash
 # Fills a folder with the archives that bench/run.mjs measures, by real pg_dump 15 and 18 from a real server.
-#   bench/make-archives.sh FOLDER      PGHOST, PGPORT, PGUSER name a PostgreSQL 15 server to use
+#   bench/make-archives.sh FOLDER      PGHOST, PGPORT, PGUSER name a PostgreSQL 15 server to use: one that allows for
+#                                      20,000 locks at a time, as those of test/postgres/servers.sh do
 # It creates and drops the databases pgdmp_bench (about 400 MB of SQL) and pgdmp_bench_many (20,000 tables).
 set -euo pipefail
 folder=${1:?usage: bench/make-archives.sh FOLDER}

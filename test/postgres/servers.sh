@@ -46,6 +46,7 @@ autovacuum = off
 jit = off
 shared_buffers = 32MB
 max_connections = 40
+max_locks_per_transaction = 1024
 wal_level = logical
 END
 }
