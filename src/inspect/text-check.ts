@@ -1,3 +1,4 @@
+import { decodeByteString } from '../bytes/byte-string.ts'
 import { KERNEL_INPUT_AT, openRowKernel, type RowKernel } from '../codec/row-kernel.ts'
 import { fieldCount, parseCopyStatement } from '../copy/copy-statement.ts'
 import { InsertScanner, type InsertDefect, type InsertDefectCode } from '../copy/insert-scanner.ts'
@@ -37,7 +38,8 @@ export class TextCheck {
   readonly #entry: TocEntry
   readonly #rules: TextRules
   readonly #encoding: EncodingCheck
-  readonly #scanner: RowScanner | InsertScanner
+  readonly #open: (isInsert: boolean) => RowScanner | InsertScanner
+  #scanner: RowScanner | InsertScanner | undefined
   readonly #fields: number | undefined
 
   constructor(entry: TocEntry, rules: TextRules) {
@@ -47,23 +49,26 @@ export class TextCheck {
     this.#rules = rules
     this.#encoding = new EncodingCheck(encoding)
     const charLength = mixedEncodings.has(encoding) ? charLengthOf(encoding) : undefined
-    if (entry.copyStmt === null) {
-      this.#scanner = new InsertScanner({ stdStrings, charLength })
-      return
-    }
-    const statement = parseCopyStatement(entry.raw.byteString('copyStmt') ?? '')
+    const copyStmt = entry.raw.byteString('copyStmt')
+    const statement = parseCopyStatement(copyStmt ?? '')
     this.#fields = statement === undefined ? undefined : fieldCount(statement)
-    this.#scanner = new RowScanner({
-      fields: this.#fields,
-      maxRowBytes: limits.rowBytes,
-      maxFields: limits.fieldsPerRow,
-      charLength,
-      kernel,
-      kernelInputAt: KERNEL_INPUT_AT,
-    })
+    this.#open = (isInsert) =>
+      isInsert
+        ? new InsertScanner({ stdStrings, charLength })
+        : new RowScanner({
+            fields: this.#fields,
+            maxRowBytes: limits.rowBytes,
+            maxFields: limits.fieldsPerRow,
+            charLength,
+            kernel,
+            kernelInputAt: KERNEL_INPUT_AT,
+          })
+    // before 1.3 there is no such field, and the text alone tells
+    if (copyStmt !== undefined) this.#scanner = this.#open(copyStmt === null)
   }
 
   push(chunk: Uint8Array): void {
+    this.#scanner ??= this.#open(beginsInsert(chunk))
     this.#scanner.push(chunk)
     this.#encoding.push(chunk)
   }
@@ -74,7 +79,7 @@ export class TextCheck {
    */
   finish(isWhole: boolean, findings: Findings): TextCounts {
     const fault = this.#encoding.finish()
-    const scanner = this.#scanner
+    const scanner = this.#scanner ?? this.#open(false)
     const counts: TextCounts =
       scanner instanceof RowScanner
         ? this.#finishRows(scanner, isWhole, findings)
@@ -121,6 +126,12 @@ export class TextCheck {
     findings.add({ code, severity, message: `In the data of TOC entry ${dumpId}, ${what}`, dumpId, hint })
   }
 }
+
+function beginsInsert(chunk: Uint8Array): boolean {
+  return decodeByteString(chunk.subarray(0, insertStart.length)) === insertStart
+}
+
+const insertStart = 'INSERT INTO '
 
 const copySeverities: Readonly<Record<CopyDefectCode, 'warning' | 'error'>> = {
   COPY_FIELD_COUNT: 'error',
