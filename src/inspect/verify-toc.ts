@@ -1,6 +1,7 @@
 import { fieldCount, parseCopyStatement } from '../copy/copy-statement.ts'
 import type { Finding } from '../errors.ts'
 import type { ArchiveHeader, DumpId, Section, TocEntry } from '../toc/types.ts'
+import { featuresOf } from '../toc/version.ts'
 import type { Findings } from './findings.ts'
 
 /** Sections of the types of entries that are always in one (pg_dump.c). */
@@ -68,7 +69,8 @@ const sectionOrder: Readonly<Record<Section, number>> = { none: 0, unknown: 0, '
 /** Finds what is wrong with a table of contents by itself. */
 export function verifyToc(header: ArchiveHeader, toc: readonly TocEntry[], findings: Findings): void {
   const ids = checkIds(toc, findings)
-  checkSections(toc, findings)
+  // before 1.11 sections are derived: there is nothing to compare
+  if (featuresOf(header.version).section) checkSections(toc, findings)
   checkDependencies(toc, ids, findings)
   checkTexts(header, toc, findings)
 }
@@ -104,8 +106,6 @@ function describe(entry: TocEntry | undefined): string {
 function checkSections(toc: readonly TocEntry[], findings: Findings): void {
   let reached: TocEntry | undefined
   for (const entry of toc) {
-    // before 1.11 sections are derived: there is nothing to compare
-    if (entry.raw.number?.('section') === undefined) continue
     const { dumpId, desc, section } = entry
     const must = sections.get(desc)
     if (section === 'unknown') {
