@@ -102,7 +102,8 @@ export async function open(input: ArchiveInput, options: OpenOptions = {}): Prom
   return new OpenedArchive(reader, settings.limits, release)
 }
 
-function readerOptions(options: OpenOptions): ReaderOptions {
+/** What a reader is told by these options. @throws ArchiveError USAGE */
+export function readerOptions(options: OpenOptions): ReaderOptions {
   const { maxBufferBytes = defaultBufferBytes, workers, format } = options
   if (!(maxBufferBytes >= leastBufferBytes)) {
     throw new ArchiveError(

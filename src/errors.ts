@@ -9,7 +9,7 @@
  * | codec | BAD_COMPRESSED_DATA, TRAILING_DATA |
  * | order | DATA_OUT_OF_ORDER |
  * | limits | LIMIT_EXCEEDED |
- * | text | BAD_COPY_DATA, BAD_LIST, BAD_FILTER |
+ * | text | BAD_COPY_DATA, BAD_LIST, BAD_FILTER, BAD_RECEIPT |
  * | look-ups | NAME_NOT_FOUND, ENTRY_NOT_FOUND, NO_DATA |
  * | rewriting | UNDECIDED_REFERENCE |
  * | usage | USAGE, CLOSED |
@@ -40,6 +40,7 @@ export type ArchiveErrorCode =
   | 'BAD_COPY_DATA'
   | 'BAD_LIST'
   | 'BAD_FILTER'
+  | 'BAD_RECEIPT'
   | 'NAME_NOT_FOUND'
   | 'ENTRY_NOT_FOUND'
   | 'NO_DATA'

@@ -55,6 +55,9 @@ const ownOptions = [
   { name: 'force' },
   { name: 'reindex' },
   { name: 'allow-loss' },
+  { name: 'quick' },
+  { name: 'receipt', argument: true },
+  { name: 'against', argument: true },
 ] as const satisfies readonly OwnOption[]
 
 /** An option of pgdmp's own, by its long name. */
@@ -116,7 +119,23 @@ export interface CommandLine {
 type AnyId = OwnOptionId | RestoreOptionId
 
 /**
+ * Reads the arguments of a command that takes several archives, `-` among them for standard input.
+ * @returns null when `--help` was given
+ * @throws ArchiveError USAGE
+ */
+export async function parseManyArchives(
+  terminal: Terminal,
+  syntax: CommandSyntax,
+  args: readonly string[],
+): Promise<{ readonly line: CommandLine; readonly archives: readonly string[] } | null> {
+  const archives: string[] = []
+  const line = await parseCommandLine(terminal, syntax, args, archives)
+  return line === null ? null : { line, archives }
+}
+
+/**
  * Reads the arguments of a command.
+ * @param several takes all archives, where a command may have more than one
  * @returns null when `--help` was given
  * @throws ArchiveError USAGE
  */
@@ -124,6 +143,7 @@ export async function parseCommandLine(
   terminal: Terminal,
   syntax: CommandSyntax,
   args: readonly string[],
+  several?: string[],
 ): Promise<CommandLine | null> {
   const rules = compatRules()
   const options = noOptions()
@@ -148,8 +168,9 @@ export async function parseCommandLine(
   if (syntax.output === true && output === undefined) {
     throw wrong(syntax, 'the output is missing', `Give its path, or "-" for standard output`)
   }
+  several?.push(archive, ...others)
   const [extra] = others
-  if (extra !== undefined) throw wrong(syntax, `there is one archive too many: "${extra}"`)
+  if (extra !== undefined && several === undefined) throw wrong(syntax, `there is one archive too many: "${extra}"`)
   refuse(syntax, checkRestrictKey(options.values.get('restrict-key')) ?? checkConflicts(options, rules))
   return {
     archive: archive === '-' ? null : archive,

@@ -13,6 +13,7 @@ Commands:
   sql          SQL script, as pg_restore -f writes it
   convert      another archive: format, compression, version, a part, other names
   info         what an archive is, what is in it, and what it needs
+  verify       whether an archive is sound, and what is wrong with it
   reindex      in place, the offsets that an archive lacks after a pipe
   pg_restore   the same options, output, messages and status as pg_restore
   help         help on a command: pgdmp help sql
@@ -20,7 +21,8 @@ Commands:
 
 ARCHIVE is a file, a directory, or "-" for standard input; its format is found out.
 
-Exit status: 0 good, 1 bad input or something lost, 2 wrong usage, 130 interrupted.
+Exit status: 0 good, 1 bad input, defects found or something lost, 2 wrong usage,
+3 unreadable (verify), 130 interrupted.
 `
 
 const inputOptions = `Input:
@@ -225,6 +227,34 @@ Examples:
   pg_dump -Fc app | cat > app.dump && pgdmp reindex app.dump
 `
 
+export const verifyHelp = `Tells whether archives are sound: nothing missing, nothing damaged, nothing that a restore
+would stumble over. After a defect it goes on as far as the archive allows.
+
+Usage:
+  pgdmp verify [OPTION]... ARCHIVE...
+
+      --quick                  header, table of contents, offsets and presence of
+                               all data, without decompressing them
+      --receipt=FILE           write what the archive holds, row counts and digests,
+                               if it is sound ("-": standard output)
+      --against=FILE           compare with a receipt: of the archive itself, or of
+                               one that it was converted from
+      --force                  let --receipt replace a file
+      --json                   the whole report as JSON
+  -v, --verbose                a line for each entry with data
+  -q, --quiet                  the exit status alone
+  -j, --jobs=N                 decompressing threads; 0: none
+
+${inputOptions}
+Exit status: 0 sound, 1 defects or changes found, 2 wrong usage, 3 unreadable.
+
+Examples:
+  pgdmp verify nightly.dump
+  pgdmp verify --quick /backups/*.dump
+  pgdmp verify --receipt=nightly.json nightly.dump
+  pgdmp convert -Fd nightly.dump nightly.dir && pgdmp verify --against=nightly.json nightly.dir
+`
+
 /** Help of the drop-in. */
 export function pgRestoreHelp(rules: CompatRules): string {
   return `Does what pg_restore of PostgreSQL ${formatRelease(rules.release)} does with -l and -f: same options, same output.
@@ -254,6 +284,7 @@ export async function help(terminal: Terminal, args: readonly string[]): Promise
     sql: () => sqlHelp,
     convert: () => convertHelp,
     info: () => infoHelp,
+    verify: () => verifyHelp,
     reindex: () => reindexHelp,
     pg_restore: () => pgRestoreHelp(compatRules()),
   }

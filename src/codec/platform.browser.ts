@@ -18,6 +18,18 @@ export function openZstdCompressor(): never {
   throw new CodecFailure('CODEC_UNAVAILABLE', NO_ZSTD, { hint: 'Choose another compression' })
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Whether bytes are whole characters of UTF-8 (RFC 3629). */
+export function isWholeUtf8(bytes: Uint8Array): boolean {
+  try {
+    utf8.decode(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** There is no thread pool: everything is decoded on the calling thread. */
 export async function threadPoolWorks(): Promise<boolean> {
   return false

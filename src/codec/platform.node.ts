@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { CodecFailure } from './codec.ts'
@@ -83,4 +84,9 @@ export function openZstdCompressor(settings: ZstdSettings): Compressor {
 export function openSha256(): Hash {
   const hash = createHash('sha256')
   return { update: (bytes) => void hash.update(bytes), digest: () => new Uint8Array(hash.digest()) }
+}
+
+/** Whether bytes are whole characters of UTF-8 (RFC 3629). */
+export function isWholeUtf8(bytes: Uint8Array): boolean {
+  return isUtf8(bytes)
 }

@@ -1,5 +1,5 @@
 /*
- * The few instructions of WebAssembly that the block coders of LZ4 are made of, by their names in the text format, and
+ * The few instructions of WebAssembly that the block coders of LZ4 and the row scanner are made of, by their names in the text format, and
  * the frame of a module with one function.
  */
 
@@ -42,6 +42,20 @@ export const xor64 = [0x85]
 export const eqz64 = [0x50]
 export const ctz64 = [0x7a]
 export const wrap64 = [0xa7]
+export const load32At = (offset: number): number[] => [0x28, 0, ...unsigned(offset)]
+export const store32At = (offset: number): number[] => [0x36, 0, ...unsigned(offset)]
+export const load64At = (offset: number): number[] => [0x29, 0, ...unsigned(offset)]
+export const store64At = (offset: number): number[] => [0x37, 0, ...unsigned(offset)]
+export const wideConstant = (value: number): number[] => [0x42, ...signed(value)]
+export const add64 = [0x7c]
+export const mul64 = [0x7e]
+export const rotl64 = [0x89]
+export const ctz = [0x68]
+export const popcnt = [0x69]
+export const splat8 = [0xfd, 0x0f]
+export const equals8 = [0xfd, 0x23]
+export const orVector = [0xfd, 0x50]
+export const bitmask8 = [0xfd, 0x64]
 
 /** Instructions in lines, strung together. */
 export function code(...lines: readonly (readonly (readonly number[])[])[]): number[] {

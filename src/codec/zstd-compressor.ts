@@ -1,5 +1,6 @@
 import { CodecFailure } from './codec.ts'
 import type { Compressor, Emit } from './encoder.ts'
+import { Xxh64 } from './xxh64.ts'
 
 /** How a zstd frame is to be made. */
 export interface ZstdSettings {
@@ -52,21 +53,57 @@ function unavailable(what: string, cause?: unknown): CodecFailure {
   return new CodecFailure('CODEC_UNAVAILABLE', what, { hint: 'Use Node.js 22.15 or later', cause })
 }
 
-/** A frame by the package, which knows levels only: no checksum, no long-distance matching. */
+/** Where a frame's descriptor stands, after the magic number, and its bit for a checksum (RFC 8878, 3.1.1.1.1). */
+const DESCRIPTOR_AT = 4
+const HAS_CHECKSUM = 0x04
+
+/** Gives a frame that was made without one the checksum of its content: a bit in front, four bytes at the end. */
+class ChecksumAdder {
+  readonly #hash = new Xxh64()
+  #passed = 0
+
+  take(input: Uint8Array): void {
+    this.#hash.update(input)
+  }
+
+  /** What is emitted, with the bit set. */
+  mark(output: Uint8Array): Uint8Array {
+    const at = DESCRIPTOR_AT - this.#passed
+    this.#passed += output.length
+    if (at < 0 || at >= output.length) return output
+    const marked = output.slice()
+    marked[at] = (marked[at] ?? 0) | HAS_CHECKSUM
+    return marked
+  }
+
+  end(emit: Emit): void {
+    const bytes = new Uint8Array(4)
+    new DataView(bytes.buffer).setUint32(0, Number(this.#hash.digest() & 0xffffffffn), true)
+    emit(bytes)
+  }
+}
+
+/** A frame by the package, which knows levels only: no long-distance matching; the checksum is added here. */
 class PackageCompressor implements Compressor {
   readonly #stream: NativeStream
   readonly #idle: NativeStream[]
+  readonly #checksum: ChecksumAdder | undefined
   #ended = false
 
-  constructor(stream: NativeStream, streams: NativeStream[]) {
+  constructor(stream: NativeStream, streams: NativeStream[], checksum: boolean) {
     this.#stream = stream
     this.#idle = streams
+    this.#checksum = checksum ? new ChecksumAdder() : undefined
   }
 
   run(input: Uint8Array, last: boolean, emit: Emit): void {
-    if (input.length > 0) this.#stream.data(Buffer.from(input.buffer, input.byteOffset, input.length), emit)
+    const checksum = this.#checksum
+    const give: Emit = checksum === undefined ? emit : (output) => emit(checksum.mark(output))
+    checksum?.take(input)
+    if (input.length > 0) this.#stream.data(Buffer.from(input.buffer, input.byteOffset, input.length), give)
     if (!last) return
-    this.#stream.end(emit)
+    this.#stream.end(give)
+    checksum?.end(emit)
     this.#ended = true
   }
 
@@ -77,10 +114,10 @@ class PackageCompressor implements Compressor {
 }
 
 /** @throws CodecFailure CODEC_UNAVAILABLE */
-export function openPackageCompressor({ level, long }: ZstdSettings): Compressor {
+export function openPackageCompressor({ level, long, checksum }: ZstdSettings): Compressor {
   if (Stream === undefined) throw unavailable('the zstd encoder has not been loaded yet')
   if (long) throw unavailable(`${MISSING}, which the long-distance mode needs`)
   const streams = idle.get(level) ?? []
   idle.set(level, streams)
-  return new PackageCompressor(streams.pop() ?? new Stream(level), streams)
+  return new PackageCompressor(streams.pop() ?? new Stream(level), streams, checksum)
 }

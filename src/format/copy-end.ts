@@ -105,6 +105,7 @@ function missingCopyEnd(dumpId: DumpId): ArchiveError {
     {
       dumpId,
       hint: 'The data was cut short or changed: rows may be missing',
+      details: { missingEnd: true },
     },
   )
 }
@@ -116,6 +117,7 @@ function missingInsertEnd(dumpId: DumpId): ArchiveError {
     {
       dumpId,
       hint: 'The data was cut short or changed: rows may be missing',
+      details: { missingEnd: true },
     },
   )
 }

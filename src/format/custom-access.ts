@@ -1,6 +1,7 @@
 import type { ChunkSource } from '../io/chunks.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { BlockBody } from './custom-body.ts'
+import type { ArchiveLayout } from './layout.ts'
 import type { StoredSizes } from './stored-sizes.ts'
 
 /** A block that may be read, by one reader at a time. */
@@ -23,6 +24,8 @@ export interface BlockAccess {
   storedBytes(entry: TocEntry): number | undefined
   /** {@link FormatReader.storedSizes} */
   storedSizes(signal: AbortSignal | undefined): Promise<StoredSizes>
+  /** What lies where, see FormatReader.layout. */
+  layout(signal: AbortSignal | undefined): ArchiveLayout | undefined
   /** The archive byte for byte, see FormatReader.verbatim. */
   verbatim(): ChunkSource | undefined
   close(): Promise<void>

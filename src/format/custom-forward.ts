@@ -49,6 +49,10 @@ export class ForwardBlocks implements BlockAccess {
     return { archiveBytes: undefined, dataBytes: new Map() }
   }
 
+  layout(): undefined {
+    return undefined
+  }
+
   /** Header and TOC are past, and written anew; nothing in them changes. */
   verbatim(): ChunkSource | undefined {
     if (this.#passed.size > 0 || this.#failure !== undefined) return undefined

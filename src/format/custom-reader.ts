@@ -13,6 +13,7 @@ import { wrongBlockKind } from './custom-errors.ts'
 import { ForwardBlocks } from './custom-forward.ts'
 import { SeekableBlocks } from './custom-seekable.ts'
 import { DataStreams } from './data-streams.ts'
+import type { ArchiveLayout } from './layout.ts'
 import { readToc } from './read-toc.ts'
 import type { FormatReader, ReadOptions, ReaderInput, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
 import { dataContext, noData, objectContext, type DataStream, type StoredData } from './stored-data.ts'
@@ -113,6 +114,10 @@ class CustomReader implements FormatReader {
     const source = this.#blocks.verbatim()
     if (source === undefined) return undefined
     return { kind: 'file', chunks: await this.#streams.source(async () => source, signal) }
+  }
+
+  layout(signal: AbortSignal | undefined): ArchiveLayout | undefined {
+    return this.#blocks.layout(signal)
   }
 
   async close(): Promise<void> {

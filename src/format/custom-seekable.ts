@@ -1,3 +1,4 @@
+import { isArchiveError } from '../errors.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { Pull } from '../io/pull.ts'
 import type { ParsedToc } from '../toc/toc.ts'
@@ -5,8 +6,9 @@ import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { BlockAccess, OpenBlock } from './custom-access.ts'
 import { BLK_BLOBS, BLK_DATA, BlockReader, type BlockHeader, type BlockLayout } from './custom-blocks.ts'
 import { BlockBody } from './custom-body.ts'
-import { blockBehindEnd, blockMismatch, missingBlock } from './custom-errors.ts'
+import { blockBehindEnd, blockMismatch, missingBlock, unknownBlockType } from './custom-errors.ts'
 import { BlockIndex } from './custom-index.ts'
+import type { ArchiveLayout, BlockSpan } from './layout.ts'
 import { ifReadable, type StoredSizes } from './stored-sizes.ts'
 import { chunksInTurn, VerbatimBlocks } from './verbatim.ts'
 import { WindowChunks } from './window-chunks.ts'
@@ -19,6 +21,8 @@ export class SeekableBlocks implements BlockAccess {
   readonly #firstBlock: number
   readonly #open: (start: number) => Pull
   readonly #index: BlockIndex
+  /** Where blocks end that have been read, by offset. */
+  readonly #ends = new Map<number, number>()
   #sizes: ReadonlyMap<number, number> | undefined
 
   /**
@@ -45,7 +49,10 @@ export class SeekableBlocks implements BlockAccess {
       if (header.dumpId !== dumpId || !isBlockType(header)) throw blockMismatch(dumpId, header)
       return {
         body: new BlockBody(reader, header),
-        ended: (end) => this.#index.learnEnd(offset, end),
+        ended: (end) => {
+          this.#ends.set(offset, end)
+          this.#index.learnEnd(offset, end)
+        },
         release: () => pull.close(),
       }
     } catch (error) {
@@ -92,6 +99,41 @@ export class SeekableBlocks implements BlockAccess {
     const head = new WindowChunks(this.#open(0), this.#firstBlock)
     const blocks = new BlockReader(this.#open(this.#firstBlock), this.#layout)
     return chunksInTurn([head, new VerbatimBlocks(blocks, this.#parsed.toc)])
+  }
+
+  layout(signal: AbortSignal | undefined): ArchiveLayout {
+    return { kind: 'custom', archiveBytes: this.#layout.archiveBytes, blocks: () => this.#spans(signal) }
+  }
+
+  async *#spans(signal: AbortSignal | undefined): AsyncGenerator<BlockSpan, void, void> {
+    const offsets = this.#parsed.toc.flatMap(({ data }) => (data.state === 'set' ? [data.offset] : []))
+    offsets.sort((a, b) => a - b)
+    let at = this.#firstBlock
+    let known = 0
+    while (at < this.#layout.archiveBytes) {
+      const pull = this.#open(at)
+      try {
+        const reader = new BlockReader(pull, this.#layout)
+        for (let header = await reader.readHeader(); header !== null; header = await reader.readHeader()) {
+          signal?.throwIfAborted()
+          if (!isBlockType(header)) throw unknownBlockType(header, 'search')
+          const { offset, dumpId, type } = header
+          const end = this.#ends.get(offset)
+          if (end === undefined) await reader.skipBody(header)
+          else await pull.skip(end - pull.position)
+          at = pull.position
+          yield { kind: 'block', offset, end: at, dumpId, holdsLargeObjects: type === BLK_BLOBS }
+        }
+        return
+      } catch (error) {
+        if (!isArchiveError(error)) throw error
+        yield { kind: 'damage', offset: at, error }
+        while ((offsets[known] ?? Infinity) <= at) known++
+        at = offsets[known] ?? Infinity
+      } finally {
+        await pull.close()
+      }
+    }
   }
 
   async close(): Promise<void> {

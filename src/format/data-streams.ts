@@ -4,7 +4,7 @@ import type { TocEntry } from '../toc/types.ts'
 import { DecodeAhead, type DataAccess } from './decode-ahead.ts'
 import { readLargeObjectList, type LargeObjectLine, type ListOrigin } from './large-object-list.ts'
 import { OpenStreams } from './open-streams.ts'
-import type { ReadOptions, ReaderOptions } from './reader.ts'
+import type { OnStored, ReadOptions, ReaderOptions } from './reader.ts'
 import { checkedData, type DataStream, type StoredData, type StoredForm } from './stored-data.ts'
 
 /** The data that a reader hands out, as stored or decompressed: what the three containers have in common. */
@@ -13,10 +13,13 @@ export class DataStreams {
   readonly #access: DataAccess
   readonly #decoding: DecodeAhead
 
+  readonly #onStored: OnStored | undefined
+
   constructor(options: ReaderOptions, access: DataAccess) {
     this.#streams = new OpenStreams(options.signal)
-    this.#access = access
-    this.#decoding = new DecodeAhead(options, access)
+    this.#onStored = options.onStored
+    this.#access = { ...access, open: async (entry) => this.#seen(await access.open(entry)) }
+    this.#decoding = new DecodeAhead(options, this.#access)
   }
 
   /** @throws ArchiveError CLOSED */
@@ -41,7 +44,7 @@ export class DataStreams {
   /** Data that are never planned: a large object, or a block that was come to, of this entry if it is known. */
   of(open: () => StoredData | Promise<StoredData>, options: ReadOptions, entry?: TocEntry): DataStream {
     const stream = this.#streams.stream(async () => {
-      const stored = await open()
+      const stored = this.#seen(await open())
       return options.raw === true ? stored.input : checkedData(entry, this.#decoding.decode(stored))
     }, options.signal)
     return { ...stream, stored: () => this.#stored(open, options.signal) }
@@ -55,7 +58,7 @@ export class DataStreams {
   async #stored(open: () => StoredData | Promise<StoredData>, signal: AbortSignal | undefined): Promise<StoredForm> {
     let found: Omit<StoredForm, 'chunks'> | undefined
     const chunks = await this.#streams.source(async () => {
-      const { container, framing, memberHeader, storedBytes, repeatable = false, input } = await open()
+      const { container, framing, memberHeader, storedBytes, repeatable = false, input } = this.#seen(await open())
       // what is told of a custom archive's block counts its frames
       const bytes = framing === undefined ? storedBytes : undefined
       found = { container, framing, memberHeader: await memberHeader?.(), bytes, repeatable }
@@ -63,6 +66,23 @@ export class DataStreams {
     }, signal)
     if (found === undefined) throw new ArchiveError('CLOSED', 'Cannot read on: the archive has been closed')
     return { ...found, chunks }
+  }
+
+  /** The same data, with their first bytes shown to whoever asked for that. */
+  #seen(stored: StoredData): StoredData {
+    const onStored = this.#onStored
+    if (onStored === undefined || stored.isSeen === true) return stored
+    const { input, container } = stored
+    let first = true
+    const next = async (): Promise<Uint8Array | null> => {
+      const chunk = await input.next()
+      if (first && chunk !== null && chunk.length > 0) {
+        first = false
+        onStored(container, chunk)
+      }
+      return chunk
+    }
+    return { ...stored, isSeen: true, input: { next, cancel: () => input.cancel() } }
   }
 
   /** The lines of a list of large objects. */

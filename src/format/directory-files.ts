@@ -1,6 +1,7 @@
 import type { Container } from '../codec/codec.ts'
 import { ArchiveError } from '../errors.ts'
 import type { DirectoryAccess } from '../io/directory.ts'
+import type { LayoutFile } from './layout.ts'
 import type { DumpId } from '../toc/types.ts'
 
 /** A file of a directory archive, with the compression that its name tells. */
@@ -95,6 +96,20 @@ export async function fileSizes(
     for (const { name, file } of await Promise.all(stats)) if (file?.kind === 'file') sizes.set(name, file.size)
   }
   return sizes
+}
+
+/** Everything in a directory, whatever it is. */
+export async function allFiles(dir: DirectoryAccess, signal: AbortSignal | undefined): Promise<readonly LayoutFile[]> {
+  const names = await dir.list()
+  const files: LayoutFile[] = []
+  for (let at = 0; at < names.length; at += statsAtOnce) {
+    signal?.throwIfAborted()
+    const stats = names.slice(at, at + statsAtOnce).map(async (name) => ({ name, found: await dir.stat(name) }))
+    for (const { name, found } of await Promise.all(stats)) {
+      if (found !== undefined) files.push({ name, size: found.size, isFile: found.kind === 'file' })
+    }
+  }
+  return files
 }
 
 /** The size of the file recorded as `name`, compressed or not; undefined when there is none. */

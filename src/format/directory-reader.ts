@@ -11,6 +11,7 @@ import { featuresOf } from '../toc/version.ts'
 import { DataStreams } from './data-streams.ts'
 import { decodeWhole, iterate } from './decode-ahead.ts'
 import {
+  allFiles,
   checkFileName,
   fileSizes,
   findFile,
@@ -22,6 +23,7 @@ import {
 import { ObjectsOfToc } from './expected-objects.ts'
 import { hints } from './hints.ts'
 import type { LargeObjectLine } from './large-object-list.ts'
+import type { ArchiveLayout } from './layout.ts'
 import { readToc } from './read-toc.ts'
 import type { FormatReader, ReadOptions, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
 import { dataContext, dataFileOf, listContext, objectContext, type DataStream, type StoredData } from './stored-data.ts'
@@ -223,6 +225,10 @@ class DirectoryReader implements FormatReader {
       files.push({ name, open: () => this.#streams.source(() => this.#openAsIs(name), signal) })
     }
     return { kind: 'directory', files }
+  }
+
+  layout(signal: AbortSignal | undefined): ArchiveLayout {
+    return { kind: 'directory', files: () => allFiles(this.#dir, signal) }
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Container } from '../codec/codec.ts'
 import type { OnWarning } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Pull } from '../io/pull.ts'
@@ -5,6 +6,7 @@ import type { RandomAccess } from '../io/source.ts'
 import type { EntryTable } from '../toc/table.ts'
 import type { ArchiveFormat, ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
 import type { DataStream } from './stored-data.ts'
+import type { ArchiveLayout } from './layout.ts'
 import type { StoredSizes } from './stored-sizes.ts'
 import type { VerbatimArchive } from './verbatim.ts'
 
@@ -17,7 +19,12 @@ export interface ReaderOptions {
   /** Streams decoded at the same time in the thread pool: 0 = all on the calling thread, undefined = as many as pay. */
   readonly workers: number | undefined
   readonly signal: AbortSignal | undefined
+  /** Hears of the first bytes of each stream of data as stored, lent, when it is read. */
+  readonly onStored?: OnStored | undefined
 }
+
+/** See {@link ReaderOptions.onStored}. */
+export type OnStored = (container: Container, head: Uint8Array) => void
 
 /** What a single-file archive is read from. Closing it is up to who opened it. */
 export interface ReaderInput {
@@ -63,5 +70,7 @@ export interface FormatReader {
   storedSizes(signal: AbortSignal | undefined): Promise<StoredSizes>
   /** The archive byte for byte; undefined where they cannot be had (again). See ArchiveStorage. */
   verbatim(signal: AbortSignal | undefined): Promise<VerbatimArchive | undefined>
+  /** What lies where; undefined on forward-only input. */
+  layout(signal: AbortSignal | undefined): ArchiveLayout | undefined
   close(): Promise<void>
 }

@@ -16,6 +16,8 @@ export interface StoredData {
   readonly framing?: (ChunkFraming & { keep(): void }) | undefined
   /** Tar: the header block of the member. */
   readonly memberHeader?: (() => Promise<Uint8Array | undefined>) | undefined
+  /** Whoever wanted to see the first bytes does. */
+  readonly isSeen?: boolean | undefined
   /** The data can be opened again. */
   readonly repeatable?: boolean | undefined
 }

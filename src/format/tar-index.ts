@@ -3,6 +3,7 @@ import type { ChunkSource } from '../io/chunks.ts'
 import type { RandomAccess } from '../io/source.ts'
 import type { DumpId } from '../toc/types.ts'
 import { fileNames } from './directory-files.ts'
+import type { TarTail } from './layout.ts'
 import {
   checkPlainMember,
   isIgnored,
@@ -17,6 +18,11 @@ import { tarBlockBytes } from './tar-header.ts'
 import { TarWalker, truncatedMember, type TarMember } from './tar-walker.ts'
 import { Turns } from './turns.ts'
 import { WindowChunks } from './window-chunks.ts'
+
+/** Two blocks of zeros. */
+const markBytes = 2 * tarBlockBytes
+/** Bytes read at a time after the end. */
+const tailBytes = 64 * 1024
 
 /**
  * The members of a tar file by name and in order. Headers are walked only as far as somebody looks, so that opening an
@@ -81,6 +87,20 @@ export class TarIndex implements TarMembers {
 
   async readHeader(member: TarMember): Promise<Uint8Array> {
     return await this.#source.read(member.offset, tarBlockBytes)
+  }
+
+  async tail(): Promise<TarTail> {
+    while (!this.#complete) await this.#at(this.#members.length)
+    const end = this.#walker.pull.position
+    const mark = await this.#source.read(Math.max(0, end - markBytes), Math.min(end, markBytes))
+    const isMarked = mark.length === markBytes && mark.every((byte) => byte === 0)
+    for (let at = end; at < this.#source.size; at += tailBytes) {
+      this.#signal?.throwIfAborted()
+      const rest = await this.#source.read(at, Math.min(tailBytes, this.#source.size - at))
+      const found = rest.findIndex((byte) => byte !== 0)
+      if (found >= 0) return { isMarked, trailing: at + found }
+    }
+    return { isMarked, trailing: undefined }
   }
 
   verbatim(): ChunkSource {

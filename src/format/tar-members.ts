@@ -4,6 +4,7 @@ import type { ChunkSource } from '../io/chunks.ts'
 import type { DumpId } from '../toc/types.ts'
 import { fileNames } from './directory-files.ts'
 import { hints } from './hints.ts'
+import type { TarTail } from './layout.ts'
 import type { TarMember } from './tar-walker.ts'
 
 /** A member that was looked for, and the compression that its name tells (none, unless a directory archive was packed). */
@@ -31,6 +32,8 @@ export interface TarMembers {
   readHeader(member: TarMember): Promise<Uint8Array | undefined>
   /** The whole file byte for byte; absent on forward-only input. */
   verbatim?(): ChunkSource
+  /** What comes after the last member; absent on forward-only input. */
+  tail?(): Promise<TarTail>
   /** Entries whose data will be asked for; replaces what was said before. */
   expect(dumpIds: ReadonlySet<DumpId>): void
   close(): Promise<void>

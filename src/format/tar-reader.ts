@@ -11,6 +11,7 @@ import { decodeWhole, iterate } from './decode-ahead.ts'
 import { checkFileName, containerOfSuffix } from './directory-files.ts'
 import { ObjectsOfToc } from './expected-objects.ts'
 import { hints } from './hints.ts'
+import type { ArchiveLayout, TarTail } from './layout.ts'
 import { readToc } from './read-toc.ts'
 import type { FormatReader, ReadOptions, ReaderInput, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
 import {
@@ -163,6 +164,16 @@ class TarReader implements FormatReader {
     return { kind: 'file', chunks: await this.#streams.source(async () => source, signal) }
   }
 
+  layout(signal: AbortSignal | undefined): ArchiveLayout | undefined {
+    const members = this.#members
+    if (members.tail === undefined) return undefined
+    return {
+      kind: 'tar',
+      members: () => eachMember(members, signal),
+      tail: async () => (await members.tail?.()) ?? noTail,
+    }
+  }
+
   async close(): Promise<void> {
     await this.#streams.close()
     await this.#members.close()
@@ -287,6 +298,18 @@ class TarReader implements FormatReader {
     }
     return ({ name }) =>
       byName.get(name.replace(suffixPattern, '')) ?? (objectMember.test(name) ? anyObject : undefined)
+  }
+}
+
+const noTail: TarTail = { isMarked: false, trailing: undefined }
+
+async function* eachMember(
+  members: TarMembers,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TarMember, void, void> {
+  for (let member = await members.after(undefined); member !== null; member = await members.after(member)) {
+    signal?.throwIfAborted()
+    yield member
   }
 }
 

@@ -1,11 +1,11 @@
 import { checkOptions } from '../check-options.ts'
-import { createSha256, toHex } from '../codec/sha256.ts'
+import { createSha256 } from '../codec/sha256.ts'
 import { ArchiveError } from '../errors.ts'
 import type { ByteStream } from '../io/byte-stream.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { ArchiveView, DataOptions, LargeObject } from '../view.ts'
-import { digestRecord, entryDigest, headerDigest } from './digest-fields.ts'
 import { LargeObjectDigests } from './digest-objects.ts'
+import { wholeDigest, type ArchiveDigest } from './digest-whole.ts'
 import { isFiltered } from './filter.ts'
 import { storesData } from './sql-plan.ts'
 
@@ -14,33 +14,6 @@ export interface DigestOptions {
   readonly signal?: AbortSignal
   /** Called as data is read: decompressed bytes so far, and the dump id of the entry that is being read. */
   readonly onProgress?: (progress: { readonly bytes: number; readonly entry: DumpId }) => void
-}
-
-/** What `digest` gives; every digest is SHA-256 in lower-case hexadecimal digits (spec/digest.md). */
-export interface ArchiveDigest {
-  /** Of header and content. */
-  readonly sha256: string
-  /** Of the header's database name, versions and date. */
-  readonly header: string
-  /** Of all entries and large objects: the same for two dumps of one state of a database, if pg_dump wrote the same. */
-  readonly content: string
-  /** Entries in the order of the view, those about large objects alone excepted. */
-  readonly entries: readonly EntryDigest[]
-  readonly largeObjects: {
-    /** Of them all together. */
-    readonly sha256: string
-    /** By OID. */
-    readonly objects: readonly { readonly oid: number; readonly sha256: string }[]
-  }
-}
-
-/** The digest of one entry. */
-export interface EntryDigest {
-  readonly dumpId: DumpId
-  /** Of its fields and its data. */
-  readonly sha256: string
-  /** Of its data alone, decompressed; null without. */
-  readonly data: string | null
 }
 
 /**
@@ -62,35 +35,7 @@ export async function digest(view: ArchiveView, options: DigestOptions = {}): Pr
   const entries = view.toc.filter((entry) => !objects.has(entry))
   const wanted = view.toc.filter((entry) => storesData(entry) && (!isFiltered(view) || view.parts(entry).data))
   const data = await new DataDigests(view, objects, options).read(wanted)
-  const entryDigests = entries.map((entry) => {
-    const ofData = data.get(entry.dumpId) ?? null
-    return { entry, ofData, all: entryDigest(entry, ofData) }
-  })
-  const objectDigests = objects.digests()
-  const header = headerDigest(view.header)
-  const largeObjects = digestRecord('pgdmp large objects 1', [
-    objectDigests.length,
-    ...objectDigests.map((object) => object.digest),
-  ])
-  const content = digestRecord('pgdmp content 1', [
-    entryDigests.length,
-    ...entryDigests.map(({ all }) => all),
-    largeObjects,
-  ])
-  return {
-    sha256: toHex(digestRecord('pgdmp archive 1', [header, content])),
-    header: toHex(header),
-    content: toHex(content),
-    entries: entryDigests.map(({ entry, ofData, all }) => ({
-      dumpId: entry.dumpId,
-      sha256: toHex(all),
-      data: ofData === null ? null : toHex(ofData),
-    })),
-    largeObjects: {
-      sha256: toHex(largeObjects),
-      objects: objectDigests.map((object) => ({ oid: object.oid, sha256: toHex(object.digest) })),
-    },
-  }
+  return wholeDigest(view.header, entries, data, objects)
 }
 
 /** Reads and digests data: in the order of the view, or as it comes where it can be read only once. */

@@ -221,7 +221,7 @@ class Lexer {
 }
 
 /** Encodings in which a later byte of a character may be below 128 (client encodings only). */
-const mixedEncodings: ReadonlySet<string> = new Set([
+export const mixedEncodings: ReadonlySet<string> = new Set([
   'SJIS',
   'SHIFT_JIS_2004',
   'BIG5',

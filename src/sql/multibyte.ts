@@ -148,6 +148,11 @@ export function charLength(encoding: string, text: string, at: number): number {
   return encodings.get(encoding)?.charLength(text.charCodeAt(at), text.charCodeAt(at + 1)) ?? 1
 }
 
+/** The same by the first two bytes; undefined for encodings with one byte a character. */
+export function charLengthOf(encoding: string): ((first: number, second: number) => number) | undefined {
+  return encodings.get(encoding)?.charLength
+}
+
 /** Whether the `length` bytes at `at` are a character of the encoding (pg_encoding_verifymbchar, wchar.c). */
 export function isValidChar(encoding: string, text: string, at: number, length: number): boolean {
   if (at + length > text.length) return false

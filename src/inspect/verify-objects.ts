@@ -1,0 +1,59 @@
+import type { TocEntry } from '../toc/types.ts'
+import type { Findings } from './findings.ts'
+import { holdsStoredData } from './verify-data.ts'
+
+/** Compares the large objects that entries declare with those whose content is stored. */
+export function verifyLargeObjects(
+  toc: readonly TocEntry[],
+  stored: { has(oid: number): boolean; keys(): Iterable<number> },
+  findings: Findings,
+): void {
+  const declared = new Map<number, number>()
+  for (const entry of toc) {
+    for (const oid of declaredBy(entry)) {
+      if (declared.has(oid)) twice(oid, entry.dumpId, findings)
+      declared.set(oid, entry.dumpId)
+    }
+  }
+  // before 9.0 nothing declares them; an archive of definitions alone has no content
+  const hasContent = toc.some((entry) => entry.desc === 'BLOBS' && holdsStoredData(entry))
+  if (declared.size === 0 || !hasContent) return
+  for (const [oid, dumpId] of declared) {
+    if (stored.has(oid)) continue
+    findings.add({
+      code: 'LARGE_OBJECT_MISSING',
+      severity: 'error',
+      message: `Large object ${oid} is declared by entry ${dumpId}, its content is not in the archive`,
+      dumpId,
+      hint: 'A restore makes an empty one',
+    })
+  }
+  for (const oid of stored.keys()) {
+    if (declared.has(oid)) continue
+    findings.add({
+      code: 'LARGE_OBJECT_NOT_DECLARED',
+      severity: 'error',
+      message: `The content of large object ${oid} is in the archive, no entry declares it`,
+      hint: 'A restore fails: nothing makes this object',
+    })
+  }
+}
+
+function twice(oid: number, dumpId: number, findings: Findings): void {
+  findings.add({
+    code: 'DUPLICATE_LARGE_OBJECT',
+    severity: 'error',
+    message: `Large object ${oid} is declared twice, by entry ${dumpId} as well`,
+    dumpId,
+  })
+}
+
+/** dumpLO, pg_dump.c: one object by its tag, or a group by its definition. */
+function declaredBy({ desc, raw }: TocEntry): readonly number[] {
+  if (desc === 'BLOB') {
+    const tag = raw.byteString('tag') ?? ''
+    return /^[0-9]{1,10}$/.test(tag) ? [Number(tag)] : []
+  }
+  if (desc !== 'BLOB METADATA') return []
+  return (raw.byteString('defn') ?? '').match(/[0-9]{1,10}/g)?.map(Number) ?? []
+}
