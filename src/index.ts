@@ -41,6 +41,8 @@ export { parseList } from './ops/list-file.ts'
 export { listJson, listRecords } from './ops/list-json.ts'
 export type { ArchiveDescription, EntryDescription, HeaderDescription, UndecodedBytes } from './ops/list-json.ts'
 export { list, listBytes } from './ops/list.ts'
+export { findUnsafeSql } from './ops/find-unsafe-sql.ts'
+export type { FindUnsafeSqlOptions } from './ops/find-unsafe-sql.ts'
 export type { CompatOptions, ListOptions, SqlOptions } from './ops/options.ts'
 export type {
   EntryParts,
