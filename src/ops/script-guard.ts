@@ -28,6 +28,10 @@ const hint = 'pg_dump does not write this: leave the entry out, or look at it be
 /** Settings on which it depends where quotes end, and which SQL can change. */
 const readingSettings = /standard_conforming_strings|client_encoding|set\s+names\b/i
 
+/** Sets them for sessions to come, whose first lines set them again. */
+const ofLaterSessions =
+  /^ALTER (?:DATABASE|ROLE) (?:"[^"]*"|\w+) (?:IN DATABASE (?:"[^"]*"|\w+) )?SET "?\w+"? TO '[\w-]*';$/gm
+
 /** Encodings in which quotes may be found elsewhere than in others. */
 const otherEncodings = ['UTF8', 'SJIS', 'BIG5', 'GBK', 'GB18030', 'JOHAB'] as const
 
@@ -190,7 +194,7 @@ export class ScriptGuard {
   #withoutOwn(text: string): string {
     const { encoding, stdStrings } = this.#settings
     const own = `SET client_encoding = '${encoding}';\nSET standard_conforming_strings = ${stdStrings ? 'on' : 'off'};\n`
-    return text.split(own).join('')
+    return text.split(own).join('').replaceAll(ofLaterSessions, '')
   }
 
   #readOtherwise(text: string, what: 'copy statement' | 'sql'): void {
