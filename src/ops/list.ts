@@ -56,7 +56,7 @@ export function listBytes(view: ArchiveView, options: ListOptions = {}): Uint8Ar
   const rules = compatRules(options.compat ?? filtered.release)
   const verbose = options.verbose ?? false
   const exact = options.asPgRestore === true
-  const out = new ListWriter(view.storedEntryCount, exact, view.settings.encoding === 'UTF8')
+  const out = new ListWriter(view.storedEntryCount, exact, /^(?:UTF8|SQL_ASCII)$/.test(view.settings.encoding))
   writeHeader(out, view, rules, options.timeZone ?? intlTimeZone())
   const hidesDependents = !rules.listsDependents && selectsNames(filtered.selection)
   const writeListed = (entry: TocEntry, parts: EntryParts): void => {
