@@ -1,10 +1,10 @@
-import { checkAllOptions, checkOptions, type OptionNames } from './check-options.ts'
+import { checkOptions, resolveLimits, type OptionNames } from './check-options.ts'
 import { ArchiveError, type OnWarning } from './errors.ts'
 import { openArchive } from './format/open.ts'
 import type { FormatReader, ReaderOptions } from './format/reader.ts'
 import type { StoredSizes } from './format/stored-sizes.ts'
 import type { ArchiveInput } from './io/input.ts'
-import { defaultLimits, type Limits } from './limits.ts'
+import type { LimitPreset, Limits } from './limits.ts'
 import type { ArchiveFormat, TocEntry } from './toc/types.ts'
 import type { ArchiveStorage, ArchiveView, DataBlock, DataOptions, LargeObject } from './view.ts'
 
@@ -12,8 +12,8 @@ import type { ArchiveStorage, ArchiveView, DataBlock, DataOptions, LargeObject }
 export interface OpenOptions {
   /** The container; found out from the content when not given. */
   readonly format?: ArchiveFormat
-  /** Changes to {@link defaultLimits}; every verb inherits them. */
-  readonly limits?: Partial<Limits>
+  /** The name of a preset, or changes to {@link defaultLimits}; every verb inherits them. */
+  readonly limits?: LimitPreset | Partial<Limits>
   /** Copy a stream, or what is inside of a compressed archive, into a temporary file, so that data can be read in any order. */
   readonly spool?: boolean
   /** Read a file as if it were a stream; `tar`: only a tar archive, which is what pg_restore does. */
@@ -65,19 +65,6 @@ const openOptionNames: OptionNames<OpenOptions> = {
   signal: true,
 }
 
-const limitNames: OptionNames<Limits> = {
-  tocEntries: true,
-  tocBytes: true,
-  stringBytes: true,
-  dependencies: true,
-  rowBytes: true,
-  fieldsPerRow: true,
-  fileNameBytes: true,
-  entryBytes: true,
-  expansionRatio: true,
-  zstdWindow: true,
-}
-
 const defaultBufferBytes = 128 * 1024 * 1024
 const leastBufferBytes = 1024 * 1024
 
@@ -120,9 +107,8 @@ export function readerOptions(options: OpenOptions): ReaderOptions {
       `Cannot open the archive: format is ${JSON.stringify(format)}, must be custom, directory or tar`,
     )
   }
-  checkAllOptions('set limits', { ...options.limits }, limitNames)
   return {
-    limits: { ...defaultLimits, ...options.limits },
+    limits: resolveLimits('open the archive', options.limits),
     onWarning: options.onWarning ?? (() => undefined),
     maxBufferBytes,
     workers,

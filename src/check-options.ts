@@ -1,5 +1,6 @@
 import { closest } from './closest.ts'
 import { ArchiveError } from './errors.ts'
+import { defaultLimits, limitPresets, type LimitPreset, type Limits } from './limits.ts'
 
 /** The names of all options of a function, complete by its type. */
 export type OptionNames<T> = Readonly<Record<keyof T, true>>
@@ -34,6 +35,43 @@ export function checkAllOptions<T extends object>(action: string, options: T, na
       near === undefined ? `The options are ${known.join(', ')}` : `Did you mean ${near}?`,
     )
   }
+}
+
+const limitNames: OptionNames<Limits> = {
+  tocEntries: true,
+  tocBytes: true,
+  stringBytes: true,
+  dependencies: true,
+  rowBytes: true,
+  fieldsPerRow: true,
+  fileNameBytes: true,
+  entryBytes: true,
+  expansionRatio: true,
+  zstdWindow: true,
+}
+
+/**
+ * The limits that an option means.
+ * @throws ArchiveError USAGE for a preset, limit or value that there is not
+ */
+export function resolveLimits(action: string, limits: LimitPreset | Partial<Limits> | undefined): Limits {
+  if (limits === undefined) return defaultLimits
+  if (typeof limits === 'string') {
+    if (Object.hasOwn(limitPresets, limits)) return limitPresets[limits]
+    throw new ArchiveError('USAGE', `Cannot ${action}: there are no limits ${JSON.stringify(limits)}`, {
+      hint: `Use ${Object.keys(limitPresets).join(', ')}, or an object`,
+      details: { option: 'limits' },
+    })
+  }
+  checkAllOptions('set limits', limits, limitNames)
+  for (const [limit, value] of Object.entries(limits)) {
+    if (value === undefined || value >= 0) continue
+    throw new ArchiveError('USAGE', `Cannot ${action}: limits.${limit} is ${String(value)}, must be 0 or more`, {
+      details: { option: limit },
+    })
+  }
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined)
+  return { ...defaultLimits, ...Object.fromEntries(given) }
 }
 
 function unknownOf<T extends object>(options: T, names: OptionNames<T>): string[] {

@@ -12,6 +12,7 @@
  * | text | BAD_COPY_DATA, BAD_LIST, BAD_FILTER, BAD_RECEIPT |
  * | look-ups | NAME_NOT_FOUND, ENTRY_NOT_FOUND, NO_DATA |
  * | rewriting | UNDECIDED_REFERENCE |
+ * | safety | UNSAFE_SQL |
  * | usage | USAGE, CLOSED |
  */
 export type ArchiveErrorCode =
@@ -45,6 +46,7 @@ export type ArchiveErrorCode =
   | 'ENTRY_NOT_FOUND'
   | 'NO_DATA'
   | 'UNDECIDED_REFERENCE'
+  | 'UNSAFE_SQL'
   | 'USAGE'
   | 'CLOSED'
 

@@ -56,3 +56,33 @@ export const strictLimits: Limits = Object.freeze({
   expansionRatio: 2000,
   zstdWindow: 8 * MiB,
 })
+
+/** Nothing is bounded: for archives that can be trusted. */
+export const noLimits: Limits = Object.freeze({
+  tocEntries: Infinity,
+  tocBytes: Infinity,
+  stringBytes: Infinity,
+  dependencies: Infinity,
+  rowBytes: Infinity,
+  fieldsPerRow: Infinity,
+  fileNameBytes: Infinity,
+  entryBytes: Infinity,
+  expansionRatio: Infinity,
+  zstdWindow: Infinity,
+})
+
+/** The limits by the name of a preset. */
+export const limitPresets = Object.freeze({ default: defaultLimits, strict: strictLimits, none: noLimits })
+
+/** Name of a preset of {@link Limits}. */
+export type LimitPreset = keyof typeof limitPresets
+
+/** The name of a limit on the command line: `toc-entries`. */
+export function limitOption(limit: keyof Limits): string {
+  return limit.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** What to do about a limit that an archive exceeds. */
+export function raiseHint(limit: keyof Limits): string {
+  return `Raise limits.${limit} (--limit ${limitOption(limit)}=…) if the archive can be trusted`
+}

@@ -103,7 +103,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'limits.ts': [],
   'package-version.ts': [],
   'closest.ts': [],
-  'check-options.ts': ['errors.ts', 'closest.ts'],
+  'check-options.ts': ['errors.ts', 'limits.ts', 'closest.ts'],
   bytes: foundation,
   time: ['type:toc'],
   io: [...foundation, 'bytes', 'time', 'type:toc', 'type:codec'],

@@ -1,4 +1,5 @@
 import { ArchiveError } from '../errors.ts'
+import { raiseHint } from '../limits.ts'
 
 /** Sizes and flags that decide how primitive values are laid out; from the header (and constant before it is read). */
 export interface Layout {
@@ -142,6 +143,6 @@ export function checkStringBytes(length: number, maxBytes: number, offset: numbe
   throw new ArchiveError(
     'LIMIT_EXCEEDED',
     `Cannot read a string: it claims ${length} bytes at offset ${offset}, the limit stringBytes is ${maxBytes}`,
-    { offset, details: { limit: 'stringBytes', max: maxBytes, observed: length }, hint: 'Raise the limit stringBytes' },
+    { offset, details: { limit: 'stringBytes', max: maxBytes, observed: length }, hint: raiseHint('stringBytes') },
   )
 }

@@ -27,6 +27,8 @@ const ownOptions = [
   { name: 'help', short: '?' },
   { name: 'compat', argument: true },
   { name: 'limits', argument: true },
+  { name: 'limit', argument: true },
+  { name: 'safe' },
   { name: 'spool' },
   { name: 'quiet', short: 'q' },
   { name: 'json' },

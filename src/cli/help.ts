@@ -1,4 +1,5 @@
 import { closest, type CompatRules, compatRules, formatRelease, packageVersion } from '../index.ts'
+import { limitsHelp } from './limits-option.ts'
 import { writeText } from './output.ts'
 import { complain, exit, type Terminal } from './terminal.ts'
 
@@ -27,8 +28,7 @@ Exit status: 0 good, 1 bad input, defects found or something lost, 2 wrong usage
 
 const inputOptions = `Input:
   -F, --format=c|d|t           format of the archive (found out by itself)
-      --limits=PRESET          bounds on what an archive may ask for: default,
-                               strict (input from strangers) or none
+${limitsHelp}
       --spool                  copy standard input to a temporary file, so that
                                data can be taken in any order
       --max-buffer=BYTES       memory for buffers, such as 64M
@@ -124,6 +124,8 @@ Script:
   -1, --single-transaction     in one transaction
       --transaction-size=N     commit after every N objects
       --restrict-key=KEY       key of \\restrict (default: a random one)
+      --safe                   refuse to write what would make psql do more than send
+                               it: an archive from a stranger
       --no-restrict            no \\restrict, for a psql that does not know it
       --compat=VERSION         as pg_restore of this release does: 13 to 18, 17.11
       --target-version=VERSION SQL that this release of the server accepts; what
@@ -174,8 +176,7 @@ The entries of the database itself are always kept, as pg_dump does it.
 ${rewriteHelp}
 Input:
       --input-format=c|d|t     format of the archive (found out by itself)
-      --limits=PRESET          bounds on what an archive may ask for: default,
-                               strict (input from strangers) or none
+${limitsHelp}
       --spool                  copy standard input to a temporary file, so that
                                data can be taken in any order
       --max-buffer=BYTES       memory for buffers, such as 64M
@@ -215,8 +216,7 @@ so that pg_restore -j works and single tables are found at once.
 Usage:
   pgdmp reindex [OPTION]... ARCHIVE
 
-      --limits=PRESET          bounds on what an archive may ask for: default,
-                               strict (input from strangers) or none
+${limitsHelp}
   -q, --quiet                  say nothing
 
 Only the table of contents is written, with as many bytes as before. Until they are

@@ -1,21 +1,13 @@
-import {
-  ArchiveError,
-  compatRules,
-  defaultLimits,
-  open,
-  standardInput,
-  strictLimits,
-  type Archive,
-  type Limits,
-} from '../index.ts'
+import { ArchiveError, compatRules, open, standardInput, type Archive } from '../index.ts'
 import { parseBytes, type CommandLine, type OwnOptionId } from './command-line.ts'
+import { limitOptions, limitsFrom } from './limits-option.ts'
 import { archiveFormat, byteStringOf, type RestoreOptionId } from './pg-restore-options.ts'
 import { isSystemError, strerror } from './strerror.ts'
 import { warn, type Terminal } from './terminal.ts'
 
 /** Options about how to open an archive, the same for every command. */
 export const openOptions = {
-  own: ['limits', 'spool', 'max-buffer'],
+  own: [...limitOptions, 'spool', 'max-buffer'],
   restore: ['format'],
 } as const satisfies { own: readonly OwnOptionId[]; restore: readonly RestoreOptionId[] }
 
@@ -38,7 +30,7 @@ export async function openArchive(
       ...(known === undefined ? {} : { format: known }),
       ...(maxBuffer === undefined ? {} : { maxBufferBytes: parseBytes('--max-buffer', maxBuffer) }),
       ...(options.workers === undefined ? {} : { workers: options.workers }),
-      limits: limitsOf(line.own('limits').at(-1)),
+      limits: limitsFrom(line),
       spool: line.own('spool').length > 0,
       onWarning: options.quiet === true ? () => undefined : warn.bind(undefined, terminal),
       signal: terminal.signal,
@@ -48,15 +40,4 @@ export async function openArchive(
     const name = error.path ?? line.archive
     throw new ArchiveError('NOT_AN_ARCHIVE', `Cannot open "${name}": ${strerror(error)}`, { cause: error, file: name })
   }
-}
-
-/** The limits that `--limits` means. @throws ArchiveError USAGE */
-export function limitsOf(preset: string | undefined): Limits {
-  if (preset === undefined || preset === 'default') return defaultLimits
-  if (preset === 'strict') return strictLimits
-  if (preset !== 'none') {
-    throw new ArchiveError('USAGE', `--limits: "${preset}" is not known`, { hint: 'Use "default", "strict" or "none"' })
-  }
-  const none = Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, Infinity]))
-  return { ...defaultLimits, ...none }
 }

@@ -127,7 +127,7 @@ async function restore(run: Run): Promise<void> {
     const strictNames = options.given.has('strict-names')
     const view = filter(archive, { ...selection, strictNames: strictNames && !listing }, { compat, onWarning })
     if (listing) {
-      const text = listBytes(view, { verbose: options.verbosity > 0, timeZone, compat, onWarning })
+      const text = listBytes(view, { verbose: options.verbosity > 0, asPgRestore: true, timeZone, compat, onWarning })
       const chunks = [text]
       await write(run, async () => chunks.pop() ?? null)
       if (strictNames) checkStrictNames(view)
@@ -136,7 +136,15 @@ async function restore(run: Run): Promise<void> {
     checkTableDataIds(archive)
     const verbose = options.verbosity > 0
     const onMessage = (_: string, bytes: Uint8Array) => verbose && sayBytes(terminal, bytes)
-    const sql = toSql(view, { ...sqlOptionsOf(options), timeZone, compat, onWarning, onMessage, signal }).borrow()
+    const sql = toSql(view, {
+      ...sqlOptionsOf(options),
+      asPgRestore: true,
+      timeZone,
+      compat,
+      onWarning,
+      onMessage,
+      signal,
+    }).borrow()
     try {
       await write(run, () => sql.next())
     } finally {

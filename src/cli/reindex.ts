@@ -1,12 +1,12 @@
 import { reindex as reindexArchive } from '../index.ts'
 import { parseCommandLine, type CommandSyntax } from './command-line.ts'
 import { reindexHelp } from './help.ts'
-import { limitsOf } from './input.ts'
+import { limitOptions, limitsFrom } from './limits-option.ts'
 import { formatCount } from './layout.ts'
 import { writeText } from './output.ts'
 import { complain, exit, warn, type Terminal } from './terminal.ts'
 
-const syntax: CommandSyntax = { name: 'reindex', own: ['limits', 'quiet'], restore: [] }
+const syntax: CommandSyntax = { name: 'reindex', own: [...limitOptions, 'quiet'], restore: [] }
 
 /** `pgdmp reindex`: gives an archive the offsets that it lacks, in place. */
 export async function reindex(terminal: Terminal, args: readonly string[]): Promise<number> {
@@ -18,7 +18,7 @@ export async function reindex(terminal: Terminal, args: readonly string[]): Prom
   const quiet = line.own('quiet').length > 0
   // an archive by the name "-" is a file like any other here
   const { set, completed } = await reindexArchive(line.archive ?? '-', {
-    limits: limitsOf(line.own('limits').at(-1)),
+    limits: limitsFrom(line),
     ...(quiet ? {} : { onWarning: warn.bind(undefined, terminal) }),
     signal: terminal.signal,
   })

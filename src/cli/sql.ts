@@ -20,6 +20,7 @@ const syntax: CommandSyntax = {
     'compat',
     'target-version',
     'no-restrict',
+    'safe',
     'quiet',
   ],
   restore: [
@@ -82,6 +83,7 @@ export async function sql(terminal: Terminal, args: readonly string[]): Promise<
   const stream = toSql(view, {
     ...sqlOptionsOf(line.options),
     ...common,
+    ...(line.own('safe').length > 0 ? { safe: true } : {}),
     ...(line.own('no-restrict').length > 0 ? { restrictKey: false } : {}),
     ...(targetVersion === undefined ? {} : { targetVersion }),
     timeZone: await loadTimeZone(terminal.env['TZ']),

@@ -1,5 +1,5 @@
 import { prepareZstd } from '#codec/platform'
-import type { Limits } from '../limits.ts'
+import { raiseHint, type Limits } from '../limits.ts'
 import { codecError, withContext } from './codec.ts'
 import type { Container, DecodeContext, Decoder, Where } from './codec.ts'
 import { GzipDecoder, ZlibDecoder } from './deflate.ts'
@@ -91,7 +91,7 @@ export class StreamMeter {
 function limitError(context: DecodeContext, limit: keyof Limits, max: number, observed: number, what: string): Error {
   return codecError(context, 'LIMIT_EXCEEDED', `${observed} ${what} exceed the limit ${limit} of ${max}`, {
     details: { limit, max, observed },
-    hint: `Raise limits.${limit} if the archive can be trusted`,
+    hint: raiseHint(limit),
   })
 }
 

@@ -1,5 +1,6 @@
 import type { Container } from '../codec/codec.ts'
 import { ArchiveError } from '../errors.ts'
+import { raiseHint } from '../limits.ts'
 import type { DirectoryAccess } from '../io/directory.ts'
 import type { LayoutFile } from './layout.ts'
 import type { DumpId } from '../toc/types.ts'
@@ -47,7 +48,11 @@ export function checkFileName(name: string, dumpId: DumpId, maxBytes: number): v
     throw new ArchiveError(
       'LIMIT_EXCEEDED',
       `Cannot read data of TOC entry ${dumpId}: its file name has ${name.length} bytes, the limit fileNameBytes is ${maxBytes}`,
-      { dumpId, details: { limit: 'fileNameBytes', max: maxBytes, observed: name.length } },
+      {
+        dumpId,
+        details: { limit: 'fileNameBytes', max: maxBytes, observed: name.length },
+        hint: raiseHint('fileNameBytes'),
+      },
     )
   }
   if (safeName.test(name)) return

@@ -1,5 +1,5 @@
 import { Builder } from '../bytes/builder.ts'
-import { checkOptions } from '../check-options.ts'
+import { checkOptions, resolveLimits } from '../check-options.ts'
 import { ArchiveError, type OnWarning } from '../errors.ts'
 import { blockLayout } from '../format/custom-blocks.ts'
 import { missingBlock } from '../format/custom-errors.ts'
@@ -8,7 +8,7 @@ import { detect, detectBytes } from '../format/detect.ts'
 import { readToc } from '../format/read-toc.ts'
 import { openPatchable, type PatchableFile } from '../io/patch.ts'
 import { pullOver } from '../io/pull.ts'
-import { defaultLimits, type Limits } from '../limits.ts'
+import type { LimitPreset, Limits } from '../limits.ts'
 import type { ParsedToc } from '../toc/toc.ts'
 import { featuresOf } from '../toc/version.ts'
 import { layoutOf, writeHead } from '../toc/write-head.ts'
@@ -17,7 +17,7 @@ import { writeToc } from '../toc/write-toc.ts'
 /** Options of {@link reindex}. */
 export interface ReindexOptions {
   /** Changes to {@link defaultLimits}. */
-  readonly limits?: Partial<Limits> | undefined
+  readonly limits?: LimitPreset | Partial<Limits> | undefined
   readonly onWarning?: OnWarning | undefined
   /** Ends the search for data; once something is being written, it is completed. */
   readonly signal?: AbortSignal | undefined
@@ -56,7 +56,7 @@ export async function reindex(path: string | URL, options: ReindexOptions = {}):
     let parsed: ParsedToc
     let end: number
     try {
-      parsed = await readToc(pull, { format: 'custom', limits: { ...defaultLimits, ...options.limits }, onWarning })
+      parsed = await readToc(pull, { format: 'custom', limits: resolveLimits('reindex', options.limits), onWarning })
       end = pull.position
     } finally {
       await pull.close()

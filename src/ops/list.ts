@@ -55,7 +55,8 @@ export function listBytes(view: ArchiveView, options: ListOptions = {}): Uint8Ar
   const filtered = asFiltered(view, options)
   const rules = compatRules(options.compat ?? filtered.release)
   const verbose = options.verbose ?? false
-  const out = new ListWriter(view.storedEntryCount)
+  const exact = options.asPgRestore === true
+  const out = new ListWriter(view.storedEntryCount, exact, /^(?:UTF8|SQL_ASCII)$/.test(view.settings.encoding))
   writeHeader(out, view, rules, options.timeZone ?? intlTimeZone())
   const hidesDependents = !rules.listsDependents && selectsNames(filtered.selection)
   const writeListed = (entry: TocEntry, parts: EntryParts): void => {
@@ -121,7 +122,9 @@ function compressionName({ compression }: ArchiveHeader, rules: CompatRules): st
   return stored === null ? '-1' : level === null ? name : String(level)
 }
 
+const tab = 0x09
 const blank = 0x20
+const del = 0x7f
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
 const semicolon = 0x3b
@@ -158,8 +161,13 @@ class ListWriter {
   #buffer: Uint8Array
   #length = 0
   readonly #span = emptySpan()
+  /** Strings are copied as they are stored, and control characters not shown. */
+  readonly #exact: boolean
+  readonly #utf8: boolean
 
-  constructor(entries: number) {
+  constructor(entries: number, exact: boolean, utf8: boolean) {
+    this.#exact = exact
+    this.#utf8 = utf8
     this.#buffer = new Uint8Array(1024 + entries * LINE_BYTES)
   }
 
@@ -208,8 +216,12 @@ class ListWriter {
     this.#copy({ bytes, start: 0, end: bytes.length }, oneLine)
   }
 
-  /** Up to a NUL, which ends a string of C; on one line, every line break is a blank (sanitize_line, dumputils.c). */
+  /**
+   * Up to a NUL, which ends a string of C; on one line, every line break is a blank (sanitize_line, dumputils.c). Other
+   * control characters, tabs excepted, are for terminals: they are shown.
+   */
   #copy({ bytes, start, end }: ByteSpan, oneLine: boolean): void {
+    if (!this.#exact && hasControl(bytes, start, end, this.#utf8)) return this.#show(bytes, start, end)
     this.#reserve(end - start)
     const buffer = this.#buffer
     let length = this.#length
@@ -226,9 +238,36 @@ class ListWriter {
     this.#length = length
   }
 
+  #show(bytes: Uint8Array, start: number, end: number): void {
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] ?? 0
+      if (byte === 0) return
+      const c1 = this.#utf8 && byte === 0xc2 && isC1(bytes[at + 1])
+      if (c1) this.text(`\\x${(bytes[++at] ?? 0).toString(16)}`)
+      else if (byte === lineFeed || byte === carriageReturn) this.byte(blank)
+      else if ((byte < blank && byte !== tab) || byte === del) this.text(`\\x${byte.toString(16).padStart(2, '0')}`)
+      else this.byte(byte)
+    }
+  }
+
   finish(): Uint8Array {
     return this.#buffer.subarray(0, this.#length)
   }
+}
+
+/** The control characters that UTF-8 has in two bytes, one of which begins escape sequences. */
+function isC1(second: number | undefined): boolean {
+  return second !== undefined && second >= 0x80 && second <= 0x9f
+}
+
+function hasControl(bytes: Uint8Array, start: number, end: number, utf8: boolean): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] ?? 0
+    // one comparison for nearly every byte
+    if (byte >= blank && byte < del) continue
+    if (byte < blank ? byte !== tab : byte === del || (utf8 && byte === 0xc2 && isC1(bytes[at + 1]))) return true
+  }
+  return false
 }
 
 /** Decimal digits that print the way they are stored: no sign, no leading zero, within 32 bits. */

@@ -18,6 +18,11 @@ export interface CompatOptions {
 export interface ListOptions extends CompatOptions {
   /** -v: every entry whatever is selected, each with a line of its dependencies. */
   readonly verbose?: boolean
+  /**
+   * Print every string as it is stored, as pg_restore does. Default false: control characters are shown, which no name
+   * in an honest archive has but tabs and line breaks.
+   */
+  readonly asPgRestore?: boolean
   /** Default: the zone of this process as Intl names it; `loadTimeZone()` gives glibc's names. */
   readonly timeZone?: TimeZone
 }
@@ -41,6 +46,16 @@ export interface SqlOptions extends CompatOptions {
   /** -v: more comments in the script. */
   readonly verbose?: boolean
   /**
+   * Refuse to write what would make psql do more than send it: commands of psql's own in any text of the archive, text
+   * after the end of rows, quotes that do not end. The error comes before any such byte goes out. See {@link findUnsafeSql}.
+   */
+  readonly safe?: boolean
+  /**
+   * Print version strings and descs in comments as they are stored, as pg_restore does. Default false: control characters
+   * in them, which no honest archive has, become blanks, as pg_restore does it with line breaks in names.
+   */
+  readonly asPgRestore?: boolean
+  /**
    * Receives pg_restore's progress messages of -v (without the prefix `pg_restore: `): as text, and as the bytes that
    * pg_restore writes, with names in the archive's own encoding.
    */
@@ -60,7 +75,12 @@ export interface SqlOptions extends CompatOptions {
 export const compatOptionNames: OptionNames<CompatOptions> = { compat: true, onWarning: true }
 
 /** All of {@link ListOptions}. */
-export const listOptionNames: OptionNames<ListOptions> = { ...compatOptionNames, verbose: true, timeZone: true }
+export const listOptionNames: OptionNames<ListOptions> = {
+  ...compatOptionNames,
+  verbose: true,
+  asPgRestore: true,
+  timeZone: true,
+}
 
 /** All of {@link SqlOptions}. */
 export const sqlOptionNames: OptionNames<SqlOptions> = {
@@ -79,6 +99,8 @@ export const sqlOptionNames: OptionNames<SqlOptions> = {
   enableRowSecurity: true,
   restrictKey: true,
   verbose: true,
+  safe: true,
+  asPgRestore: true,
   onMessage: true,
   targetVersion: true,
   timeZone: true,

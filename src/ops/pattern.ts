@@ -1,4 +1,5 @@
 import { ArchiveError } from '../errors.ts'
+import { wildcardTest } from './wildcards.ts'
 
 /** A psql-style pattern, ready to compare names with. */
 export interface NamePattern {
@@ -102,6 +103,8 @@ function anything(): boolean {
 function compileRegex(regex: string, pattern: string): (value: string) => boolean {
   if (regex === '.*') return anything
   if (/^[\w ]*$/.test(regex)) return (value) => value === regex
+  const wildcards = wildcardTest(regex)
+  if (wildcards !== undefined) return wildcards
   try {
     const compiled = new RegExp(`^(${translateRegex(regex)})$`, 'su')
     return (value) => compiled.test(value)

@@ -36,7 +36,7 @@ export function restoreScript(view: ArchiveView, options: RestoreScriptOptions =
   }
   const standIn = (entry: TocEntry): string =>
     entry.desc === 'BLOBS' ? contentOfObjects(filtered, entry) : rowsOf(entry)
-  return byteStream(() => chunksOf(withNote(scriptOf(filtered, scriptOptions, standIn))))
+  return byteStream(() => chunksOf(withNote(scriptOf(filtered, scriptOptions, { standIn }))))
 }
 
 async function* withNote(script: ByteStream): AsyncGenerator<Uint8Array, void, void> {

@@ -1,4 +1,5 @@
 import { ArchiveError } from '../errors.ts'
+import { raiseHint } from '../limits.ts'
 import { aclOfObject, objectsOfGroup } from '../sql/large-object-group.ts'
 import type { LexerOptions } from '../sql/lexer.ts'
 import { withFields, type EntryChanges } from '../toc/changed-entry.ts'
@@ -176,7 +177,7 @@ function tooMany({ dumpId }: TocEntry, observed: number, max: number): ArchiveEr
     {
       dumpId,
       details: { limit: 'tocEntries', max, observed },
-      hint: 'Raise the limit tocEntries if you trust the archive',
+      hint: raiseHint('tocEntries'),
     },
   )
 }

@@ -48,6 +48,7 @@ export function resolveScriptOptions(
     enableRowSecurity: options.enableRowSecurity === true,
     restrictKey,
     verbose: options.verbose === true,
+    asPgRestore: options.asPgRestore === true,
   }
 }
 

@@ -2,12 +2,13 @@ import { decodeByteString } from '../bytes/byte-string.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import { formatRelease } from '../sql/compat.ts'
 import { isDatabase, putDrop } from '../sql/drop.ts'
-import { putEntry } from '../sql/entry.ts'
+import { putEntry, sanitizeStored } from '../sql/entry.ts'
 import { putObjectEnd, putObjectStart } from '../sql/large-object.ts'
 import { fmtQualifiedId } from '../sql/quote.ts'
 import { ScriptSession, type ScriptContext } from '../sql/session.ts'
 import type { CreateDate, TimeZone, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
+import type { ScriptGuard } from './script-guard.ts'
 import type { FilteredView } from './selection.ts'
 import { SqlGatherer } from './sql-gather.ts'
 import { storesData, type ScriptPlan } from './sql-plan.ts'
@@ -25,6 +26,8 @@ export interface ScriptInput {
   /** Told which entry is being written; undefined for what stands around them. */
   readonly onEntry: (entry: TocEntry | undefined) => void
   /** Text to write instead of an entry's data, which are then not read. */
+  /** Reads the script before it goes out. */
+  readonly guard?: ScriptGuard | undefined
   readonly standIn?: ((entry: TocEntry) => string) | undefined
 }
 
@@ -62,9 +65,11 @@ export class SqlScript {
     const session = this.#session
     const { options } = context
     this.#putHead()
+    this.#check(undefined)
     if (options.clean) {
       for (const entry of plan.drops) {
         putDrop(session, entry)
+        this.#check(entry)
         if (session.text.length >= TEXT_LENGTH) yield* this.#drain()
       }
       session.forgetSchema()
@@ -78,10 +83,16 @@ export class SqlScript {
       else if (parts.data && !parts.schema) this.#putUnstored(entry)
       if (parts.statistics) putEntry(session, entry, 'Statistics for ')
       session.endAction('\n')
+      this.#check(entry)
       if (session.text.length >= TEXT_LENGTH) yield* this.#drain()
     }
     onEntry(undefined)
     this.#putTail()
+    this.#check(undefined)
+  }
+
+  #check(entry: TocEntry | undefined): void {
+    this.#input.guard?.check(this.#session, entry)
   }
 
   #putHead(): void {
@@ -89,13 +100,15 @@ export class SqlScript {
     const { options } = context
     const session = this.#session
     session.put('--\n-- PostgreSQL database dump\n--\n\n')
-    if (options.restrictKey !== null) session.put(`\\restrict ${options.restrictKey}\n\n`)
+    if (options.restrictKey !== null) session.putMetaCommand(`\\restrict ${options.restrictKey}\n\n`)
+    const shown = (bytes: Uint8Array): string =>
+      options.asPgRestore ? decodeByteString(bytes) : sanitizeStored(decodeByteString(bytes))
     const { raw, createDate, version } = view.header
     if (raw.remoteVersion !== null) {
-      session.put(`-- Dumped from database version ${decodeByteString(raw.remoteVersion)}\n`)
+      session.put(`-- Dumped from database version ${shown(raw.remoteVersion)}\n`)
     }
     if (raw.dumpVersion !== null) {
-      session.put(`-- Dumped by pg_dump version ${decodeByteString(raw.dumpVersion)}\n`)
+      session.put(`-- Dumped by pg_dump version ${shown(raw.dumpVersion)}\n`)
     } else if (!featuresOf(version).tablespaceAndVersions) {
       // older archives do not say: pg_restore then names itself
       session.put(`-- Dumped by pg_dump version ${formatRelease(context.rules.release)}\n`)
@@ -115,7 +128,7 @@ export class SqlScript {
     if (options.singleTransaction || options.transactionSize > 0) session.put('COMMIT;\n\n')
     if (options.verbose) session.put(`-- Completed on ${timeZone.formatInstant(Date.now())}\n\n`)
     session.put('--\n-- PostgreSQL database dump complete\n--\n\n')
-    if (options.restrictKey !== null) session.put(`\\unrestrict ${options.restrictKey}\n\n`)
+    if (options.restrictKey !== null) session.putMetaCommand(`\\unrestrict ${options.restrictKey}\n\n`)
   }
 
   /** pg_dump 7.x left its warnings in the archive. */
@@ -168,8 +181,7 @@ export class SqlScript {
     session.becomeOwner(entry)
     session.selectSchema(raw.byteString('namespace'))
     report(entry, (name) => `processing data for table "${name('namespace')}.${name('tag')}"`)
-    session.put(raw.byteString('copyStmt') ?? '')
-    yield* this.#data(entry)
+    yield* this.#data(entry, raw.byteString('copyStmt') ?? '')
     if (options.disableTriggers) {
       report(entry, (name) => `enabling triggers for ${name('tag')}`)
       session.becomeUser(options.superuser)
@@ -177,12 +189,16 @@ export class SqlScript {
     }
   }
 
-  async *#data(entry: TocEntry): Chunks {
-    if (!storesData(entry)) return
-    const { view, signal, standIn } = this.#input
+  async *#data(entry: TocEntry, copyStmt: string): Chunks {
+    const { view, signal, standIn, guard } = this.#input
+    const kind = guard?.copyStatement(this.#session, entry, copyStmt)
+    if (guard === undefined) this.#session.put(copyStmt)
+    if (!storesData(entry)) return kind === undefined ? undefined : guard?.noData(entry, kind)
     if (standIn !== undefined) return this.#session.put(standIn(entry))
     yield* this.#drain()
-    yield* borrowed(view.data(entry, dataOptions(signal)).borrow(), (source) => this.#gatherer.data(source))
+    const data = view.data(entry, dataOptions(signal)).borrow()
+    const checked = guard === undefined || kind === undefined ? data : guard.data(data, entry, kind)
+    yield* borrowed(checked, (source) => this.#gatherer.data(source))
   }
 
   /** The data of a BLOBS entry (StartRestoreLOs … EndRestoreLOs), or the SQL of BLOB COMMENTS (before 1.12). */
@@ -193,13 +209,14 @@ export class SqlScript {
     report(entry, (name) => `processing ${name('desc')}`)
     session.selectSchema('pg_catalog')
     if (entry.desc === 'BLOB COMMENTS' || standIn !== undefined) {
-      yield* this.#data(entry)
+      yield* this.#data(entry, '')
       return
     }
     if (!storesData(entry)) return
     const ownTransaction = !options.singleTransaction && options.transactionSize === 0
     const createsObjects = !featuresOf(view.header.version).blobEntries
     if (ownTransaction) session.put('BEGIN;\n\n')
+    this.#check(entry)
     let count = 0
     for await (const { oid, data } of view.largeObjects(entry, dataOptions(signal))) {
       count++
@@ -217,6 +234,7 @@ export class SqlScript {
 
   /** Moves the session's text into the gatherer. */
   *#drain(): Generator<Uint8Array, void, void> {
+    this.#input.guard?.taken()
     yield* this.#gatherer.text(this.#session.take())
   }
 }

@@ -1,5 +1,6 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
 import { checkOptions } from '../check-options.ts'
+import type { Finding } from '../errors.ts'
 import { byteStream, chunksOf, type ByteStream } from '../io/byte-stream.ts'
 import { compatRules } from '../sql/compat.ts'
 import { quoteRules } from '../sql/quote.ts'
@@ -11,6 +12,7 @@ import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { asFiltered } from './filter.ts'
 import { sqlOptionNames, type SqlOptions } from './options.ts'
+import { ScriptGuard } from './script-guard.ts'
 import type { FilteredView } from './selection.ts'
 import { resolveScriptOptions, wantsSchema } from './sql-options.ts'
 import { planScript } from './sql-plan.ts'
@@ -26,15 +28,23 @@ import { SqlScript } from './sql-script.ts'
  * await toSql(filter(archive, { schemaOnly: true }), { clean: true, ifExists: true }).pipeTo('schema.sql')
  *
  * @throws ArchiveError USAGE at once, for options that exclude each other or a release that is not known; while
- * reading, what reading data throws, UNSUPPORTED and ENTRY_NOT_FOUND where pg_restore gives up on an entry
+ * reading, what reading data throws, UNSAFE_SQL where `safe` refuses, UNSUPPORTED and ENTRY_NOT_FOUND where pg_restore gives up on an entry
  */
 export function toSql(view: ArchiveView, options: SqlOptions = {}): ByteStream {
   checkOptions('write SQL', options, sqlOptionNames)
   return scriptOf(view, options)
 }
 
-/** The same with text instead of the data of entries. */
-export function scriptOf(view: ArchiveView, options: SqlOptions, standIn?: (entry: TocEntry) => string): ByteStream {
+/** What else a script may be made with. */
+export interface ScriptParts {
+  /** Text instead of the data of entries. */
+  readonly standIn?: (entry: TocEntry) => string
+  /** Receives what {@link SqlOptions.safe} would refuse. */
+  readonly onFinding?: (finding: Finding) => void
+}
+
+/** A script, perhaps with text instead of the data of entries. */
+export function scriptOf(view: ArchiveView, options: SqlOptions, { standIn, onFinding }: ScriptParts = {}): ByteStream {
   const filtered = asFiltered(view, options)
   const rules = compatRules(options.compat ?? filtered.release)
   const plan = planScript(filtered, rules)
@@ -61,6 +71,9 @@ export function scriptOf(view: ArchiveView, options: SqlOptions, standIn?: (entr
     }
     if (standIn === undefined) filtered.plan(plan.data)
     let current: TocEntry | undefined
+    const { settings } = filtered
+    const guarded = options.safe === true || onFinding !== undefined
+    const guard = guarded ? new ScriptGuard({ settings, onFinding: onFinding ?? null }) : undefined
     const script = new SqlScript({
       view: filtered,
       plan,
@@ -68,6 +81,7 @@ export function scriptOf(view: ArchiveView, options: SqlOptions, standIn?: (entr
       timeZone: options.timeZone ?? intlTimeZone(),
       signal: options.signal,
       standIn,
+      guard,
       onEntry: (entry) => {
         current = entry
       },

@@ -60,17 +60,30 @@ function sanitizeLine(text: string): string {
   return lineBreak.test(text) ? text.replaceAll(/[\r\n]/g, ' ') : text
 }
 
+/** Of a byte string: above 127 is a part of some character. */
+const asciiControl = /(?![\u0080-\u00ff])\p{Cc}/u
+const asciiControls = /(?![\u0080-\u00ff])\p{Cc}/gu
+
+/**
+ * What pg_restore prints as it is stored, on one line: a line break in the type of an entry or in the version strings
+ * ends the comment, and what follows is script.
+ */
+export function sanitizeStored(text: string): string {
+  return asciiControl.test(text) ? text.replaceAll(asciiControls, ' ') : text
+}
+
 function putComment(session: ScriptSession, entry: TocEntry, names: EntryNames, prefix: CommentPrefix): void {
   const { options } = session.context
   const { tag, namespace, tablespace } = names
   const owner = options.noOwner ? null : names.owner
+  const desc = entry.raw.byteString('desc') ?? ''
   session.put('--\n')
   if (options.verbose) {
     const { tableoid, oid } = entry.catalogId
     session.put(`-- TOC entry ${entry.dumpId} (class ${tableoid >>> 0} OID ${oid >>> 0})\n`)
     if (entry.dependencies.length > 0) session.put(`-- Dependencies: ${entry.dependencies.join(' ')}\n`)
   }
-  session.put(`-- ${prefix}Name: ${sanitizeLine(tag)}; Type: ${entry.raw.byteString('desc') ?? ''}`)
+  session.put(`-- ${prefix}Name: ${sanitizeLine(tag)}; Type: ${options.asPgRestore ? desc : sanitizeStored(desc)}`)
   session.put(`; Schema: ${sanitizeLine(namespace ?? '-')}; Owner: ${sanitizeLine(owner ?? '-')}`)
   if (tablespace && !options.noTablespaces) session.put(`; Tablespace: ${sanitizeLine(tablespace)}`)
   session.put('\n')
@@ -83,7 +96,8 @@ function putDataLocation(session: ScriptSession, { data }: TocEntry): void {
   if (session.context.format === 'custom') {
     session.put(`-- Data Pos: ${data.state === 'set' ? data.offset : 0}\n`)
   } else if (data.state === 'file') {
-    session.put(`-- File: ${data.filename}\n`)
+    const name = session.context.options.asPgRestore ? data.filename : sanitizeStored(data.filename)
+    session.put(`-- File: ${name}\n`)
   }
 }
 

@@ -26,10 +26,18 @@ export interface ScriptOptions {
   /** Null for none. */
   readonly restrictKey: string | null
   readonly verbose: boolean
+  /** Version strings and descs as they are stored, control characters included. */
+  readonly asPgRestore: boolean
 }
 
 /** Names of an entry as a message shows them; `(null)` for one that is not there. */
 export type NameOf = (field: 'desc' | 'namespace' | 'tag') => string
+
+/** A part of a text. */
+interface Span {
+  readonly start: number
+  readonly end: number
+}
 
 /** Takes a progress message; composes it only if somebody listens. */
 export type Report = (entry: TocEntry, compose: (name: NameOf) => string) => void
@@ -60,6 +68,7 @@ export class ScriptSession {
   readonly context: ScriptContext
   /** Text that was not taken yet, a byte string. */
   text = ''
+  #metaCommands: Span[] = []
   /** Actions in the current transaction of --transaction-size. */
   #actions = 0
   /** Null is unknown; the empty string is the user who connected. */
@@ -76,10 +85,24 @@ export class ScriptSession {
     this.text += text
   }
 
+  /** Adds lines for psql itself. */
+  putMetaCommand(lines: string): void {
+    this.#metaCommands.push({ start: this.text.length, end: this.text.length + lines.length })
+    this.put(lines)
+  }
+
+  /** Where in the text lines for psql stand that were put since the last call. */
+  takeMetaCommands(): readonly Span[] {
+    const spans = this.#metaCommands
+    this.#metaCommands = []
+    return spans
+  }
+
   /** The text written since the last call. */
   take(): string {
     const { text } = this
     this.text = ''
+    if (this.#metaCommands.length > 0) this.#metaCommands = []
     return text
   }
 
@@ -111,7 +134,7 @@ export class ScriptSession {
   reconnect(entry: TocEntry): void {
     const { options, rules, quote } = this.context
     const dbname = entry.raw.byteString('tag') ?? ''
-    if (options.restrictKey !== null) this.put(`\\unrestrict ${options.restrictKey}\n`)
+    if (options.restrictKey !== null) this.putMetaCommand(`\\unrestrict ${options.restrictKey}\n`)
     const lines = connectLines(quote, dbname, rules.setsEncodingBeforeConnect)
     if (lines === null) {
       const name = JSON.stringify(entry.tag)
@@ -124,8 +147,8 @@ export class ScriptSession {
         },
       })
     }
-    this.put(lines)
-    if (options.restrictKey !== null) this.put(`\\restrict ${options.restrictKey}\n`)
+    this.putMetaCommand(lines)
+    if (options.restrictKey !== null) this.putMetaCommand(`\\restrict ${options.restrictKey}\n`)
     this.put('\n')
     this.#user = null
     this.#schema = null

@@ -1,7 +1,7 @@
 import { checkStringBytes, Cursor, type Layout } from '../bytes/cursor.ts'
 import { decodeByteString } from '../bytes/byte-string.ts'
 import { ArchiveError } from '../errors.ts'
-import type { Limits } from '../limits.ts'
+import { raiseHint, type Limits } from '../limits.ts'
 import { DescTable } from './desc-table.ts'
 import { absent, column, rowSize, scanSigned, type TocContext } from './entry.ts'
 import type { ArchiveFormat, DataLocation } from './types.ts'
@@ -316,7 +316,7 @@ function tooManyDependencies(dumpId: number, max: number, offset: number): Archi
   return new ArchiveError(
     'LIMIT_EXCEEDED',
     `Cannot read TOC entry ${dumpId}: it has more than ${max} dependencies, the limit dependencies is ${max}`,
-    { offset, dumpId, details: { limit: 'dependencies', max, observed: max + 1 } },
+    { offset, dumpId, details: { limit: 'dependencies', max, observed: max + 1 }, hint: raiseHint('dependencies') },
   )
 }
 
@@ -324,6 +324,6 @@ function longFileName(dumpId: number, observed: number, max: number, offset: num
   return new ArchiveError(
     'LIMIT_EXCEEDED',
     `Cannot read TOC entry ${dumpId}: its file name has ${observed} bytes, the limit fileNameBytes is ${max}`,
-    { offset, dumpId, details: { limit: 'fileNameBytes', max, observed } },
+    { offset, dumpId, details: { limit: 'fileNameBytes', max, observed }, hint: raiseHint('fileNameBytes') },
   )
 }

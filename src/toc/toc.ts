@@ -1,7 +1,7 @@
 import { decodeByteString } from '../bytes/byte-string.ts'
 import { Cursor, NeedMoreBytes, type Layout } from '../bytes/cursor.ts'
 import { ArchiveError, type OnWarning } from '../errors.ts'
-import type { Limits } from '../limits.ts'
+import { raiseHint, type Limits } from '../limits.ts'
 import { absent, column, rowSize } from './entry.ts'
 import { decoderFor } from './encoding.ts'
 import { EntryWalker } from './entry-walker.ts'
@@ -165,6 +165,6 @@ function tooLarge(limit: 'tocBytes' | 'tocEntries', max: number, observed: numbe
   return new ArchiveError('LIMIT_EXCEEDED', `Cannot read the TOC: ${what}, the limit ${limit} is ${max}`, {
     offset,
     details: { limit, max, observed },
-    hint: `Raise the limit ${limit} if you trust the archive`,
+    hint: raiseHint(limit),
   })
 }
