@@ -128,7 +128,21 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'type:io',
   ],
   'write-view.ts': [...foundation, 'bytes', 'io', 'codec', 'toc', 'format', 'view.ts'],
-  inspect: [...foundation, border, 'bytes', 'io', 'codec', 'toc', 'format', 'copy', 'sql', 'view.ts', 'archive.ts'],
+  // what is salvaged is written by `convert`
+  inspect: [
+    ...foundation,
+    border,
+    'bytes',
+    'io',
+    'codec',
+    'toc',
+    'format',
+    'copy',
+    'sql',
+    'view.ts',
+    'archive.ts',
+    'ops',
+  ],
   // What toSql and rows give are ByteStreams, so ops may make them; other I/O is none of their business.
   ops: [
     ...foundation,
