@@ -55,6 +55,8 @@ const ownOptions = [
   { name: 'force' },
   { name: 'reindex' },
   { name: 'allow-loss' },
+  { name: 'certain-only' },
+  { name: 'cut-large-objects' },
 ] as const satisfies readonly OwnOption[]
 
 /** An option of pgdmp's own, by its long name. */

@@ -8,6 +8,8 @@ export const exit = {
   /** Bad input, findings, loss. */
   bad: 1,
   usage: 2,
+  /** There is nothing that could be read. */
+  unreadable: 3,
 } as const
 
 /** What a command works with: the process, as far as commands may touch it. */

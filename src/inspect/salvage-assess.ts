@@ -119,7 +119,8 @@ async function textOf(
 ): Promise<KeptRows['text']> {
   if (entry !== undefined) {
     if (entry.desc !== 'TABLE DATA') return 'other'
-    return entry.copyStmt === null || entry.copyStmt === '' ? 'insert' : 'copy'
+    // before 1.3 nothing but the data tells
+    if (entry.raw.bytes('copyStmt') !== undefined) return entry.raw.byteString('copyStmt') ? 'copy' : 'insert'
   }
   const source = new TolerantSource(payload, limits, signal)
   try {
@@ -170,12 +171,14 @@ async function assessObjects(
     total += state === 'lost' ? 0 : bytes
   }
   const there = new Set(objects.map(({ oid }) => oid))
-  for (const oid of expectedOids) {
+  for (const oid of new Set([...expectedOids, ...(data.absent ?? [])])) {
     if (there.has(oid)) continue
     const broken = data.broken ?? { kind: 'cut' as const, offset: 0, reason: 'it is not in the archive' }
     objects.push({ oid, payload: undefined, bytes: 0, state: 'lost', broken })
   }
-  const whole = objects.every(({ state }) => state === 'whole') && data.broken === undefined
+  // where the table of contents tells the objects, a list that is cut has lost nothing if all of them are there
+  const complete = data.broken === undefined || expectedOids.length > 0
+  const whole = objects.every(({ state }) => state === 'whole') && complete
   const anything = objects.some(({ state }) => state !== 'lost')
   const broken = whole ? undefined : (data.broken ?? objects.find((object) => object.broken !== undefined)?.broken)
   return { kind: 'objects', state: whole ? 'whole' : anything ? 'partial' : 'lost', objects, bytes: total, broken }

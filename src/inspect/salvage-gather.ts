@@ -3,6 +3,7 @@ import { blockLayout } from '../format/custom-blocks.ts'
 import type { RandomAccess } from '../io/source.ts'
 import type { Limits } from '../limits.ts'
 import type { ArchiveHeader, DumpId, TocEntry } from '../toc/types.ts'
+import { featuresOf } from '../toc/version.ts'
 import { containerOfMagic, findBlocks, type FoundBlock, type FoundObject } from './salvage-blocks.ts'
 import { BlockBytes, ChainSource, type ChunkChain } from './salvage-chunks.ts'
 import { findStored, payloadOfFile, splitSuffix, type FoundFiles } from './salvage-files.ts'
@@ -18,7 +19,13 @@ export interface GatheredObject {
 /** The data that were found of one entry, or that no entry is known for. */
 export type GatheredData =
   | { readonly kind: 'rows'; readonly payload: Payload }
-  | { readonly kind: 'objects'; readonly objects: readonly GatheredObject[]; readonly broken: Break | undefined }
+  | {
+      readonly kind: 'objects'
+      readonly objects: readonly GatheredObject[]
+      /** OIDs that a list has, without data. */
+      readonly absent?: readonly number[]
+      readonly broken: Break | undefined
+    }
 
 /** Everything that was found of an archive. */
 export interface Gathered {
@@ -215,9 +222,9 @@ export async function gatherFiles(
   const objects = new ObjectFiles(files, limits, signal)
   const groups = entries.filter(({ desc }) => desc === 'BLOBS')
   for (const entry of groups) {
-    const found = await objects.of(entry, groups.length === 1)
+    const file = listOf(entry, files, toc)
+    const found = await objects.of(entry, file, groups.length === 1)
     if (found === undefined) {
-      const file = fileOf(entry)
       missing.set(entry, { kind: 'cut', offset: 0, file, reason: 'there are no files of its large objects' })
     } else data.set(entry, found)
   }
@@ -229,6 +236,13 @@ function fileOf({ data, dumpId }: TocEntry): string {
   const name = data.state === 'file' ? data.filename : ''
   // names that pg_dump does not give lead elsewhere
   return /^(?:[0-9]{1,10}\.dat|blobs(?:_[0-9]{1,10})?\.toc)$/.test(name) ? name : `${dumpId}.dat`
+}
+
+/** Name of the list of an entry's large objects: a tar archive does not record it. */
+function listOf(entry: TocEntry, files: FoundFiles, toc: FoundToc | undefined): string {
+  const grouped = toc !== undefined && featuresOf(toc.header.version).relkindAndBlobGroups
+  if (!files.inOneFile && fileOf(entry).startsWith('blobs')) return fileOf(entry)
+  return grouped ? `blobs_${entry.dumpId}.toc` : 'blobs.toc'
 }
 
 function straysOf(
@@ -273,10 +287,11 @@ class ObjectFiles {
   }
 
   /** The objects of an entry, in the order of its list; what the list lacks is added by name where that can be told. */
-  async of(entry: TocEntry, isOnly: boolean): Promise<GatheredData | undefined> {
-    const listed = await this.#listed(fileOf(entry))
+  async of(entry: TocEntry, list: string, isOnly: boolean): Promise<GatheredData | undefined> {
+    const listed = await this.#listed(list)
     const objects: GatheredObject[] = []
     for (const oid of listed.oids) this.#take(oid, objects)
+    const absent = listed.oids.filter((oid) => !this.#byOid.has(oid))
     const ends = /^([0-9]{1,10})(?:\.\.([0-9]{1,10}))?$/.exec(entry.tag ?? '')
     const [first, last] = isOnly ? [0, Infinity] : [Number(ends?.[1] ?? 0), Number(ends?.[2] ?? ends?.[1] ?? 0)]
     if (listed.broken !== undefined) {
@@ -285,7 +300,7 @@ class ObjectFiles {
       }
     }
     if (objects.length === 0 && listed.broken !== undefined) return undefined
-    return { kind: 'objects', objects, broken: listed.broken }
+    return { kind: 'objects', objects, absent, broken: listed.broken }
   }
 
   /** The objects that no list has. */

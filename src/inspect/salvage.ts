@@ -160,7 +160,6 @@ class Salvaging {
     const whole =
       this.#entries.every(({ state }) => state === 'whole') &&
       this.#objects.length === 0 &&
-      this.#findings.every(({ severity }) => severity !== 'error') &&
       lost === 0
     return {
       inputFormat: input.format,
