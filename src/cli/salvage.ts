@@ -14,7 +14,17 @@ import { complain, exit, hintOf, messageOf, warn, type Terminal } from './termin
 const syntax: CommandSyntax = {
   name: 'salvage',
   output: true,
-  own: ['archive-version', 'certain-only', 'compress', 'cut-large-objects', 'force', 'input-format', 'json', 'limits', 'quiet'],
+  own: [
+    'archive-version',
+    'certain-only',
+    'compress',
+    'cut-large-objects',
+    'force',
+    'input-format',
+    'json',
+    'limits',
+    'quiet',
+  ],
   restore: ['format', 'verbose'],
 }
 
@@ -35,12 +45,18 @@ export async function salvage(terminal: Terminal, args: readonly string[]): Prom
   }
   let report: SalvageReport
   try {
-    report = await salvageArchive(line.archive ?? (await standardInput(terminal.stdin)), line.output ?? terminal.stdout, {
-      ...optionsFrom(line),
-      signal: terminal.signal,
-      onWarning,
-      ...(progress === undefined ? {} : { onProgress: ({ bytes, phase }) => progress.update(bytes, undefined, phase) }),
-    })
+    report = await salvageArchive(
+      line.archive ?? (await standardInput(terminal.stdin)),
+      line.output ?? terminal.stdout,
+      {
+        ...optionsFrom(line),
+        signal: terminal.signal,
+        onWarning,
+        ...(progress === undefined
+          ? {}
+          : { onProgress: ({ bytes, phase }) => progress.update(bytes, undefined, phase) }),
+      },
+    )
   } catch (error) {
     progress?.done()
     return unreadable(terminal, line, error)
@@ -91,7 +107,9 @@ function formatFrom(option: string, value: string | undefined): ArchiveFormat | 
 function parseVersion(text: string): NonNullable<SalvageOptions['archiveVersion']> {
   const [, minor] = /^1\.(\d{1,2})(?:-0|\.0)?$/.exec(text) ?? []
   if (minor !== undefined) return { major: 1, minor: Number(minor), rev: 0 }
-  throw new ArchiveError('USAGE', `--archive-version: "${text}" is no version of archives`, { hint: 'Use 1.12 to 1.16' })
+  throw new ArchiveError('USAGE', `--archive-version: "${text}" is no version of archives`, {
+    hint: 'Use 1.12 to 1.16',
+  })
 }
 
 /** Nothing could be saved: says why. Anything that is not the archive's fault is left to the caller. */
@@ -117,7 +135,9 @@ async function describe(terminal: Terminal, line: CommandLine, report: SalvageRe
   }
   for (const object of report.largeObjects) {
     const kept = object.bytesKept === 0 ? '' : `: ${formatBytes(object.bytesKept)} kept`
-    lines.push(`${object.state.padEnd(8)}  large object ${object.oid} of entry ${object.dumpId}${kept}${whereAndWhy(object)}`)
+    lines.push(
+      `${object.state.padEnd(8)}  large object ${object.oid} of entry ${object.dumpId}${kept}${whereAndWhy(object)}`,
+    )
   }
   const text = lines.map((each) => `${printable(each)}\n`).join('')
   // the archive itself goes to standard output
@@ -136,7 +156,10 @@ function summaryOf({ whole, entries, entriesWritten, entriesLost, bytes, largeOb
   const count = (state: string): number => entries.filter((entry) => entry.state === state).length
   const written = `${formatCount(entriesWritten)} entries, ${formatBytes(bytes)} written`
   if (whole) return `${written}; nothing is lost`
-  const toc = entriesLost === 0 ? '' : `, ${entriesLost === undefined ? 'an unknown number of' : formatCount(entriesLost)} entries of the table of contents lost`
+  const toc =
+    entriesLost === 0
+      ? ''
+      : `, ${entriesLost === undefined ? 'an unknown number of' : formatCount(entriesLost)} entries of the table of contents lost`
   const objects = largeObjects.length === 0 ? '' : `, ${formatCount(largeObjects.length)} large objects lost or cut`
   return `${written}; data of ${formatCount(count('whole'))} entries whole, ${formatCount(count('partial'))} cut, ${formatCount(count('doubtful'))} doubtful, ${formatCount(count('lost'))} lost${objects}${toc}`
 }

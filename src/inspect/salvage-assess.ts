@@ -78,9 +78,7 @@ async function assessRows(entry: TocEntry | undefined, payload: Payload, judging
   const judge = picker?.()
   let bytes = 0
   try {
-    while (judge?.done !== true) {
-      const chunk = await source.next()
-      if (chunk === null) break
+    for (let chunk = await source.next(); chunk !== null; chunk = judge?.done === true ? null : await source.next()) {
       if (judge === undefined) bytes += chunk.length
       else for (const piece of judge.push(chunk)) bytes += piece.length
     }
@@ -172,7 +170,8 @@ async function assessObjects(
   }
   const there = new Set(objects.map(({ oid }) => oid))
   for (const oid of new Set([...expectedOids, ...(data.absent ?? [])])) {
-    if (there.has(oid)) continue
+    // digits of a damaged entry may be no OID
+    if (there.has(oid) || oid === 0 || oid > 0xffff_ffff) continue
     const broken = data.broken ?? { kind: 'cut' as const, offset: 0, reason: 'it is not in the archive' }
     objects.push({ oid, payload: undefined, bytes: 0, state: 'lost', broken })
   }

@@ -215,7 +215,7 @@ class BlockFinder {
         continue
       }
       const { chain, end } = await this.#chain(chainStart, true)
-      objects.push({ oid, chain })
+      if (!this.#seenOids.has(oid)) objects.push({ oid, chain })
       this.#seenOids.add(oid)
       at = end
       if (chain.broken !== undefined && !(await this.#isObjectAt(at))) break
@@ -252,7 +252,8 @@ class BlockFinder {
       }
       if (!window.has(at, lookBytes) && !(await window.load(at, Math.min(lookBytes, size - at)))) return undefined
       if (this.#mayBeBlock(at) && this.#looks-- > 0) {
-        if ((await this.#headerAt(at)) !== undefined && (await this.#beginsBody(at))) return { offset: at, kind: 'block' }
+        if ((await this.#headerAt(at)) !== undefined && (await this.#beginsBody(at)))
+          return { offset: at, kind: 'block' }
       }
       if (objects && window.byte(at) <= 1 && (await this.#isObjectAt(at))) return { offset: at, kind: 'object' }
     }
@@ -279,6 +280,8 @@ class BlockFinder {
     if (!isObjects) return await this.#beginsStream(body)
     if (!(await window.load(body, intBytes))) return body >= this.#bytes.size
     const oid = this.#bytes.int(body) >>> 0
+    // an object of no bytes has no stream where nothing is compressed
+    if (this.#search.oids.has(oid)) return true
     return oid === 0 ? !this.#search.anyId : await this.#beginsStream(body + intBytes)
   }
 
@@ -301,7 +304,8 @@ class BlockFinder {
     const wanted = Math.min(4, length, size - first)
     if (wanted > 0 && (await window.load(first, wanted))) {
       const [a, b, c, d] = [0, 1, 2, 3].map((index) => window.byte(first + index))
-      if (wanted >= 2 && containerOfMagic(a ?? 0, b ?? 0, c ?? 0, d ?? 0) !== undefined && length <= 2 ** 30) return true
+      if (wanted >= 2 && containerOfMagic(a ?? 0, b ?? 0, c ?? 0, d ?? 0) !== undefined && length <= 2 ** 30)
+        return true
     }
     // raw: chunks must lead to chunks
     let next = at

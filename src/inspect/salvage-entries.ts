@@ -134,7 +134,11 @@ export async function adopt(
   return kept.kind === 'rows' ? adoptRows(dumpId, kept, ids) : adoptObjects(dumpId, kept, ids, version)
 }
 
-function adoptRows(dumpId: DumpId | undefined, kept: Kept & { readonly kind: 'rows' }, ids: DumpIds): Adopted | undefined {
+function adoptRows(
+  dumpId: DumpId | undefined,
+  kept: Kept & { readonly kind: 'rows' },
+  ids: DumpIds,
+): Adopted | undefined {
   const count = kept.text === 'insert' ? 1 : (kept.columns ?? 0)
   if (count > mostColumns) return undefined
   const id = ids.claim(dumpId)
@@ -174,7 +178,10 @@ function adoptObjects(
         catalogId: { tableoid: 2613, oid },
       }),
     )
-    const owner = madeEntry(id, 'BLOBS', 'BLOBS', { hadDumper: true, dependencies: makers.map((maker) => maker.dumpId) })
+    const owner = madeEntry(id, 'BLOBS', 'BLOBS', {
+      hadDumper: true,
+      dependencies: makers.map((maker) => maker.dumpId),
+    })
     return { entries: [...makers, owner], owner, kept: left }
   }
   const [first = 0] = oids
@@ -190,7 +197,11 @@ function adoptObjects(
 }
 
 /** OIDs that must be among the large objects of an entry, as a reader counts them. */
-export function expectedOids(entry: TocEntry, entries: readonly TocEntry[], version: ArchiveVersion): readonly number[] {
+export function expectedOids(
+  entry: TocEntry,
+  entries: readonly TocEntry[],
+  version: ArchiveVersion,
+): readonly number[] {
   if (entry.desc !== 'BLOBS') return []
   const digits = /[0-9]{1,10}/g
   if (!featuresOf(version).relkindAndBlobGroups) {

@@ -1,7 +1,14 @@
 import { decodeByteString } from '../bytes/byte-string.ts'
 import type { Container } from '../codec/codec.ts'
 import { containerOfSuffix, fileNames } from '../format/directory-files.ts'
-import { readPaxRecords, readTarHeader, tarBlockBytes, tarDialect, tarPadding, type TarHeader } from '../format/tar-header.ts'
+import {
+  readPaxRecords,
+  readTarHeader,
+  tarBlockBytes,
+  tarDialect,
+  tarPadding,
+  type TarHeader,
+} from '../format/tar-header.ts'
 import { isArchiveError } from '../errors.ts'
 import type { DirectoryAccess } from '../io/directory.ts'
 import type { RandomAccess } from '../io/source.ts'

@@ -154,7 +154,10 @@ function between(
   const from = before === undefined ? 0 : entries.indexOf(before) + 1
   const to = after === undefined ? entries.length : entries.indexOf(after)
   const candidates = entries.slice(from, to).filter((entry) => !found.has(entry))
-  const strangers = owners.slice(from > 0 ? owners.indexOf(before) + 1 : 0, after === undefined ? undefined : owners.indexOf(after))
+  const strangers = owners.slice(
+    from > 0 ? owners.indexOf(before) + 1 : 0,
+    after === undefined ? undefined : owners.indexOf(after),
+  )
   const [only] = candidates
   return candidates.length === 1 && strangers.length === 1 && only?.desc === 'TABLE DATA' ? only : undefined
 }
@@ -203,7 +206,9 @@ export async function gatherFiles(
   const missing = new Map<TocEntry, Break & { readonly file?: string }>()
   const used = new Set<string>()
   const entries = entriesWithData(toc?.entries ?? [])
-  const guessed = [...files.byName.values()].filter(({ guessed: is, name }) => is === true && name.startsWith('member at'))
+  const guessed = [...files.byName.values()].filter(
+    ({ guessed: is, name }) => is === true && name.startsWith('member at'),
+  )
   const absent = entries.filter((entry) => entry.desc !== 'BLOBS' && findStored(files, fileOf(entry)) === undefined)
   for (const entry of entries.filter(({ desc }) => desc !== 'BLOBS')) {
     const name = fileOf(entry)
@@ -320,8 +325,13 @@ class ObjectFiles {
   /** The lines of a list that can be read. */
   async #listed(name: string): Promise<{ readonly oids: readonly number[]; readonly broken: Break | undefined }> {
     const found = findStored(this.#files, name)
-    if (found === undefined) return { oids: [], broken: { kind: 'cut', offset: 0, reason: `there is no file "${name}"` } }
-    const source = new TolerantSource(payloadOfFile(found.file, found.container, this.#signal), this.#limits, this.#signal)
+    if (found === undefined)
+      return { oids: [], broken: { kind: 'cut', offset: 0, reason: `there is no file "${name}"` } }
+    const source = new TolerantSource(
+      payloadOfFile(found.file, found.container, this.#signal),
+      this.#limits,
+      this.#signal,
+    )
     const oids: number[] = []
     let rest = ''
     let bad = false

@@ -43,7 +43,8 @@ export async function openInput(input: ArchiveInput, plan: InputPlan): Promise<O
   try {
     const resolved = await resolveInput(input)
     const { path } = resolved.kind === 'directory' ? resolved.dir : resolved
-    if (resolved.kind === 'directory') return { input: { format: 'directory', dir: resolved.dir }, path, breaks: [], release }
+    if (resolved.kind === 'directory')
+      return { input: { format: 'directory', dir: resolved.dir }, path, breaks: [], release }
     let source: RandomAccess
     if (resolved.kind === 'stream') {
       const spooled = await spool(resolved.iterable, { signal: plan.signal })
@@ -83,7 +84,11 @@ async function recognise(
   if (detected.kind === 'tar') return { input: await tar(), breaks: [] }
   if (detected.kind === 'compressed' && wrapping === undefined) {
     const { container } = detected
-    const decoded = new TolerantSource(payloadOf(source, container, signal), { ...limits, entryBytes: Infinity }, signal)
+    const decoded = new TolerantSource(
+      payloadOf(source, container, signal),
+      { ...limits, entryBytes: Infinity },
+      signal,
+    )
     const spooled = await spool(chunksOf(decoded), { signal })
     handles.push(() => spooled.close())
     const inner = await recognise(spooled, path, container, plan, handles)

@@ -107,6 +107,11 @@ export function reportOfObject(dumpId: DumpId, { oid, state, bytes, broken, payl
   }
 }
 
-function namesOf({ dumpId, desc, namespace, tag }: TocEntry): Pick<SalvagedEntry, 'dumpId' | 'desc' | 'namespace' | 'tag'> {
+function namesOf({
+  dumpId,
+  desc,
+  namespace,
+  tag,
+}: TocEntry): Pick<SalvagedEntry, 'dumpId' | 'desc' | 'namespace' | 'tag'> {
   return { dumpId, desc, namespace, tag }
 }

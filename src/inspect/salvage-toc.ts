@@ -61,6 +61,8 @@ export async function findToc(search: TocSearch): Promise<FoundToc | undefined> 
 
 /** Bytes in which a header must be. */
 const headBytes = 64 * 1024
+/** Bytes in which a first entry is looked for. */
+const firstEntryBytes = 64 * 1024 * 1024
 
 interface FoundHead {
   readonly header: ArchiveHeader
@@ -112,7 +114,8 @@ const minors = [16, 15, 14, 13, 12, 11, 10]
 
 /** The bytes with the beginning of a header of this version. */
 function withStart(head: Uint8Array, format: ArchiveFormat, minor: number): Uint8Array {
-  const bytes = head.slice()
+  // a Buffer's own slice would share the memory of the source
+  const bytes = new Uint8Array(head)
   bytes.set(encodeByteString('PGDMP').subarray(0, bytes.length))
   bytes.set([1, minor, 0, 4, 8, formatByteOf[format]].slice(0, Math.max(0, bytes.length - 5)), 5)
   return bytes
@@ -121,7 +124,7 @@ function withStart(head: Uint8Array, format: ArchiveFormat, minor: number): Uint
 /** Without any header: entries tell by themselves in which of the three layouts they are. */
 async function findFirstEntry(search: TocSearch): Promise<FoundHead | undefined> {
   const { source, format } = search
-  const farthest = Math.min(source.size, headBytes)
+  const farthest = Math.min(source.size, firstEntryBytes)
   for (const minor of [16, 14, 13]) {
     const header = madeHeader(format, { major: 1, minor, rev: 0 })
     const scan = new TocScan(search, header)
@@ -236,7 +239,8 @@ class TocScan {
   async nextEntry(from: number, to: number): Promise<number | undefined> {
     if (!this.#hasTableoid) return undefined
     for (let at = from; at < to; at++) {
-      if (!this.#holds(at, 16) && !(await this.#load(at, Math.min(scannedBytes, this.#source.size - at)))) return undefined
+      if (!this.#holds(at, 16) && !(await this.#load(at, Math.min(scannedBytes, this.#source.size - at))))
+        return undefined
       if (!this.#looksLikeStart(at)) continue
       if (!this.#holds(at, Math.min(scannedBytes, this.#source.size - at))) {
         await this.#load(at, Math.min(2 * scannedBytes, this.#source.size - at))

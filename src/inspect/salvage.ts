@@ -54,7 +54,11 @@ export interface SalvageOptions {
   readonly onWarning?: ((finding: Finding) => void) | undefined
   /** Called with each entry as its data have been looked at, and as they are written. */
   readonly onProgress?:
-    | ((progress: { readonly phase: 'reading' | 'writing'; readonly entry: DumpId | undefined; readonly bytes: number }) => void)
+    | ((progress: {
+        readonly phase: 'reading' | 'writing'
+        readonly entry: DumpId | undefined
+        readonly bytes: number
+      }) => void)
     | undefined
 }
 
@@ -129,14 +133,24 @@ class Salvaging {
   async run(output: ArchiveOutput): Promise<SalvageReport> {
     const { input } = this.#opened
     this.#tell(this.#opened.breaks)
-    const files = input.format === 'directory' ? await filesOfDirectory(input.dir) : input.format === 'tar' ? input.files : undefined
+    const files =
+      input.format === 'directory'
+        ? await filesOfDirectory(input.dir)
+        : input.format === 'tar'
+          ? input.files
+          : undefined
     const toc = await this.#toc(files)
     this.#tell(toc?.breaks ?? [{ kind: 'damaged', offset: 0, reason: 'there is no table of contents' }])
     const told = toc?.header ?? madeHeader(input.format)
     const gathered =
       files !== undefined
         ? await gatherFiles(files, toc, algorithmOfFiles(files, toc), this.#limits, this.#signal)
-        : await gatherCustom(input.format === 'custom' ? input.source : bytesSource(new Uint8Array(0)), toc, told, this.#signal)
+        : await gatherCustom(
+            input.format === 'custom' ? input.source : bytesSource(new Uint8Array(0)),
+            toc,
+            told,
+            this.#signal,
+          )
     this.#tell(gathered.breaks)
     const header = headerOf(told, toc, gathered.algorithm)
     const { entries, kept } = await this.#keep(header, toc, gathered)
@@ -157,10 +171,7 @@ class Salvaging {
         : { onProgress: ({ bytes, entry }) => onProgress({ phase: 'writing', entry, bytes }) }),
     })
     const lost = toc === undefined ? undefined : lostEntries(toc)
-    const whole =
-      this.#entries.every(({ state }) => state === 'whole') &&
-      this.#objects.length === 0 &&
-      lost === 0
+    const whole = this.#entries.every(({ state }) => state === 'whole') && this.#objects.length === 0 && lost === 0
     return {
       inputFormat: input.format,
       format: result.format,
@@ -196,7 +207,7 @@ class Salvaging {
   ): Promise<{ readonly entries: readonly TocEntry[]; readonly kept: ReadonlyMap<TocEntry, Kept> }> {
     const found = (toc?.entries ?? []).filter((entry) => this.#isUsable(entry))
     const tocWhole = toc !== undefined && toc.breaks.length === 0
-    const ids = new DumpIds([...found.map(({ dumpId }) => dumpId)])
+    const ids = new DumpIds(found.map(({ dumpId }) => dumpId))
     const judging = this.#judging(found)
     const kept = new Map<TocEntry, Kept>()
     const gone = new Set<TocEntry>()
@@ -211,14 +222,25 @@ class Salvaging {
     for (const stray of gathered.strays) {
       const adopted = await adopt(stray, ids, header.version, judging)
       if (adopted === undefined) {
-        this.#tell([{ kind: 'damaged', offset: 0, reason: `data of the dump id ${stray.dumpId ?? 'unknown'} are lost, and so is their entry` }])
+        this.#tell([
+          {
+            kind: 'damaged',
+            offset: 0,
+            reason: `data of the dump id ${stray.dumpId ?? 'unknown'} are lost, and so is their entry`,
+          },
+        ])
         continue
       }
       made.push(...adopted.entries)
       kept.set(adopted.owner, adopted.kept)
       this.#report(adopted.owner, adopted.kept, true)
     }
-    const left = withoutDependencies(found.filter((entry) => !gone.has(entry)), gone, kept, header)
+    const left = withoutDependencies(
+      found.filter((entry) => !gone.has(entry)),
+      gone,
+      kept,
+      header,
+    )
     const settings = tocWhole || !featuresOf(header.version).tableoid ? [] : lostSettings(found, ids)
     const postData = left.findIndex(({ section }) => section === 'post-data')
     const at = postData < 0 ? left.length : postData
@@ -267,7 +289,13 @@ class Salvaging {
 
   #isUsable(entry: TocEntry): boolean {
     if (isSoundSetting(entry)) return true
-    this.#tell([{ kind: 'damaged', offset: 0, reason: `TOC entry ${entry.dumpId} (${entry.desc}) says nothing that can be understood` }])
+    this.#tell([
+      {
+        kind: 'damaged',
+        offset: 0,
+        reason: `TOC entry ${entry.dumpId} (${entry.desc}) says nothing that can be understood`,
+      },
+    ])
     return false
   }
 
@@ -324,7 +352,8 @@ function headerOf(told: ArchiveHeader, toc: FoundToc | undefined, algorithm: Alg
   const compression = told.compression.algorithm
   if (toc !== undefined && compression === algorithm) return told
   const needed = newArchiveVersion(algorithm)
-  const canSay = featuresOf(told.version).compression === 'algorithm-byte' || algorithm === 'none' || algorithm === 'gzip'
+  const canSay =
+    featuresOf(told.version).compression === 'algorithm-byte' || algorithm === 'none' || algorithm === 'gzip'
   const version = toc === undefined || !canSay ? needed : told.version
   return { ...told, version, compression: headerCompression(algorithm, version) }
 }

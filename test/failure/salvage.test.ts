@@ -12,10 +12,24 @@ import { postgres } from '../helpers/postgres.ts'
 const long = process.env['PGDMP_SALVAGE']
 const rounds = long === undefined ? 3 : Number(long)
 const seed = Number(process.env['PGDMP_SALVAGE_SEED'] ?? 1)
-const archives = (long === undefined ? fixtures() : allArchives()).filter(({ archive_version: version }) => Number(version.split('.')[1]) >= 8)
+/** The short run takes small archives of every kind. */
+const isShort = ({ path, size }: PlacedArchive): boolean =>
+  size < 60_000 && /^(?:18|13|derived)\/.*(?:latin1|small|inserts|v1\.12)/.test(path)
+const archives = (long === undefined ? fixtures().filter(isShort) : allArchives()).filter(
+  ({ archive_version: version }) => Number(version.split('.')[1]) >= 8,
+)
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgdmp-salvage-'))
-const figures = { tried: 0, nothing: 0, untouched: 0, untouchedLost: 0, rowsOfTouched: 0, doubtful: 0, doubtfulWrong: 0, restored: 0 }
+const figures = {
+  tried: 0,
+  nothing: 0,
+  untouched: 0,
+  untouchedLost: 0,
+  rowsOfTouched: 0,
+  doubtful: 0,
+  doubtfulWrong: 0,
+  restored: 0,
+}
 afterAll(() => {
   rmSync(scratch, { recursive: true, force: true })
   if (long !== undefined) console.log(JSON.stringify(figures))
@@ -24,7 +38,10 @@ afterAll(() => {
 const pgRestore = postgres.at(-1)?.pgRestore
 
 /** Salvages, reads every byte of what came out, and now and then has the real pg_restore read it. */
-async function salvaged(input: string, sample: boolean): Promise<{ report: SalvageReport; data: Awaited<ReturnType<typeof readAll>> } | undefined> {
+async function salvaged(
+  input: string,
+  sample: boolean,
+): Promise<{ report: SalvageReport; data: Awaited<ReturnType<typeof readAll>> } | undefined> {
   const out = join(scratch, 'out')
   rmSync(out, { recursive: true, force: true })
   figures.tried++

@@ -47,7 +47,8 @@ export async function readAll(archive: Archive): Promise<Map<DumpId, Omit<SoundD
     if (!entry.hadDumper || entry.data.state === 'no-data') continue
     const objects = new Map<number, string>()
     if (entry.desc === 'BLOBS') {
-      for await (const { oid, data } of archive.largeObjects(entry)) objects.set(oid, sha256(await data.bytes({ maxBytes: Infinity })))
+      for await (const { oid, data } of archive.largeObjects(entry))
+        objects.set(oid, sha256(await data.bytes({ maxBytes: Infinity })))
       found.set(entry.dumpId, { entry, sha256: sha256([...objects].join()), rows: undefined, objects })
     } else {
       const rows = Buffer.from(await archive.data(entry).bytes({ maxBytes: Infinity }))
@@ -85,11 +86,14 @@ export async function readSound(archive: PlacedArchive, scratch: string): Promis
   await reindex(copy)
   await using indexed = await open(copy)
   const { archiveBytes } = await indexed.storedSizes()
-  const offsets = indexed.toc.flatMap((entry) => (entry.data.state === 'set' && data.has(entry.dumpId) ? [{ id: entry.dumpId, at: entry.data.offset }] : []))
+  const offsets = indexed.toc.flatMap((entry) =>
+    entry.data.state === 'set' && data.has(entry.dumpId) ? [{ id: entry.dumpId, at: entry.data.offset }] : [],
+  )
   offsets.sort((a, b) => a.at - b.at)
   offsets.forEach(({ id, at }, index) => {
     const each = data.get(id)
-    if (each !== undefined) placed.set(id, { ...each, spans: [[at, offsets[index + 1]?.at ?? archiveBytes ?? at]], files: [] })
+    if (each !== undefined)
+      placed.set(id, { ...each, spans: [[at, offsets[index + 1]?.at ?? archiveBytes ?? at]], files: [] })
   })
   rmSync(copy)
   return { archive, tocEnd: offsets[0]?.at ?? archiveBytes ?? 0, data: placed, entries }
@@ -123,8 +127,10 @@ export function damaged(
 ): { readonly bytes: Buffer; readonly from: number; readonly to: number } {
   const length = kind === 'flip' ? 1 : Math.min(1 + Math.floor(next() * 600), bytes.length - at)
   const garbage = Buffer.from(Array.from({ length }, () => Math.floor(next() * 256)))
-  if (kind === 'insert') return { bytes: Buffer.concat([bytes.subarray(0, at), garbage, bytes.subarray(at)]), from: at, to: at + 1 }
-  if (kind === 'remove') return { bytes: Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]), from: at, to: at + length }
+  if (kind === 'insert')
+    return { bytes: Buffer.concat([bytes.subarray(0, at), garbage, bytes.subarray(at)]), from: at, to: at + 1 }
+  if (kind === 'remove')
+    return { bytes: Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]), from: at, to: at + length }
   const changed = Buffer.from(bytes)
   if (kind === 'flip') changed[at] = (changed[at] ?? 0) ^ (1 << Math.floor(next() * 8))
   else if (kind === 'zero') changed.fill(0, at, at + length)
