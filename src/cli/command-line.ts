@@ -60,6 +60,8 @@ const ownOptions = [
   { name: 'quick' },
   { name: 'receipt', argument: true },
   { name: 'against', argument: true },
+  { name: 'certain-only' },
+  { name: 'cut-large-objects' },
 ] as const satisfies readonly OwnOption[]
 
 /** An option of pgdmp's own, by its long name. */

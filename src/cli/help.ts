@@ -16,6 +16,7 @@ Commands:
   info         what an archive is, what is in it, and what it needs
   verify       whether an archive is sound, and what is wrong with it
   reindex      in place, the offsets that an archive lacks after a pipe
+  salvage      what is whole of a damaged or truncated archive, as a new one
   pg_restore   the same options, output, messages and status as pg_restore
   help         help on a command: pgdmp help sql
   version      version of pgdmp
@@ -255,6 +256,42 @@ Examples:
   pgdmp convert -Fd nightly.dump nightly.dir && pgdmp verify --against=nightly.json nightly.dir
 `
 
+/** Help of `pgdmp salvage`. */
+export const salvageHelp = `Writes what is whole of a damaged or truncated archive as a new archive: entries, rows
+up to the last complete one, large objects. Says what is lost. The damaged archive is
+not changed.
+
+Usage:
+  pgdmp salvage [OPTION]... BROKEN OUT
+
+OUT is a file, for -F d a directory, or "-" for standard output; it appears when it is
+whole, and must not exist.
+
+Output:
+  -F, --format=c|d|t           custom, directory or tar (as the input)
+  -Z, --compress=METHOD        none, gzip, lz4 or zstd, or METHOD:LEVEL (as the input)
+      --archive-version=1.N    1.12 to 1.16 (as the input)
+      --certain-only           nothing of a compressed stream that is damaged: values
+                               before the place where that shows may be wrong too
+      --cut-large-objects      large objects up to where they are cut, not whole ones only
+      --force                  replace an output that exists
+      --json                   the report as JSON
+  -q, --quiet                  no report, no warnings
+  -v, --verbose                report what is whole as well
+
+Input:
+      --input-format=c|d|t     format of the archive (found out by itself)
+${limitsHelp}
+
+Data whose entry is lost come into tables public.salvaged_<dump id> with text columns.
+
+Exit status: 0 nothing is lost, 1 something is lost, 3 there is nothing to save.
+
+Examples:
+  pgdmp salvage broken.dump saved.dump
+  pgdmp salvage --json broken.dir saved.dir > report.json
+`
+
 /** Help of the drop-in. */
 export function pgRestoreHelp(rules: CompatRules): string {
   return `Does what pg_restore of PostgreSQL ${formatRelease(rules.release)} does with -l and -f: same options, same output.
@@ -286,6 +323,7 @@ export async function help(terminal: Terminal, args: readonly string[]): Promise
     info: () => infoHelp,
     verify: () => verifyHelp,
     reindex: () => reindexHelp,
+    salvage: () => salvageHelp,
     pg_restore: () => pgRestoreHelp(compatRules()),
   }
   const [topic] = args

@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   info: async () => (await import('./info.ts')).info,
   verify: async () => (await import('./verify.ts')).verify,
   reindex: async () => (await import('./reindex.ts')).reindex,
+  salvage: async () => (await import('./salvage.ts')).salvage,
   pg_restore: async () => (await import('./pg-restore.ts')).pgRestore,
   help: async () => (await import('./help.ts')).help,
   version: async () => (await import('./help.ts')).version,

@@ -8,7 +8,7 @@ export const exit = {
   /** Bad input, findings, loss. */
   bad: 1,
   usage: 2,
-  /** `verify`: the archive could not even be opened. */
+  /** There is nothing that could be read. */
   unreadable: 3,
 } as const
 

@@ -31,3 +31,25 @@ function parentOf(place: string): string | undefined {
 async function realPath(path: string): Promise<string | undefined> {
   return await fs.promises.realpath(path).catch(() => undefined)
 }
+
+/**
+ * Refuses an output that is the input, by whatever name: it would be replaced.
+ *
+ * @throws ArchiveError USAGE
+ */
+export async function refuseOutputOver(output: ArchiveOutput, input: string): Promise<void> {
+  if (typeof output !== 'string' && !(output instanceof URL)) return
+  const path = output instanceof URL ? fileURLToPath(output) : output
+  const [written, read] = await Promise.all([identityOf(path), identityOf(input)])
+  if (written === undefined || written !== read) return
+  throw new ArchiveError('USAGE', `Cannot write "${path}": it is the archive that is read`, {
+    file: path,
+    hint: 'Choose another name for the output',
+  })
+}
+
+async function identityOf(path: string): Promise<string | undefined> {
+  const status = await fs.promises.stat(path).catch(() => undefined)
+  // devices and pipes are not replaced
+  return status === undefined || !(status.isFile() || status.isDirectory()) ? undefined : `${status.dev}:${status.ino}`
+}

@@ -1,0 +1,149 @@
+import type { Container } from '../codec/codec.ts'
+import { detect, detectBytes } from '../format/detect.ts'
+import { notAnArchive } from '../format/open-errors.ts'
+import { openDirectory, type DirectoryAccess } from '../io/directory.ts'
+import { resolveInput, type ArchiveInput } from '../io/input.ts'
+import type { RandomAccess } from '../io/source.ts'
+import { spool } from '../io/spool.ts'
+import type { Limits } from '../limits.ts'
+import type { ArchiveFormat } from '../toc/types.ts'
+import { ByteWindow } from './salvage-bytes.ts'
+import { filesOfTar, type FoundFiles } from './salvage-files.ts'
+import { TolerantSource, type Break, type LenientSource, type Payload } from './salvage-payload.ts'
+import { findToc } from './salvage-toc.ts'
+
+/** What is to be salvaged. */
+export type SalvageInput =
+  | { readonly format: 'custom'; readonly source: RandomAccess }
+  | { readonly format: 'tar'; readonly source: RandomAccess; readonly files: FoundFiles }
+  | { readonly format: 'directory'; readonly dir: DirectoryAccess }
+
+/** An input, what was wrong with its wrapping, and what to release. */
+export interface OpenedInput {
+  readonly input: SalvageInput
+  /** Path of the input, where it has one. */
+  readonly path: string | undefined
+  readonly breaks: readonly Break[]
+  release(): Promise<void>
+}
+
+/** How to open an input. */
+export interface InputPlan {
+  readonly format: ArchiveFormat | undefined
+  readonly limits: Limits
+  readonly signal: AbortSignal | undefined
+}
+
+/** Finds out what an input is, or was. @throws ArchiveError NOT_AN_ARCHIVE, PLAIN_SQL */
+export async function openInput(input: ArchiveInput, plan: InputPlan): Promise<OpenedInput> {
+  const handles: (() => Promise<void>)[] = []
+  const release = async (): Promise<void> => {
+    for (let close = handles.pop(); close !== undefined; close = handles.pop()) await close()
+  }
+  try {
+    const resolved = await resolveInput(input)
+    const { path } = resolved.kind === 'directory' ? resolved.dir : resolved
+    if (resolved.kind === 'directory')
+      return { input: { format: 'directory', dir: resolved.dir }, path, breaks: [], release }
+    let source: RandomAccess
+    if (resolved.kind === 'stream') {
+      const spooled = await spool(resolved.iterable, { signal: plan.signal })
+      handles.push(() => spooled.close())
+      source = spooled
+    } else {
+      source = resolved.source
+      if (resolved.owned) handles.push(async () => await source.close?.())
+    }
+    const parent = /^(.*[\\/])?toc\.dat(?:\.gz|\.lz4|\.zst)?$/s.exec(path ?? '')
+    if (parent !== null) {
+      const dir = await openDirectory(parent[1] ?? '.')
+      return { input: { format: 'directory', dir }, path: dir.path, breaks: [], release }
+    }
+    const { input: found, breaks } = await recognise(source, path, undefined, plan, handles)
+    return { input: found, path, breaks, release }
+  } catch (error) {
+    await release().catch(() => undefined)
+    throw error
+  }
+}
+
+async function recognise(
+  source: RandomAccess,
+  path: string | undefined,
+  wrapping: Container | undefined,
+  plan: InputPlan,
+  handles: (() => Promise<void>)[],
+): Promise<{ readonly input: SalvageInput; readonly breaks: readonly Break[] }> {
+  const { format, limits, signal } = plan
+  const tar = async (): Promise<SalvageInput> => ({ format: 'tar', source, files: await filesOfTar(source, signal) })
+  if (format === 'custom') return { input: { format, source }, breaks: [] }
+  if (format === 'tar') return { input: await tar(), breaks: [] }
+  const head = await source.read(0, detectBytes)
+  const detected = detect(head)
+  if (detected.kind === 'pgdmp') return { input: { format: 'custom', source }, breaks: [] }
+  if (detected.kind === 'tar') return { input: await tar(), breaks: [] }
+  if (detected.kind === 'compressed' && wrapping === undefined) {
+    const { container } = detected
+    const decoded = new TolerantSource(
+      payloadOf(source, container, signal),
+      { ...limits, entryBytes: Infinity },
+      signal,
+    )
+    const spooled = await spool(chunksOf(decoded), { signal })
+    handles.push(() => spooled.close())
+    const inner = await recognise(spooled, path, container, plan, handles)
+    const { ending } = decoded
+    if (ending === undefined) return inner
+    const outer = { ...ending, reason: `the ${container} file around the archive: ${ending.reason}` }
+    return { ...inner, breaks: [outer, ...inner.breaks] }
+  }
+  // what is left of an archive whose beginning is damaged
+  if (detected.kind === 'unknown') {
+    const onWarning = (): undefined => undefined
+    const toc = await findToc({ source, format: 'custom', limits, onWarning, signal })
+    if (toc !== undefined && toc.entries.length > 0) return { input: { format: 'custom', source }, breaks: [] }
+    const files = await filesOfTar(source, signal)
+    if ([...files.byName.values()].some(({ guessed }) => guessed !== true)) {
+      return { input: { format: 'tar', source, files }, breaks: [] }
+    }
+    // data blocks may be there without anything else
+    return { input: { format: 'custom', source }, breaks: [] }
+  }
+  throw notAnArchive(detected, head, { path, container: wrapping })
+}
+
+function payloadOf(source: RandomAccess, container: Container, signal: AbortSignal | undefined): Payload {
+  return { container, offset: 0, open: async () => new WholeSource(source, signal) }
+}
+
+/** All bytes of a source. */
+class WholeSource implements LenientSource {
+  offset = 0
+  readonly ending = undefined
+  readonly #window: ByteWindow
+  #at = 0
+
+  constructor(source: RandomAccess, signal: AbortSignal | undefined) {
+    this.#window = new ByteWindow(source, signal)
+  }
+
+  async next(): Promise<Uint8Array | null> {
+    if (!(await this.#window.load(this.#at, 1))) return null
+    const from = this.#at - this.#window.base
+    this.offset = this.#at
+    this.#at = this.#window.base + this.#window.bytes.length
+    return this.#window.bytes.subarray(from)
+  }
+
+  async cancel(): Promise<void> {
+    // the source belongs to who opened it
+  }
+}
+
+async function* chunksOf(source: TolerantSource): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) yield chunk
+  } finally {
+    await source.cancel()
+  }
+}

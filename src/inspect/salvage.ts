@@ -1,0 +1,382 @@
+import { checkOptions, type OptionNames } from '../check-options.ts'
+import type { Algorithm } from '../codec/codec.ts'
+import { ArchiveError, type Finding } from '../errors.ts'
+import { refuseOutputOver, refuseOutputWithin } from '../io/output-place.ts'
+import type { ArchiveInput } from '../io/input.ts'
+import type { ArchiveOutput } from '../io/output.ts'
+import { bytesSource, type RandomAccess } from '../io/source.ts'
+import { collect } from '../io/collect.ts'
+import { defaultLimits, type Limits } from '../limits.ts'
+import { convert } from '../ops/convert.ts'
+import type { Compression } from '../ops/conversion-target.ts'
+import { withFields } from '../toc/changed-entry.ts'
+import { decoderFor } from '../toc/encoding.ts'
+import type { ArchiveFormat, ArchiveHeader, ArchiveVersion, DumpId, TocEntry } from '../toc/types.ts'
+import { featuresOf, newArchiveVersion } from '../toc/version.ts'
+import { headerCompression } from '../toc/write-head.ts'
+import { assess, type Judging, type Kept } from './salvage-assess.ts'
+import { adopt, DumpIds, expectedOids, isSoundSetting, lenientSettings, lostSettings } from './salvage-entries.ts'
+import { filesOfDirectory, findStored, payloadOfFile, type FoundFiles } from './salvage-files.ts'
+import { entriesWithData, gatherCustom, gatherFiles, type Gathered } from './salvage-gather.ts'
+import { openInput, type OpenedInput } from './salvage-input.ts'
+import { TolerantSource, type Break } from './salvage-payload.ts'
+import {
+  reportOf,
+  reportOfLost,
+  reportOfObject,
+  type LostLargeObject,
+  type SalvagedEntry,
+  type SalvageReport,
+} from './salvage-report.ts'
+import { findToc, madeHeader, type FoundToc } from './salvage-toc.ts'
+import { salvagedView } from './salvage-view.ts'
+
+/** Options of {@link salvage}. */
+export interface SalvageOptions {
+  /** Container of the damaged archive; found out where its beginning is left. */
+  readonly inputFormat?: ArchiveFormat | undefined
+  /** Container of the new archive; default that of the damaged one. */
+  readonly format?: ArchiveFormat | undefined
+  /** Compression of the new archive; default that of the damaged one. */
+  readonly compression?: Compression | undefined
+  /** 1.12 to 1.16; default that of the damaged archive, or the oldest of these. */
+  readonly archiveVersion?: ArchiveVersion | undefined
+  /** Leave out all data of a damaged stream, since any of them may be wrong; default keep what looks right, and say so. */
+  readonly certainOnly?: boolean | undefined
+  /** Keep large objects up to where they are cut; default keep whole ones only. */
+  readonly cutLargeObjects?: boolean | undefined
+  /** What to do with an output that exists; default `refuse`. The damaged archive itself is never replaced. */
+  readonly overwrite?: 'replace' | 'refuse' | undefined
+  /** Changes to {@link defaultLimits}. */
+  readonly limits?: Partial<Limits> | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Told of the damage outside of data as it is found. */
+  readonly onWarning?: ((finding: Finding) => void) | undefined
+  /** Called with each entry as its data have been looked at, and as they are written. */
+  readonly onProgress?:
+    | ((progress: {
+        readonly phase: 'reading' | 'writing'
+        readonly entry: DumpId | undefined
+        readonly bytes: number
+      }) => void)
+    | undefined
+}
+
+const optionNames: OptionNames<SalvageOptions> = {
+  inputFormat: true,
+  format: true,
+  compression: true,
+  archiveVersion: true,
+  certainOnly: true,
+  cutLargeObjects: true,
+  overwrite: true,
+  limits: true,
+  signal: true,
+  onWarning: true,
+  onProgress: true,
+}
+
+/**
+ * Writes what is whole of a damaged or truncated archive as a new archive: entries, rows up to the last complete one of a
+ * table that is cut, large objects; and tells what is lost. The damaged archive is read twice and never changed. What
+ * is kept, and why, is in spec/salvage.md.
+ *
+ * @param input the damaged archive; a stream is copied to a temporary file first
+ * @param output a path, or for custom and tar archives a Writable or WritableStream; it appears when it is whole
+ * @example
+ * const report = await salvage('broken.dump', 'saved.dump')
+ * for (const entry of report.entries) if (entry.state !== 'whole') console.log(entry.tag, entry.rowsKept, entry.reason)
+ *
+ * @throws ArchiveError NOT_AN_ARCHIVE (nothing to save), PLAIN_SQL, USAGE (the output exists, or is the input),
+ *   CODEC_UNAVAILABLE; file-system errors and `signal.reason` unwrapped
+ */
+export async function salvage(
+  input: ArchiveInput,
+  output: ArchiveOutput,
+  options: SalvageOptions = {},
+): Promise<SalvageReport> {
+  checkOptions('salvage', options, optionNames)
+  const { signal } = options
+  signal?.throwIfAborted()
+  const limits = { ...defaultLimits, ...options.limits }
+  const opened = await openInput(input, { format: options.inputFormat, limits, signal })
+  try {
+    if (opened.path !== undefined) {
+      await refuseOutputOver(output, opened.path)
+      if (opened.input.format === 'directory') await refuseOutputWithin(output, opened.path)
+    }
+    return await new Salvaging(opened, limits, options).run(output)
+  } finally {
+    await opened.release()
+  }
+}
+
+/** Bytes of a compressed toc.dat. */
+const mostTocBytes = 1024 ** 3
+
+class Salvaging {
+  readonly #opened: OpenedInput
+  readonly #limits: Limits
+  readonly #options: SalvageOptions
+  readonly #signal: AbortSignal | undefined
+  readonly #findings: Finding[] = []
+  readonly #entries: SalvagedEntry[] = []
+  readonly #objects: LostLargeObject[] = []
+
+  constructor(opened: OpenedInput, limits: Limits, options: SalvageOptions) {
+    this.#opened = opened
+    this.#limits = limits
+    this.#options = options
+    this.#signal = options.signal
+  }
+
+  async run(output: ArchiveOutput): Promise<SalvageReport> {
+    const { input } = this.#opened
+    this.#tell(this.#opened.breaks)
+    const files =
+      input.format === 'directory'
+        ? await filesOfDirectory(input.dir)
+        : input.format === 'tar'
+          ? input.files
+          : undefined
+    const toc = await this.#toc(files)
+    this.#tell(toc?.breaks ?? [{ kind: 'damaged', offset: 0, reason: 'there is no table of contents' }])
+    const told = toc?.header ?? madeHeader(input.format)
+    const gathered =
+      files !== undefined
+        ? await gatherFiles(files, toc, algorithmOfFiles(files, toc), this.#limits, this.#signal)
+        : await gatherCustom(
+            input.format === 'custom' ? input.source : bytesSource(new Uint8Array(0)),
+            toc,
+            told,
+            this.#signal,
+          )
+    this.#tell(gathered.breaks)
+    const header = headerOf(told, toc, gathered.algorithm)
+    const { entries, kept } = await this.#keep(header, toc, gathered)
+    if (entries.length === 0 || (toc?.entries.length ?? 0) + kept.size === 0) throw this.#nothing()
+    const settings = lenientSettings(entries)
+    const signal = this.#signal
+    const view = salvagedView({ header, settings, limits: this.#limits, toc: entries, kept, signal })
+    const { onProgress } = this.#options
+    const result = await convert(view, output, {
+      format: this.#options.format ?? input.format,
+      ...(this.#options.compression === undefined ? {} : { compression: this.#options.compression }),
+      archiveVersion: this.#options.archiveVersion,
+      overwrite: this.#options.overwrite,
+      signal,
+      onWarning: (finding) => this.#warn(finding),
+      ...(onProgress === undefined
+        ? {}
+        : { onProgress: ({ bytes, entry }) => onProgress({ phase: 'writing', entry, bytes }) }),
+    })
+    const lost = toc === undefined ? undefined : lostEntries(toc)
+    const whole = this.#entries.every(({ state }) => state === 'whole') && this.#objects.length === 0 && lost === 0
+    return {
+      inputFormat: input.format,
+      format: result.format,
+      compression: result.compression,
+      whole,
+      entriesWritten: result.entries,
+      entriesLost: lost,
+      entries: this.#entries,
+      largeObjects: this.#objects,
+      findings: this.#findings,
+      bytes: result.bytes,
+    }
+  }
+
+  async #toc(files: FoundFiles | undefined): Promise<FoundToc | undefined> {
+    const { input } = this.#opened
+    const search = { format: input.format, limits: this.#limits, onWarning: () => undefined, signal: this.#signal }
+    if (input.format === 'custom') return await findToc({ ...search, source: input.source })
+    const found = files === undefined ? undefined : findStored(files, 'toc.dat')
+    if (found === undefined) return undefined
+    const { file, container } = found
+    const source = new TolerantSource(payloadOfFile(file, container, this.#signal), this.#limits, this.#signal)
+    const bytes = await collect(source, 'read the table of contents', Math.min(this.#limits.tocBytes, mostTocBytes))
+    const memory: RandomAccess = bytesSource(bytes)
+    return await findToc({ ...search, source: memory })
+  }
+
+  /** What of all that was found goes into the new archive. */
+  async #keep(
+    header: ArchiveHeader,
+    toc: FoundToc | undefined,
+    gathered: Gathered,
+  ): Promise<{ readonly entries: readonly TocEntry[]; readonly kept: ReadonlyMap<TocEntry, Kept> }> {
+    const found = (toc?.entries ?? []).filter((entry) => this.#isUsable(entry))
+    const tocWhole = toc !== undefined && toc.breaks.length === 0
+    const ids = new DumpIds(found.map(({ dumpId }) => dumpId))
+    const judging = this.#judging(found)
+    const kept = new Map<TocEntry, Kept>()
+    const gone = new Set<TocEntry>()
+    const withData = new Set(entriesWithData(found))
+    for (const entry of found) {
+      if (!withData.has(entry)) continue
+      this.#signal?.throwIfAborted()
+      if (await this.#keepEntry(entry, found, header.version, gathered, judging, kept)) continue
+      gone.add(entry)
+    }
+    const made: TocEntry[] = []
+    for (const stray of gathered.strays) {
+      const adopted = await adopt(stray, ids, header.version, judging)
+      if (adopted === undefined) {
+        this.#tell([
+          {
+            kind: 'damaged',
+            offset: 0,
+            reason: `data of the dump id ${stray.dumpId ?? 'unknown'} are lost, and so is their entry`,
+          },
+        ])
+        continue
+      }
+      made.push(...adopted.entries)
+      kept.set(adopted.owner, adopted.kept)
+      this.#report(adopted.owner, adopted.kept, true)
+    }
+    const left = withoutDependencies(
+      found.filter((entry) => !gone.has(entry)),
+      gone,
+      kept,
+      header,
+    )
+    const settings = tocWhole || !featuresOf(header.version).tableoid ? [] : lostSettings(found, ids)
+    const postData = left.findIndex(({ section }) => section === 'post-data')
+    const at = postData < 0 ? left.length : postData
+    const entries = [...left.slice(0, at), ...made, ...left.slice(at)]
+    return { entries: entries.length === 0 ? [] : [...settings, ...entries], kept }
+  }
+
+  /** Looks at an entry's data; false when nothing of them is kept. */
+  async #keepEntry(
+    entry: TocEntry,
+    entries: readonly TocEntry[],
+    version: ArchiveVersion,
+    gathered: Gathered,
+    judging: Judging,
+    kept: Map<TocEntry, Kept>,
+  ): Promise<boolean> {
+    this.#options.onProgress?.({ phase: 'reading', entry: entry.dumpId, bytes: 0 })
+    const data = gathered.data.get(entry)
+    const expected = expectedOids(entry, entries, version)
+    if (data === undefined || (data.kind === 'objects') !== (entry.desc === 'BLOBS')) {
+      const why = gathered.missing.get(entry) ?? { offset: 0, reason: 'the data found for it are of another kind' }
+      this.#entries.push(reportOfLost(entry, why))
+      const broken: Break = { kind: 'cut', offset: why.offset, reason: why.reason }
+      for (const oid of expected) {
+        this.#objects.push(reportOfObject(entry.dumpId, { oid, payload: undefined, bytes: 0, state: 'lost', broken }))
+      }
+      return false
+    }
+    const found = await assess(entry, data, expected, judging)
+    this.#report(entry, found, false)
+    if (found.state === 'lost') return false
+    kept.set(entry, found)
+    return true
+  }
+
+  #judging(entries: readonly TocEntry[]): Judging {
+    return {
+      settings: lenientSettings(entries),
+      encodingKnown: entries.some(({ raw }) => raw.byteString('desc') === 'ENCODING'),
+      limits: this.#limits,
+      signal: this.#signal,
+      certainOnly: this.#options.certainOnly === true,
+      cutObjects: this.#options.cutLargeObjects === true,
+    }
+  }
+
+  #isUsable(entry: TocEntry): boolean {
+    if (isSoundSetting(entry)) return true
+    this.#tell([
+      {
+        kind: 'damaged',
+        offset: 0,
+        reason: `TOC entry ${entry.dumpId} (${entry.desc}) says nothing that can be understood`,
+      },
+    ])
+    return false
+  }
+
+  #report(entry: TocEntry, kept: Kept, made: boolean): void {
+    this.#entries.push(reportOf(entry, kept, made))
+    if (kept.kind !== 'objects') return
+    for (const object of kept.objects) {
+      if (object.state !== 'whole') this.#objects.push(reportOfObject(entry.dumpId, object))
+    }
+  }
+
+  #tell(breaks: readonly Break[]): void {
+    for (const { kind, offset, reason } of breaks) {
+      this.#warn({ code: kind === 'cut' ? 'CUT' : 'DAMAGED', severity: 'error', message: reason, offset })
+    }
+  }
+
+  #warn(finding: Finding): void {
+    this.#findings.push(finding)
+    this.#options.onWarning?.(finding)
+  }
+
+  #nothing(): ArchiveError {
+    const { path } = this.#opened
+    const what = path === undefined ? 'the input' : `"${path}"`
+    return new ArchiveError('NOT_AN_ARCHIVE', `Cannot salvage ${what}: there is nothing of an archive in it`, {
+      file: path,
+      hint: 'Look for another copy of the archive',
+    })
+  }
+}
+
+/** Entries that are not there; undefined where nobody knows how many there were. */
+function lostEntries({ expected, entries, breaks }: FoundToc): number | undefined {
+  if (expected === undefined) return breaks.length === 0 ? 0 : undefined
+  return Math.max(0, expected - entries.length)
+}
+
+function algorithmOfFiles(files: FoundFiles, toc: FoundToc | undefined): Algorithm {
+  const told = toc?.header.compression.algorithm
+  if (files.inOneFile) return 'none'
+  const suffixes: readonly (readonly [string, Algorithm])[] = [
+    ['.gz', 'gzip'],
+    ['.lz4', 'lz4'],
+    ['.zst', 'zstd'],
+  ]
+  const names = [...files.byName.keys()].filter((name) => /^[0-9]+\.dat|^blob_/.test(name))
+  const found = suffixes.find(([suffix]) => names.some((name) => name.endsWith(suffix)))?.[1]
+  return found ?? (told === undefined || told === 'unknown' || names.length > 0 ? 'none' : told)
+}
+
+/** The header of the archive to be. */
+function headerOf(told: ArchiveHeader, toc: FoundToc | undefined, algorithm: Algorithm): ArchiveHeader {
+  const compression = told.compression.algorithm
+  if (toc !== undefined && compression === algorithm) return told
+  const needed = newArchiveVersion(algorithm)
+  const canSay =
+    featuresOf(told.version).compression === 'algorithm-byte' || algorithm === 'none' || algorithm === 'gzip'
+  const version = toc === undefined || !canSay ? needed : told.version
+  return { ...told, version, compression: headerCompression(algorithm, version) }
+}
+
+/** Entries that depend on those that are gone depend on what these depend on. */
+function withoutDependencies(
+  entries: readonly TocEntry[],
+  gone: ReadonlySet<TocEntry>,
+  kept: Map<TocEntry, Kept>,
+  { version }: ArchiveHeader,
+): readonly TocEntry[] {
+  if (gone.size === 0 || !featuresOf(version).tableoid) return entries
+  const left = new Map([...gone].map((entry) => [entry.dumpId, entry]))
+  const decode = decoderFor(lenientSettings(entries).encoding)
+  return entries.map((entry) => {
+    if (!entry.dependencies.some((id) => left.has(id))) return entry
+    const ids = new Set(entry.dependencies.flatMap((id) => left.get(id)?.dependencies ?? [id]))
+    const changed = withFields(entry, { dependencies: [...ids].filter((id) => !left.has(id)) }, decode)
+    const data = kept.get(entry)
+    if (data !== undefined) {
+      kept.delete(entry)
+      kept.set(changed, data)
+    }
+    return changed
+  })
+}
