@@ -94,6 +94,22 @@ function sqlCases(compression, file, major) {
   ]
 }
 
+/**
+ * What pg_restore has for the purpose: to decompress everything and throw it away.
+ * @param {string} compression
+ * @param {string} file
+ * @returns {Case}
+ */
+function verifyCase(compression, file) {
+  return {
+    name: `verify ${compression}`,
+    archive: file,
+    major: 18,
+    ours: (input) => ['verify', '-q', input],
+    theirs: (input) => ['-f', '/dev/null', input],
+  }
+}
+
 const converted = path.join(scratch, 'converted')
 
 /**
@@ -129,6 +145,10 @@ const cases = [
   ...sqlCases('lz4', 'lz4.dump', 18),
   ...sqlCases('zstd', 'zstd.dump', 18),
   ...sqlCases('none', 'none.dump', 18),
+  verifyCase('gzip', 'gzip.dump'),
+  verifyCase('lz4', 'lz4.dump'),
+  verifyCase('zstd', 'zstd.dump'),
+  verifyCase('none', 'none.dump'),
   {
     name: 'list of 120,000 entries',
     archive: 'many.dump',

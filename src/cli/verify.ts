@@ -11,8 +11,9 @@ import {
 } from '../index.ts'
 import { parseBytes, parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { verifyHelp } from './help.ts'
-import { limitsOf, openOptions } from './input.ts'
+import { openOptions } from './input.ts'
 import { formatBytes, formatCount, printable } from './layout.ts'
+import { limitsFrom } from './limits-option.ts'
 import { writeText } from './output.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
 import { Progress } from './progress.ts'
@@ -110,7 +111,7 @@ async function verifyOne(
       ...(maxBuffer === undefined ? {} : { maxBufferBytes: parseBytes('--max-buffer', maxBuffer) }),
       ...(line.options.given.has('jobs') ? { workers: line.options.jobs } : {}),
       ...(against === undefined ? {} : { against }),
-      limits: limitsOf(line.own('limits').at(-1)),
+      limits: limitsFrom(line),
       spool: line.own('spool').length > 0,
       level: line.own('quick').length > 0 ? 'quick' : 'deep',
       receipt: wantsReceipt,
