@@ -20,6 +20,8 @@ export interface OpenOptions {
   readonly forwardOnly?: boolean | 'tar'
   /** Refuse what pg_restore does not recognise: a toc.dat without its directory, a tar file of the oldest kind (v7). */
   readonly asPgRestore?: boolean
+  /** Called with what `pg_restore -v -v` notes on its way through a tar archive that is read as a stream; names are byte strings. */
+  readonly onPosition?: (note: string) => void
   /** Bytes for buffers of reading, decompressing and look-ahead together. Default 128 MiB. */
   readonly maxBufferBytes?: number
   /**
@@ -59,6 +61,7 @@ const openOptionNames: OptionNames<OpenOptions> = {
   spool: true,
   forwardOnly: true,
   asPgRestore: true,
+  onPosition: true,
   maxBufferBytes: true,
   workers: true,
   onWarning: true,
@@ -112,6 +115,7 @@ export function readerOptions(options: OpenOptions): ReaderOptions {
     onWarning: options.onWarning ?? (() => undefined),
     maxBufferBytes,
     workers,
+    onPosition: options.onPosition,
     signal: options.signal,
   }
 }

@@ -190,6 +190,7 @@ async function openArchive(run: Run): Promise<Archive> {
       forwardOnly: 'tar',
       asPgRestore: true,
       onWarning,
+      ...(debug && { onPosition: (note: string) => sayBytes(terminal, bytesOf(note)) }),
       signal: terminal.signal,
     })
     const { major, minor } = archive.header.version

@@ -18,6 +18,8 @@ export interface ReaderOptions {
   readonly maxBufferBytes: number
   /** Streams decoded at the same time in the thread pool: 0 = all on the calling thread, undefined = as many as pay. */
   readonly workers: number | undefined
+  /** Takes what pg_restore notes on its way through a tar archive; see OpenOptions. */
+  readonly onPosition: ((note: string) => void) | undefined
   readonly signal: AbortSignal | undefined
   /** Hears of the first bytes of each stream of data as stored, lent, when it is read. */
   readonly onStored?: OnStored | undefined

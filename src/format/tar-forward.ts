@@ -14,6 +14,7 @@ import {
   type FoundMember,
   type TarMembers,
 } from './tar-members.ts'
+import { tarPadding } from './tar-header.ts'
 import { Turns } from './turns.ts'
 import { TarWalker, truncatedMember, type TarMember } from './tar-walker.ts'
 import { WindowChunks } from './window-chunks.ts'
@@ -29,17 +30,23 @@ export class TarStream implements TarMembers {
   #head: TarMember | undefined
   /** It was given to somebody who wanted it. */
   #taken = false
+  /** Where pg_restore stands in the file: members it opens it reads to their end, and no further (tarFHpos). */
+  #stand = 0
+  readonly #onPosition: ((note: string) => void) | undefined
   #data: WindowChunks | undefined
   #expected: ReadonlySet<DumpId> | undefined
   /** Whoever moves on takes turns. */
   readonly #turns = new Turns()
 
-  constructor(pull: Pull) {
+  /** @param onPosition see OpenOptions */
+  constructor(pull: Pull, onPosition?: (note: string) => void) {
     this.#pull = pull
-    this.#walker = new TarWalker(pull)
+    this.#onPosition = onPosition
+    this.#walker = new TarWalker(pull, onPosition)
   }
 
   async findToc(): Promise<FoundMember> {
+    this.#notePosition()
     const member = await this.#advance()
     if (member === null) throw noTocMember([])
     const folder = tocFolder(member)
@@ -52,13 +59,17 @@ export class TarStream implements TarMembers {
 
   async find(name: string, action: string, dumpId: DumpId): Promise<FoundMember> {
     return await this.#turns.run(async () => {
-      let member = this.#taken ? await this.#advance() : (this.#head ?? (await this.#advance()))
-      for (; member !== null; member = await this.#advance()) {
+      // one that after() gave: pg_restore has opened it, and does not pass it on its way
+      const opened = this.#taken ? undefined : this.#head
+      if (opened === undefined) this.#notePosition()
+      for (let member = opened ?? (await this.#advance()); member !== null; member = await this.#advance()) {
         const container = containerFor(member.name, name)
         if (container !== undefined) {
           this.#taken = true
           return { member, container }
         }
+        if (member === opened) this.#notePosition()
+        else this.#onPosition?.(`skipping tar member ${member.name}`)
         this.#checkSkipped(member, name, dumpId)
       }
       if (this.#passed.has(name)) throw memberBehind(name, action, dumpId, this.#pull.position)
@@ -70,6 +81,7 @@ export class TarStream implements TarMembers {
     return await this.#turns.run(async () => {
       const head = this.#head
       if (head !== undefined && head !== member && !this.#taken) return head
+      this.#notePosition()
       return await this.#advance()
     })
   }
@@ -80,6 +92,7 @@ export class TarStream implements TarMembers {
     const { position } = this.#pull
     if (position !== member.start) throw memberBehind(name, `read tar member "${name}"`, undefined, position)
     this.#taken = true
+    this.#stand = position + size
     this.#data = new WindowChunks(this.#pull, size, () => truncatedMember(name, this.#pull.position))
     return this.#data
   }
@@ -116,6 +129,21 @@ export class TarStream implements TarMembers {
         },
       },
     )
+  }
+
+  /** What _tarPositionTo, pg_backup_tar.c, says before it reads a header. */
+  #notePosition(): void {
+    const head = this.#head
+    if (this.#onPosition === undefined) return
+    if (head === undefined) {
+      this.#onPosition('now at file position 0')
+      return
+    }
+    const next = head.start + head.size + tarPadding(head.size)
+    // the end of a list of large objects, whose content pg_restore does not read
+    const stand = Math.max(this.#stand, head.start)
+    this.#onPosition(`moving from position ${stand} to next member at file position ${next}`)
+    this.#onPosition(`now at file position ${next}`)
   }
 
   /** Leaves the current member and comes to the next one in the archive's folder. */

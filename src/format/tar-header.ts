@@ -12,6 +12,7 @@ export interface TarHeader {
   readonly size: number
   /** Type flag as a character; `'0'` also for the NUL of old archives. */
   readonly type: string
+  readonly checksum: number
 }
 
 /** Bytes of padding after `size` bytes of data. */
@@ -120,6 +121,7 @@ export function readTarHeader(bytes: Uint8Array, at: number, offset: number): Ta
     name: prefix === '' ? name : `${prefix}/${name}`,
     size,
     type: flag === 0 ? '0' : String.fromCharCode(flag),
+    checksum: stored,
   }
 }
 

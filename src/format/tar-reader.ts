@@ -39,7 +39,8 @@ import type { TarMember } from './tar-walker.ts'
  */
 export async function openTar(input: ReaderInput, options: ReaderOptions): Promise<FormatReader> {
   const { pull, source } = input
-  const members: TarMembers = source === undefined ? new TarStream(pull) : new TarIndex(source, options.signal)
+  const members: TarMembers =
+    source === undefined ? new TarStream(pull, options.onPosition) : new TarIndex(source, options.signal)
   try {
     const toc = await members.findToc()
     const parsed = await readTocMember(members, toc, options)

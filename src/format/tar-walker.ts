@@ -27,14 +27,19 @@ const maxExtensionBytes = 1024 * 1024
  */
 export class TarWalker {
   readonly pull: Pull
+  readonly #onPosition: ((note: string) => void) | undefined
   /** The member whose data may be read now. */
   #current: TarMember | undefined
   #ended = false
   #failure: { readonly error: unknown } | undefined
 
-  /** @param pull a window at the first byte of the archive or of a member's header */
-  constructor(pull: Pull) {
+  /**
+   * @param pull a window at the first byte of the archive or of a member's header
+   * @param onPosition see OpenOptions
+   */
+  constructor(pull: Pull, onPosition?: (note: string) => void) {
     this.pull = pull
+    this.#onPosition = onPosition
   }
 
   /**
@@ -102,7 +107,10 @@ export class TarWalker {
       }
       const header = readTarHeader(pull.buffer, pull.start, pull.position)
       pull.consume(tarBlockBytes)
-      if (header !== null) return header
+      if (header === null) continue
+      const { name, size, checksum } = header
+      this.#onPosition?.(`TOC Entry ${name} at ${pull.position - tarBlockBytes} (length ${size}, checksum ${checksum})`)
+      return header
     }
     this.#ended = true
     return null

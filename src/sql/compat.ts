@@ -121,8 +121,8 @@ const rules = {
   missesTarArchive: since(18),
   /** A failed write is `could not write to file`; before, `could not write to output file`. */
   writesToFile: since(17),
-  /** A second -v says more. */
-  verboseTwice: since(15),
+  /** A second -v says more (pg_log_debug; run: 14.24 does). */
+  verboseTwice: since(14),
   /** A keyword of a filter file ends at white space; before, at the first other character too. */
   filterKeywordEndsAtSpace: august2025,
 } as const satisfies Readonly<Record<string, Since>>

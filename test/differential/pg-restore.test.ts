@@ -5,7 +5,8 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { CommandLine } from '../helpers/command-lines.ts'
 import { commandLines } from '../helpers/command-lines.ts'
-import { allArchives, fixture } from '../helpers/corpus.ts'
+import { allArchives, fixture, tocBytes } from '../helpers/corpus.ts'
+import { readIndependently } from '../helpers/independent-reader.ts'
 import { expectSameBytes, maskReader } from '../helpers/oracles.ts'
 import { cli } from '../helpers/paths.ts'
 import type { PostgresTools } from '../helpers/postgres.ts'
@@ -79,6 +80,15 @@ const usageErrors: readonly (readonly string[])[] = [
   ['-f', '-', '--', '-x'],
 ]
 
+/** What makes pg_restore tell all its positions in a tar file. */
+const throughTar: readonly (readonly string[])[] = [
+  ['-l', '-v', '-v'],
+  ['-f', '-', '-vv'],
+  ['-f', '-', '-vvv', '-s'],
+  ['-f', '-', '-vv', '-a', '-n', 'plain'],
+  ['-f', '-', '-vv', '-L', '{list}'],
+]
+
 let fileCount = 0
 
 /** Asks both, in the same folder, and compares everything that can be seen. */
@@ -140,6 +150,17 @@ describe.concurrent.each(postgres)('pgdmp pg_restore answers as pg_restore $vers
   )
 
   const full = fixture(tools.newestArchive === 14 ? '13/schema-Sch_1-Fc.dump' : '18/schema-Sch_1-Fc.dump')
+  const tar = fixture(tools.newestArchive === 14 ? '13/full-Ft.tar' : '18/full-Ft.tar')
+  for (const args of throughTar) {
+    test.each([false, true])(`to positions in a tar file: ${shellQuote(args)}, from a pipe: %s`, async (stdin) => {
+      const key = tools.major >= 15 && !args.includes('-l') ? ['--restrict-key=a'] : []
+      // from the last entry to the first: data comes in the wrong order
+      const ids = readIndependently(tocBytes(tar), tar.format).entries.map((entry) => `${entry.dumpId};`)
+      const files = { list: ids.toReversed().join('\n') }
+      await ask(tools, { archive: tar, args: [...key, ...args], files, timeZone: 'UTC', stdin })
+    })
+  }
+
   for (const args of usageErrors) {
     test(`to a bad command line: ${shellQuote(args)}`, async () => {
       await ask(tools, { archive: full, args, files: {}, timeZone: 'UTC', stdin: false })

@@ -233,7 +233,7 @@ function commandLine(archive: PlacedArchive, major: number): fc.Arbitrary<Comman
     sometimes(25, flag('--strict-names')),
     sometimes(20, flag('-e', '--no-data-for-failed-tables', '-R')),
     sometimes(8, fc.constantFrom([`-F${archiveLetter}`], [`--format=${archive.format}`])),
-    sometimes(7, flag('-v', '--verbose')),
+    sometimes(7, fc.constantFrom(['-v'], ['--verbose'], ['-vv'], ['-v', '--verb', '-v'])),
   )
   const output = fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom<Arguments[]>(['-f', '-'], ['--file=-']) },

@@ -11,6 +11,7 @@ const options: ReaderOptions = {
   onWarning: () => undefined,
   maxBufferBytes: 16 * 1024 * 1024,
   workers: 2,
+  onPosition: undefined,
   signal: undefined,
 }
 

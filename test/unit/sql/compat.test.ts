@@ -49,6 +49,7 @@ describe('compatRules()', () => {
     ['hasStatisticsPart', '17.11', '18.0'],
     ['statisticsFollowRelations', '18.4', '18.5'],
     ['listsCompressionByName', '15.18', '16.0'],
+    ['verboseTwice', '13.99', '14.0'],
   ])('%s: not in %s, from %s on', (rule, before, from) => {
     expect([compatRules(before)[rule], compatRules(from)[rule]]).toEqual([false, true])
   })
