@@ -72,9 +72,18 @@ async function printed(tools: PostgresTools, args: readonly string[], file: stri
 
 const accessMethods = /^(?:SET default_table_access_method = |ALTER TABLE \S+ SET ACCESS METHOD ).*;\n\n\n?/gm
 
+/** Of archives before 1.12 one statement makes and opens a large object. */
+const madeAndOpened = /^SELECT pg_catalog\.lo_open\(pg_catalog\.lo_create\(('\d+')\), 131072\);$/gm
+
 /** What a script does, whatever the order: its lines without remarks, each once, sorted. */
-const linesOf = (script: string): string =>
-  [...new Set(script.split('\n').filter((line) => line !== '' && !line.startsWith('--')))].sort().join('\n')
+function linesOf(script: string): string {
+  const text = script.replaceAll(
+    madeAndOpened,
+    'SELECT pg_catalog.lo_create($1);\nSELECT pg_catalog.lo_open($1, 131072);',
+  )
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('--'))
+  return [...new Set(lines)].sort().join('\n')
+}
 
 /** How to read a script, so that it is that of the original. */
 interface Reading {
