@@ -52,6 +52,7 @@ const ownOptions = [
   { name: 'no-restrict' },
   { name: 'max-buffer', argument: true },
   { name: 'input-format', argument: true },
+  { name: 'keep-links' },
   { name: 'compress', short: 'Z', argument: true },
   { name: 'archive-version', argument: true },
   { name: 'force' },

@@ -36,6 +36,7 @@ const syntax: CommandSyntax = {
     'digest',
     'force',
     'input-format',
+    'keep-links',
     'quiet',
     'reindex',
     'target-version',
@@ -86,7 +87,9 @@ export async function convert(terminal: Terminal, args: readonly string[]): Prom
   const compat = line.own('compat').at(-1)
   const common = { ...(compat === undefined ? {} : { compat }), onWarning }
   // as in pg_dump's archives, the database's own entries are there in case somebody restores with -C
-  const selected = selection === undefined ? archive : filter(archive, { ...selection, create: true }, common)
+  const completeLinks = line.own('keep-links').length === 0
+  const selected =
+    selection === undefined ? archive : filter(archive, { ...selection, create: true, completeLinks }, common)
   const view = applyRewrites(selected, rewrites, common)
   const parts =
     progress === undefined ? () => undefined : await partsDone(archive, view.toc, holdsData(view), terminal.signal)

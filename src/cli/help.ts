@@ -172,6 +172,10 @@ Output:
   -v, --verbose                list what is left out, and what was done
 
 ${selectionHelp}
+      --keep-links             also what names select and cannot be restored without
+                               what they do not: a table's place in a publication,
+                               foreign keys to other tables (as pg_restore -n does)
+
 The entries of the database itself are always kept, as pg_dump does it.
 
 ${rewriteHelp}

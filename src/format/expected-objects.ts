@@ -33,7 +33,7 @@ export class ObjectsOfToc {
     if (ends === null) return { count: 0, oids: [] }
     this.#counts ??= this.#countGroups()
     const counted = dependencies.map((dumpId) => this.#counts?.get(dumpId) ?? 0)
-    const oids = ends.slice(1).filter((oid) => oid !== undefined)
+    const oids = [...new Set(ends.slice(1).filter((oid) => oid !== undefined))]
     return { count: Math.max(oids.length, ...counted), oids: oids.map(Number) }
   }
 

@@ -117,7 +117,9 @@ export async function convert(
   const { targetVersion } = options
   const wanted = targetVersion === undefined ? view : downgrade(view, { targetVersion, onWarning: warn })
   const hasGroups = (version: ArchiveVersion): boolean => featuresOf(version).relkindAndBlobGroups
-  const separates = hasGroups(view.header.version) && !hasGroups(target.archiveVersion)
+  // a custom archive holds as many as there are: one that is copied keeps them
+  const mayHaveGroups = hasGroups(view.header.version) || target.format !== 'custom'
+  const separates = mayHaveGroups && !hasGroups(target.archiveVersion)
   const laidOut = separates ? separateLargeObjects(wanted) : wanted
   const separate = await withObjectEntries(archiveEntries(laidOut), signal)
   // in a tar archive of 1.16 pg_restore looks for groups

@@ -5,9 +5,10 @@ import type { DumpId, Section, TocEntry } from '../toc/types.ts'
 import { derive, type ArchiveView, type DataBlock, type DataOptions } from '../view.ts'
 import { Decisions } from './decisions.ts'
 import { createExclusion } from './exclude.ts'
-import { createMatchers, unmatchedNames } from './names.ts'
+import { looseLinks } from './loose-links.ts'
+import { createMatchers, unmatchedNames, type NameMatchers } from './names.ts'
 import { compatOptionNames, type CompatOptions } from './options.ts'
-import { createDecision, reqData, reqSchema, reqSpecial, reqStats, type Required } from './required.ts'
+import { createDecision, isSelective, reqData, reqSchema, reqSpecial, reqStats, type Required } from './required.ts'
 import { selectionNames } from './selection.ts'
 import type {
   EntryParts,
@@ -18,7 +19,7 @@ import type {
   SelectionReason,
   UnmatchedName,
 } from './selection.ts'
-import { noNames, widens, widenSelection } from './widen-selection.ts'
+import { noNames, widens, widenSelection, type WidenedFilter } from './widen-selection.ts'
 
 /**
  * Selects entries the way pg_restore does with the same options (spec/selection.md), and more where
@@ -49,24 +50,25 @@ function select(view: ArchiveView, selection: Selection, options: CompatOptions)
   const count = before === undefined && view.scan !== undefined ? view.storedEntryCount : allEntries().length
   const decisions = new Decisions(count, allEntries)
   const arranged = selection.list === undefined ? undefined : arrange(decisions, selection.list, rules, onWarning)
-  const names = createMatchers(selection, {
-    encoding: view.settings.encoding,
-    entry: (dumpId) => decisions.entry(dumpId),
-  })
+  const matching = { encoding: view.settings.encoding, entry: (dumpId: DumpId) => decisions.entry(dumpId) }
+  const names = createMatchers(selection, matching)
   const exclusion = excludesTables(selection) ? createExclusion(selection, decisions.entries, onWarning) : undefined
-  const widened = widens(selection, names)
-    ? widenSelection({
-        selection,
-        names,
-        rules,
-        entries: decisions.entries,
-        arranged,
-        isAvailable: (entry) =>
-          exclusion?.removes(entry) !== true && (before === undefined || bitsOf(before.parts(entry)) !== 0),
-        lexer: view.settings,
-        onWarning,
-      })
-    : undefined
+  const named = (matchers: NameMatchers): WidenedFilter => ({
+    selection,
+    names: matchers,
+    rules,
+    entries: decisions.entries,
+    arranged,
+    isAvailable: (entry) =>
+      exclusion?.removes(entry) !== true && (before === undefined || bitsOf(before.parts(entry)) !== 0),
+    lexer: view.settings,
+    onWarning,
+  })
+  const widened = widens(selection, names) ? widenSelection(named(names)) : undefined
+  const completes =
+    widened === undefined && selection.list === undefined && selection.completeLinks === true && isSelective(names)
+  // with matchers of its own: a name counts as found when the decision itself compares it
+  const loose = completes ? looseLinks(named(createMatchers(selection, matching))) : undefined
   const decideByRules = createDecision({
     selection,
     names: widened === undefined ? names : noNames,
@@ -76,7 +78,7 @@ function select(view: ArchiveView, selection: Selection, options: CompatOptions)
     decided: (dumpId) => decisions.get(dumpId),
   })
   const decide = (entry: TocEntry, section: Section): Required => {
-    if (widened?.isWanted(entry) === false) return 0
+    if (widened?.isWanted(entry) === false || loose?.has(entry) === true) return 0
     let required = decideByRules(entry, section)
     if (required !== 0 && before !== undefined) required &= bitsOf(before.parts(entry)) | reqSpecial
     if (required !== 0 && exclusion !== undefined) required = exclusion.apply(entry, required)
@@ -86,7 +88,7 @@ function select(view: ArchiveView, selection: Selection, options: CompatOptions)
   const ordered = order?.flatMap((index) => decisions.entries[index] ?? [])
   const inOrder = (): readonly TocEntry[] => ordered ?? decisions.entries
   // an exclusion, a widened selection, and the decisions of a filtered view know entries by identity
-  const byIdentity = before !== undefined || exclusion !== undefined || widened !== undefined
+  const byIdentity = before !== undefined || exclusion !== undefined || widened !== undefined || loose !== undefined
   const scan = byIdentity || order !== undefined ? undefined : view.scan
   decideAll(scan?.bind(view) ?? visitorOf(inOrder()), decide, (place, required) => {
     decisions.set(order?.[place] ?? place, required)
@@ -107,6 +109,8 @@ function select(view: ArchiveView, selection: Selection, options: CompatOptions)
     unmatched: unmatchedNames(names),
     parts: (entry: TocEntry) => decisions.parts(entry),
     reason: (entry: TocEntry): SelectionReason | undefined => {
+      const missing = loose?.get(entry)
+      if (missing !== undefined) return { why: 'left-out', of: missing }
       if (widened === undefined) return decisions.get(entry.dumpId) === 0 ? undefined : { why: 'selected' }
       return widened.reason(entry) ?? widened.reason(decisions.entry(entry.dumpId) ?? entry)
     },

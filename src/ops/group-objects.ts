@@ -164,5 +164,6 @@ function oidOf({ catalogId }: TocEntry): number {
 
 function rangeOf(oids: readonly number[]): string {
   const [first] = oids
-  return oids.length === 1 ? String(first) : `${first}..${oids.at(-1)}`
+  const last = oids.at(-1)
+  return first === last ? String(first) : `${first}..${last}`
 }

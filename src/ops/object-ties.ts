@@ -17,6 +17,7 @@ import {
 const linkDescs: ReadonlySet<string> = new Set([
   'FK CONSTRAINT',
   'PUBLICATION TABLE',
+  'PUBLICATION TABLES IN SCHEMA',
   'SUBSCRIPTION TABLE',
   'TABLE ATTACH',
   'INDEX ATTACH',

@@ -64,6 +64,13 @@ export interface Selection {
    */
   readonly withDependents?: boolean
   /**
+   * Beyond pg_restore: of what names select, leave out the entries that only tie objects together where one of these is
+   * not selected: a table's place in a publication or subscription, under its parent table or index, a foreign key to
+   * another table, the owner of a sequence. Restoring them alone would fail. They are reported through `onWarning`.
+   * `withDependencies` and `withDependents` do so in any case, a `list` never.
+   */
+  readonly completeLinks?: boolean
+  /**
    * `exact` (default) as pg_restore; `pattern`: every name is a psql-style pattern, for all but schemas with an
    * optional schema in front (`app.ev*`). A function's pattern is matched with name and arguments as in the list, or
    * with the name alone when it has no `(`; a trigger's with the trigger's own name or with `table trigger`.
@@ -97,7 +104,7 @@ export interface EntryParts {
   readonly statistics: boolean
 }
 
-/** Why `withDependencies` and `withDependents` made an entry part of a view, or not. */
+/** Why `withDependencies`, `withDependents` and `completeLinks` made an entry part of a view, or not. */
 export interface SelectionReason {
   /**
    * `selected` by the options about names; `dependency`: `of` needs it; `dependent`: it belongs to `of`; `left-out`: a
@@ -152,6 +159,7 @@ export const selectionNames: OptionNames<Selection> = {
   excludeTableData: true,
   withDependencies: true,
   withDependents: true,
+  completeLinks: true,
   match: true,
   list: true,
   schemaOnly: true,

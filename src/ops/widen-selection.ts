@@ -91,7 +91,14 @@ export function widenSelection(filter: WidenedFilter): WidenedSelection {
 }
 
 /** What names and list alone select, whatever its parts and section. */
-function selectedByName({ selection, names, rules, entries, arranged, isAvailable }: WidenedFilter): Set<TocEntry> {
+export function selectedByName({
+  selection,
+  names,
+  rules,
+  entries,
+  arranged,
+  isAvailable,
+}: WidenedFilter): Set<TocEntry> {
   const decisions = new Decisions(entries.length, () => entries)
   const decide = createDecision({
     // statistics follow their relation even where the release took them for ordinary entries
@@ -113,9 +120,16 @@ function selectedByName({ selection, names, rules, entries, arranged, isAvailabl
   return selected
 }
 
-const reported: ReadonlySet<string> = new Set(['FK CONSTRAINT', 'PUBLICATION TABLE', 'TABLE ATTACH'])
+const reported: ReadonlySet<string> = new Set([
+  'FK CONSTRAINT',
+  'PUBLICATION TABLE',
+  'PUBLICATION TABLES IN SCHEMA',
+  'SUBSCRIPTION TABLE',
+  'TABLE ATTACH',
+])
 
-function warnLeftOut(entry: TocEntry, missing: TocEntry | undefined, onWarning: OnWarning): void {
+/** Tells of a link that is left out, unless it says nothing about what is kept. */
+export function warnLeftOut(entry: TocEntry, missing: TocEntry | undefined, onWarning: OnWarning): void {
   if (missing === undefined || !reported.has(descOf(entry))) return
   onWarning({
     code: descOf(entry) === 'FK CONSTRAINT' ? 'FOREIGN_KEY_LEFT_OUT' : 'LINK_LEFT_OUT',

@@ -59,6 +59,14 @@ const toc = [
 ]
 
 describe('groupLargeObjects()', () => {
+  it('names a single object once, in the group and in its contents', async () => {
+    const view = await groupLargeObjects(beginningWith(9, [blob(1, 9), contents]))
+    expect(view.toc.map(shown)).toEqual([
+      [1, 'BLOB METADATA', '9', []],
+      [91, 'BLOBS', '9', [1]],
+    ])
+  })
+
   it('puts objects with the same owner and grants together, in front of their contents', async () => {
     const view = await groupLargeObjects(beginningWith(9, toc))
     expect(view.toc.map(shown)).toEqual([
