@@ -132,8 +132,8 @@ async function attempt(
 function contentOf(output: string): string {
   if (statSync(output).isDirectory()) return digestOfFiles(output)
   const bytes = readFileSync(output)
-  const isTar = bytes.toString('latin1', 257, 262) === 'ustar'
-  for (let at = 0; isTar && at + 512 <= bytes.length; at += 512) {
+  const headers = bytes.toString('latin1', 257, 262) === 'ustar' ? bytes.length - 512 : -1
+  for (let at = 0; at <= headers; at += 512) {
     if (bytes.toString('latin1', at + 257, at + 262) === 'ustar') bytes.fill(0, at + 136, at + 156)
   }
   return createHash('sha256').update(bytes).digest('hex')
