@@ -130,9 +130,12 @@ export class Fuzzer {
 
   #mutate(): Uint8Array {
     const random = this.#random
-    // what was found last has been tried least
+    // what was found last has been tried least; short inputs are quick, and more of them matters
     const recent = random.below(2) === 0 ? Math.max(0, this.#corpus.length - 20) : 0
-    let input = this.#corpus[recent + random.below(this.#corpus.length - recent)] ?? new Uint8Array(1)
+    const choose = (): Uint8Array =>
+      this.#corpus[recent + random.below(this.#corpus.length - recent)] ?? new Uint8Array(1)
+    const [one, other] = [choose(), choose()]
+    let input = random.below(4) === 0 || one.length <= other.length ? one : other
     const own = this.#target.mutators ?? []
     const others = { other: () => random.pick(this.#corpus), token: () => random.pick(this.#tokens) }
     for (let count = 1 << random.below(5); count > 0; count--) {
