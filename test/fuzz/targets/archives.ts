@@ -69,7 +69,9 @@ async function withArchive<T>(
 
 /** What can be said of an archive without its data. */
 function describe(archive: Archive): string {
-  return Buffer.from(listBytes(archive)).toString('latin1') + listJson(archive)
+  // an archive before 1.4 has no date, and pg_restore prints the time of the listing
+  const listing = Buffer.from(listBytes(archive)).toString('latin1')
+  return listing.replace(/^; Archive created at .*$/m, '') + listJson(archive)
 }
 
 /** The data of every entry, one after the other, whatever becomes of each. */
