@@ -180,7 +180,11 @@ export class Fuzzer {
     for (let attempts = 0; attempts < 6 && least > mostMs(input.length); attempts++) {
       this.#onInput(input)
       const start = process.cpuUsage()
-      await this.#target.run(input)
+      try {
+        await this.#target.run(input)
+      } catch (error) {
+        return this.#finding(input, 'error', String(error))
+      }
       const { user, system } = process.cpuUsage(start)
       least = Math.min(least, (user + system) / 1000)
     }

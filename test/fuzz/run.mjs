@@ -161,7 +161,11 @@ if (values.regressions) {
     for (const target of chosen) {
       const left = (end - performance.now()) / 1000
       if (left <= 0) break
-      await fuzz(target, seed + turn, bySeconds ? Math.min(turnSeconds, left) : Infinity)
+      await fuzz(
+        target,
+        seed + turn,
+        bySeconds ? Math.min(turnSeconds, Number(values.seconds) / chosen.length, left) : Infinity,
+      )
       if (findings > 0 && values.findings === undefined) break
     }
     console.log(`${new Date().toISOString()}\n${table()}`)
