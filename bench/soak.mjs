@@ -99,8 +99,8 @@ const cases = {
       if (has('verify')) await row(`verify, ${size} ${method}`, [...pgdmp, 'verify', input], limit)
       const target = inScratch('converted')
       await row(
-        `convert to custom gzip, ${size} ${method}`,
-        [...pgdmp, 'convert', '-Fc', '-Z', method === 'gzip' ? 'lz4' : 'gzip:1', input, target],
+        `convert to custom lz4, ${size} ${method}`,
+        [...pgdmp, 'convert', '-Fc', '-Z', 'lz4', input, target],
         limit,
       )
       remove('converted')
