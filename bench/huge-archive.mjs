@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // @ts-check
-// Writes a custom archive of any size to standard output, made on the fly: `huge-archive.mjs GIGABYTES none|gzip`.
-// `none` is one table of that size, one chunk a row; `gzip` is a table for every 100 MB or so of the size.
+// Writes a custom archive of any size to standard output, made on the fly: `huge-archive.mjs GIGABYTES none|gzip|row`.
+// `none` is one table of that size, one chunk a row; `gzip` is a table for every 100 MB or so of the size; `row` is one
+// table with a single row, in a single chunk, as pg_dump writes it.
 import { once } from 'node:events'
 import { deflateSync } from 'node:zlib'
 import { Builder } from '../dist/bytes/builder.js'
@@ -37,7 +38,7 @@ function head(count) {
   const text = (/** @type {string | null} */ value) => out.writeStr(value === null ? null : encodeByteString(value))
   out.writeBytes(encodeByteString('PGDMP'))
   for (const byte of [1, 14, 0, layout.intSize, layout.offSize, 1]) out.writeByte(byte)
-  out.writeInt(method === 'none' ? 0 : -1)
+  out.writeInt(method === 'gzip' ? -1 : 0)
   for (const field of [0, 0, 12, 29, 1, 124, 0]) out.writeInt(field)
   for (const value of ['huge', '15.18', '15.18']) text(value)
   out.writeInt(count)
@@ -77,7 +78,21 @@ function blockHead(dumpId) {
 }
 
 const endOfChunks = new Uint8Array(5)
-if (method === 'none') {
+if (method === 'row') {
+  const [before, after] = [encodeByteString('1\t2\t'), encodeByteString('\t\\N\n')]
+  const out = new Builder(layout)
+  out.writeInt(size)
+  await write(head(1))
+  await write(blockHead(1))
+  await write(out.bytes())
+  await write(before)
+  const piece = new Uint8Array(1 << 20).fill(0x78)
+  const end = size - after.length
+  for (let at = before.length; at < end; at += piece.length) await write(piece.subarray(0, end - at))
+  await write(after)
+  await write(chunks(encodeByteString('\\.\n\n\n'), 4096))
+  await write(endOfChunks)
+} else if (method === 'none') {
   const piece = chunks(encodeByteString(rows(4e6)), 'lines')
   await write(head(1))
   await write(blockHead(1))

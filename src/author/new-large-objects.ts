@@ -42,7 +42,7 @@ export class NewLargeObjects {
     const sorted = [...objects].sort((a, b) => a.oid - b.oid)
     for (const { oid } of sorted) this.#claim(oid)
     if (!this.#grouped) {
-      this.#single.push(...sorted)
+      for (const object of sorted) this.#single.push(object)
       return sorted.map(({ oid }) => this.#addEntry(objectEntry(oid, owner)))
     }
     const ids: DumpId[] = []

@@ -4,11 +4,16 @@ import type { Compressor, Emit, Encoder } from './encoder.ts'
 const INPUT_BYTES = 65536
 const EMPTY = new Uint8Array(0)
 
+/** Buffers of encoders that have finished, for the next ones: archives may have a million small large objects. */
+const idle: Uint8Array[] = []
+const MAX_IDLE = 2
+
 /** Gathers small chunks for a {@link Compressor}; large ones go through as they are. */
 export class CoalescingEncoder implements Encoder {
   readonly #compressor: Compressor
   #buffer: Uint8Array | undefined
   #filled = 0
+  #finished = false
 
   constructor(compressor: Compressor) {
     this.#compressor = compressor
@@ -37,17 +42,23 @@ export class CoalescingEncoder implements Encoder {
   }
 
   #room(): Uint8Array {
-    this.#buffer ??= new Uint8Array(INPUT_BYTES)
+    this.#buffer ??= idle.pop() ?? new Uint8Array(INPUT_BYTES)
     return this.#buffer
   }
 
   finish(emit: Emit): void | Promise<void> {
     const rest = this.#buffer?.subarray(0, this.#filled) ?? EMPTY
     this.#filled = 0
-    return this.#compressor.run(rest, true, emit)
+    const running = this.#compressor.run(rest, true, emit)
+    if (running !== undefined) return running.then(() => void (this.#finished = true))
+    this.#finished = true
+    return undefined
   }
 
   close(): void {
+    // after a failure something may still read it
+    if (this.#buffer !== undefined && this.#finished && idle.length < MAX_IDLE) idle.push(this.#buffer)
+    this.#buffer = undefined
     this.#compressor.close()
   }
 }

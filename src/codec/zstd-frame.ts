@@ -25,6 +25,7 @@ export class ZstdFrameWalker {
   #skip = 0
   #checksum = false
   #lastBlock = false
+  #contentBytes: number | undefined = 0
 
   constructor(onWindow: OnWindow) {
     this.#onWindow = onWindow
@@ -33,6 +34,11 @@ export class ZstdFrameWalker {
   /** Whether the input so far ends between frames. */
   get complete(): boolean {
     return this.#state === 'magic' && this.#have === 0
+  }
+
+  /** What the frames so far say that they contain, bytes; undefined when one does not say. */
+  get contentBytes(): number | undefined {
+    return this.#contentBytes
   }
 
   /** Goes over the next input. @throws CodecFailure BAD_COMPRESSED_DATA, UNSUPPORTED_COMPRESSION */
@@ -79,12 +85,18 @@ export class ZstdFrameWalker {
         return this.#descriptor(this.#field[0] ?? 0)
       case 'header':
         this.#onWindow(windowSize(view))
+        this.#addContent(contentSize(view))
         return this.#expect('block-header', 3)
       case 'block-header':
         return this.#blockHeader(view.getUint16(0, true) | (view.getUint8(2) << 16))
       default:
         return this.#expect('magic', 4)
     }
+  }
+
+  #addContent(bytes: number | undefined): void {
+    if (this.#contentBytes === undefined) return
+    this.#contentBytes = bytes === undefined ? undefined : this.#contentBytes + bytes
   }
 
   #skipOver(state: 'skip' | 'block', bytes: number): void {
@@ -144,14 +156,22 @@ function windowSize(view: DataView): number {
     return base + (base / 8) * (byte & 7)
   }
   // A single segment: the window is the content.
+  return contentSize(view) ?? 0
+}
+
+/** The content size that a header without dictionary gives; undefined for none. */
+function contentSize(view: DataView): number | undefined {
+  const descriptor = view.getUint8(0)
+  const single = (descriptor & 0x20) !== 0
+  const at = single ? 1 : 2
   switch (descriptor >>> 6) {
     case 0:
-      return view.getUint8(1)
+      return single ? view.getUint8(at) : undefined
     case 1:
-      return view.getUint16(1, true) + 256
+      return view.getUint16(at, true) + 256
     case 2:
-      return view.getUint32(1, true)
+      return view.getUint32(at, true)
     default:
-      return Number(view.getBigUint64(1, true))
+      return Number(view.getBigUint64(at, true))
   }
 }

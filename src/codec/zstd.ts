@@ -18,6 +18,7 @@ export class ZstdDecoder implements Decoder {
   #at = 0
   #more = false // the engine may hold output for which there was no room
   #window = 0 // of the latest frame
+  #decoded = 0
 
   /** `onWindow` hears of each frame's window before the frame is decoded, and refuses it by throwing. */
   constructor(onWindow: OnWindow, where: Where = 'here') {
@@ -63,13 +64,21 @@ export class ZstdDecoder implements Decoder {
 
   #take(target: Uint8Array, at: number): number {
     const written = at + this.#engine.written
+    this.#decoded += this.#engine.written
     this.#at += this.#engine.used
     this.#more = written === target.length
     return written
   }
 
   finish(): void {
-    if (!this.#walker.complete) throw new CodecFailure('UNEXPECTED_EOF', 'the zstd frame ends before its last block')
+    const { complete, contentBytes } = this.#walker
+    if (!complete) throw new CodecFailure('UNEXPECTED_EOF', 'the zstd frame ends before its last block')
+    // The library looks at this in every case but one: a last block without content, when it comes in pieces.
+    if (contentBytes === undefined || contentBytes === this.#decoded) return
+    throw new CodecFailure(
+      'BAD_COMPRESSED_DATA',
+      `its zstd frames hold ${this.#decoded} bytes, must be the ${contentBytes} that their headers say`,
+    )
   }
 
   close(): void {

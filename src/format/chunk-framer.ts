@@ -35,13 +35,16 @@ export function chunkRule(container: Container, content: 'rows' | 'large-object'
 
 const LINE_FEED = 0x0a
 
+/** Room at first: archives may have a million large objects of a few bytes. */
+const FIRST_BYTES = 4096
+
 /**
  * Cuts a stream into Chunks and gathers them (_CustomWriteFunc, pg_backup_custom.c): {@link ChunkFramer.add} takes bytes,
  * {@link ChunkFramer.take} lends what is complete.
  */
 export class ChunkFramer {
   readonly #rule: ChunkRule
-  #buffer = new Uint8Array(300 * 1024)
+  #buffer = new Uint8Array(FIRST_BYTES)
   #end = 0
   /** Index of the length of the chunk being filled; −1 between chunks. */
   #open = -1

@@ -32,9 +32,10 @@ export class ObjectsOfToc {
     const ends = /^([0-9]{1,10})(?:\.\.([0-9]{1,10}))?$/.exec(tag ?? '')
     if (ends === null) return { count: 0, oids: [] }
     this.#counts ??= this.#countGroups()
-    const counted = dependencies.map((dumpId) => this.#counts?.get(dumpId) ?? 0)
     const oids = [...new Set(ends.slice(1).filter((oid) => oid !== undefined))]
-    return { count: Math.max(oids.length, ...counted), oids: oids.map(Number) }
+    let count = oids.length
+    for (const dumpId of dependencies) count = Math.max(count, this.#counts.get(dumpId) ?? 0)
+    return { count, oids: oids.map(Number) }
   }
 
   #countGroups(): ReadonlyMap<DumpId, number> {

@@ -89,14 +89,13 @@ export async function flushDirectory(path: string): Promise<void> {
   let descriptor: number
   try {
     descriptor = await openFile(path, fs.constants.O_RDONLY)
-    if (!(await fileStatus(descriptor)).isDirectory()) return await closeFile(descriptor)
   } catch (error) {
     // A directory that one may write to but not read, and Windows.
     if (['EACCES', 'EPERM', 'EISDIR'].some((code) => hasCode(error, code))) return
     throw error
   }
   try {
-    await flushFile(descriptor)
+    if ((await fileStatus(descriptor)).isDirectory()) await flushFile(descriptor)
   } catch (error) {
     // Some file systems have no fsync of directories.
     if (!['EINVAL', 'EBADF', 'ENOTSUP', 'EPERM'].some((code) => hasCode(error, code))) throw error

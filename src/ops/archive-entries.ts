@@ -59,7 +59,7 @@ class KeptDependencies {
     for (const id of dependencies) {
       const left = this.#left.get(id)
       if (left === undefined) kept.push(id)
-      else kept.push(...this.#beyond(left, entry.dumpId, found))
+      else for (const beyond of this.#beyond(left, entry.dumpId, found)) kept.push(beyond)
     }
     return { dependencies: kept }
   }

@@ -126,7 +126,8 @@ function oidOfBlob({ raw }: TocEntry): number[] | undefined {
 /** The objects of a BLOB METADATA entry: its definition has one a line. */
 function oidsOfGroup({ raw }: TocEntry): number[] | undefined {
   const defn = raw.byteString('defn') ?? ''
-  if (!/^(?:\d{1,10}\n)+$/.test(defn)) return undefined
+  // no group is repeated: that would fail on definitions of many megabytes
+  if (!/^\d/.test(defn) || !defn.endsWith('\n') || /[^\d\n]|\n\n|\d{11}/.test(defn)) return undefined
   return defn.trimEnd().split('\n').map(Number)
 }
 
@@ -139,5 +140,5 @@ function aclTextOf({ raw }: TocEntry, oids: readonly number[]): ((oid: number) =
   return (oid) => text.replaceAll(namedObject, (all, found?: string) => (found === undefined ? all : ` OBJECT ${oid} `))
 }
 
-/** A quoted name, or the object of a command on a large object. */
-const namedObject = /"(?:[^"]|"")*"|(?<=\bLARGE) OBJECT (\d+) /g
+/** A quoted name (or a part of it, up to a doubled quote), or the object of a command on a large object. */
+const namedObject = /"[^"]*"|(?<=\bLARGE) OBJECT (\d+) /g

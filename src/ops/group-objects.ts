@@ -68,7 +68,10 @@ class Grouping {
     const ids = new Set(objects.map(({ dumpId }) => dumpId))
     for (const entry of view.toc) {
       const object = descOf(entry) === 'ACL' ? entry.dependencies.find((id) => ids.has(id)) : undefined
-      if (object !== undefined) this.#grants.set(object, [...(this.#grants.get(object) ?? []), entry])
+      if (object === undefined) continue
+      const grants = this.#grants.get(object)
+      if (grants === undefined) this.#grants.set(object, [entry])
+      else grants.push(entry)
     }
     const open = new Map<string, Group>()
     for (const entry of objects.toSorted((a, b) => oidOf(a) - oidOf(b))) {

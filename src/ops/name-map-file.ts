@@ -34,9 +34,12 @@ export function parseNameMap(text: string | Uint8Array): ReadonlyMap<string, str
   const reader = new PairReader(source, oneLine)
   const names = new Map<string, string>()
   for (reader.skipLines(); !reader.atEnd; reader.skipLines()) {
-    const { line } = reader
+    const start = reader.position
     const pair = reader.pair()
-    if (pair === undefined || !reader.endLine()) throw badPair(JSON.stringify(reader.lineText(line)), line)
+    if (pair === undefined || !reader.endLine()) {
+      const line = reader.lineAt(start)
+      throw badPair(JSON.stringify(reader.lineText(line)), line)
+    }
     addName(names, pair)
   }
   return names
@@ -98,9 +101,13 @@ class PairReader {
     return this.#at >= this.#text.length
   }
 
-  /** Number of the line, from 1. */
-  get line(): number {
-    return this.#text.slice(0, this.#at).split('\n').length
+  get position(): number {
+    return this.#at
+  }
+
+  /** Number of the line at a position, from 1. */
+  lineAt(position: number): number {
+    return this.#text.slice(0, position).split('\n').length
   }
 
   lineText(line: number): string {
@@ -109,7 +116,8 @@ class PairReader {
 
   /** Leaves out empty lines and comments. */
   skipLines(): void {
-    this.#take(/(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*(?:#[^\n]*$)?/y)
+    while (this.#take(/[ \t]*(?:#[^\n]*)?\r?\n/y) !== undefined);
+    this.#take(/[ \t]*(?:#[^\n]*$)?/y)
   }
 
   /** Leaves out blanks up to the end of the line, and that. */
@@ -129,8 +137,18 @@ class PairReader {
   }
 
   #name(plain: RegExp): string | undefined {
-    const quoted = this.#take(/"(?:[^"]|"")*"/y)
-    return quoted === undefined ? this.#take(plain) : quoted.slice(1, -1).replaceAll('""', '"')
+    return this.#text[this.#at] === '"' ? this.#quoted() : this.#take(plain)
+  }
+
+  /** A regular expression would fail on names of many megabytes. */
+  #quoted(): string | undefined {
+    const start = this.#at + 1
+    for (let end = this.#text.indexOf('"', start); end >= 0; end = this.#text.indexOf('"', end + 2)) {
+      if (this.#text[end + 1] === '"') continue
+      this.#at = end + 1
+      return this.#text.slice(start, end).replaceAll('""', '"')
+    }
+    return undefined
   }
 
   #take(pattern: RegExp): string | undefined {

@@ -58,7 +58,9 @@ export class References {
     const kind = this.#kind
     const shown = name === null ? null : this.#names.decode(name)
     const reference = { dumpId, desc, namespace, tag, field, at, count, kind, name: shown, reason }
-    this.#byEntry.set(dumpId, [...(this.#byEntry.get(dumpId) ?? []), reference])
+    const known = this.#byEntry.get(dumpId)
+    if (known === undefined) this.#byEntry.set(dumpId, [reference])
+    else known.push(reference)
     this.#onWarning?.({
       code: 'UNDECIDED_REFERENCE',
       severity: 'warning',

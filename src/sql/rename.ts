@@ -56,8 +56,9 @@ export function renameInSql(text: string, rules: RenameRules): RenamedText {
     const renamer = new Renamer(new StatementText(text, statement), rules)
     rules.find(renamer)
     findMentions(renamer)
-    edits.push(...renamer.edits)
-    mentions.push(...renamer.mentions)
+    // a statement may have more than fit on the stack as arguments
+    for (const edit of renamer.edits) edits.push(edit)
+    for (const mention of renamer.mentions) mentions.push(mention)
   }
   return { text: edits.length === 0 ? text : applyEdits(text, edits), mentions }
 }

@@ -140,9 +140,9 @@ export class TargetAdapter {
         edits.push(wholeStatement(sql, statement))
         return
       }
-      own.push(...verdict.edits)
+      for (const edit of verdict.edits) own.push(edit)
     }
-    edits.push(...own)
+    for (const edit of own) edits.push(edit)
   }
 
   /** The name of a multirange type does not tell what it is. */

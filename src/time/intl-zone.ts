@@ -6,6 +6,9 @@ const NAMING_LOCALES = ['en-US', 'en-GB', 'en-AU', 'en-NZ', 'en-IN', 'en-ZA'] as
 /** Farthest instant of a `Date`, seconds. */
 const MAX_DATE_SECONDS = 8.64e12
 
+/** First year that a `Date` knows from its beginning. */
+const FIRST_YEAR = -271_820
+
 /**
  * The rules of an IANA zone, or of the zone of this process, as `Intl` knows them.
  * @throws RangeError for a name that `Intl` does not know
@@ -28,7 +31,8 @@ export function intlRules(zone: string | undefined): ZoneRules {
     at(seconds): LocalType {
       const offset = offsetAt(seconds)
       // Intl does not tell daylight time; it is what has more offset than the other half of the year.
-      const january = Date.UTC(new Date(clampSeconds(seconds) * 1000).getUTCFullYear(), 0, 1) / 1000
+      const year = Math.max(FIRST_YEAR, new Date(clampSeconds(seconds) * 1000).getUTCFullYear())
+      const january = Date.UTC(year, 0, 1) / 1000
       const standard = Math.min(offsetAt(january), offsetAt(january + 182 * 86_400))
       return { offset, isdst: offset > standard, name: nameAt(seconds) ?? numericName(offset) }
     },

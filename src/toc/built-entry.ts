@@ -29,21 +29,34 @@ const texts = ['tag', 'desc', 'defn', 'dropStmt', 'copyStmt', 'namespace', 'tabl
  * @param encode text as bytes in the archive's encoding; throws what it cannot say
  */
 export function buildEntry(fields: BuiltFields, encode: (text: string, field: TextField) => Uint8Array): TocEntry {
-  const stored = new Map<TextField, Uint8Array | null>()
-  for (const field of texts) {
-    const text = fields[field]
-    stored.set(field, text === null ? null : encode(text, field))
+  const textOf = (field: TextField): string | null | undefined => {
+    switch (field) {
+      case 'tableoid':
+      case 'oid':
+        return String(fields.catalogId[field])
+      case 'withOids':
+        return 'false'
+      default:
+        return isText(field) ? fields[field] : undefined
+    }
   }
-  stored.set('tableoid', encode(String(fields.catalogId.tableoid), 'tableoid'))
-  stored.set('oid', encode(String(fields.catalogId.oid), 'oid'))
-  stored.set('withOids', encode('false', 'withOids'))
+  // what cannot be said is told now; the bytes are made when they are asked for, as there may be a million entries
+  for (const field of texts) encodeField(field)
+  function encodeField(field: TextField): Uint8Array | null | undefined {
+    const text = textOf(field)
+    return text == null ? text : encode(text, field)
+  }
   const raw: RawTocEntry = {
-    bytes: (field) => stored.get(field),
+    bytes: encodeField,
     byteString: (field) => {
-      const bytes = stored.get(field)
+      const bytes = encodeField(field)
       return bytes == null ? bytes : decodeByteString(bytes)
     },
   }
   const data: DataLocation = { state: fields.hadDumper ? 'not-set' : 'no-data' }
   return { ...fields, data, raw }
+}
+
+function isText(field: TextField): field is (typeof texts)[number] {
+  return (texts as readonly string[]).includes(field) // `includes` takes members only
 }

@@ -3,6 +3,12 @@ import { decodeByteString } from '../bytes/byte-string.ts'
 /** Beyond this many different types, which no real archive has, types are no longer kept here. */
 const most = 1024
 
+/** Nor are longer ones. */
+const mostBytes = 64
+
+/** Nor are more of one hash: to look through all that somebody made up would take longer than not to know them. */
+const mostOfOneHash = 8
+
 /**
  * The few different `desc` values of an archive, each kept once: entries are compared by type all the time, and an
  * archive of 100,000 entries has some 20 of them.
@@ -14,8 +20,9 @@ export class DescTable {
   /** The number found last for the end of a hash: nearly always the right one. */
   readonly #recent = new Int16Array(256).fill(-1)
 
-  /** The number of the desc in bytes [start, end); −1 when the table is full. */
+  /** The number of the desc in bytes [start, end); −1 for one that is not kept. */
   intern(bytes: Uint8Array, start: number, end: number): number {
+    if (end - start > mostBytes) return -1
     let hash = end - start
     for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (bytes[at] ?? 0)) | 0
     const recent = this.#recent[hash & 255] ?? -1
@@ -26,7 +33,7 @@ export class DescTable {
         if (this.#equals(id, bytes, start, end)) return (this.#recent[hash & 255] = id)
       }
     }
-    if (this.#texts.length >= most) return -1
+    if (this.#texts.length >= most || (candidates?.length ?? 0) >= mostOfOneHash) return -1
     const id = this.#texts.length
     this.#bytes.push(bytes.slice(start, end))
     this.#texts.push(decodeByteString(bytes, start, end))

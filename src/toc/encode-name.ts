@@ -11,14 +11,13 @@ export type Encode = (text: string) => string | undefined
  */
 export function encoderFor(encoding: string): Encode {
   const decode = decoderFor(encoding)
-  let characters: ReadonlyMap<string, string> | undefined
   return (text) => {
     if (isAscii(text)) return text
     let bytes: string | undefined
     if (encoding === 'UTF8' || encoding === 'SQL_ASCII') bytes = utf8ToByteString(text)
     else {
-      characters ??= charactersOf(decode)
-      bytes = joined([...text].map((character) => (isAscii(character) ? character : characters?.get(character))))
+      const characters = charactersIn(encoding, decode)
+      bytes = joined([...text].map((character) => (isAscii(character) ? character : characters.get(character))))
     }
     return bytes !== undefined && decode(encodeByteString(bytes)) === text ? bytes : undefined
   }
@@ -42,6 +41,15 @@ const shapes: readonly (readonly (readonly [number, number])[])[] = [
     [0xa1, 0xfe],
   ],
 ]
+
+/** The characters of encodings that have been asked for: each takes longer to find than most archives to read. */
+const known = new Map<string, ReadonlyMap<string, string>>()
+
+function charactersIn(encoding: string, decode: Decode): ReadonlyMap<string, string> {
+  const characters = known.get(encoding) ?? charactersOf(decode)
+  known.set(encoding, characters)
+  return characters
+}
 
 /** Every character that some one to three bytes stand for, with the first such bytes. */
 function charactersOf(decode: Decode): ReadonlyMap<string, string> {

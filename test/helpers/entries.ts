@@ -1,3 +1,4 @@
+import { decodeByteString } from '../../src/bytes/byte-string.ts'
 import { encodeByteString, utf8ToByteString } from '../../src/bytes/byte-string.ts'
 import { defaultLimits } from '../../src/limits.ts'
 import { decoderFor } from '../../src/toc/encoding.ts'
@@ -50,7 +51,7 @@ export function entryOf(dumpId: number, fields: EntryFields = {}): TocEntry {
     bytes,
     byteString: (field) => {
       const found = bytes(field)
-      return found == null ? found : String.fromCharCode(...found)
+      return found == null ? found : decodeByteString(found)
     },
   }
   return {

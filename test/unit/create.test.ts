@@ -104,6 +104,14 @@ describe('create()', () => {
     expect(entry.data.state).toBe('set')
   })
 
+  test('takes more large objects at once than a function takes arguments', async () => {
+    const writer = await create(nextOutput())
+    const data = new Uint8Array(0)
+    const ids = writer.addLargeObjects(Array.from({ length: 150_000 }, (_, index) => ({ oid: index + 1, data })))
+    expect(ids.length).toBe(150_000)
+    await writer.abort()
+  })
+
   test.each([
     [{ archiveVersion: { major: 1, minor: 14, rev: 0 } }, ['BLOB 5', 'BLOB 3000000000', 'BLOBS BLOBS']],
     [{ archiveVersion: { major: 1, minor: 16, rev: 0 } }, ['BLOB METADATA 5..3000000000', 'BLOBS 5..3000000000']],

@@ -50,3 +50,14 @@ describe('parseNameMap()', () => {
     expect(() => parseNameMap(Uint8Array.of(0x61, 0x3d, 0xff))).toThrow(/no UTF-8/)
   })
 })
+
+describe('a long file of names', () => {
+  it('may have names of many megabytes', () => {
+    const name = 'a'.repeat(17_000_000)
+    expect(parseNameMap(`"${name}"=b`).get(name)).toBe('b')
+  })
+
+  it('may have many lines that say nothing', () => {
+    expect([...parseNameMap(`${'\n'.repeat(3_000_000)}a=b\n# end`)]).toEqual([['a', 'b']])
+  })
+})

@@ -8,6 +8,13 @@ const rewritten = (entry: TocEntry): TocEntry | undefined =>
   rewriteSchema(viewOf([entry]), { app: 'N"ew', 'Od"d': 'plain' }).toc[0]
 
 describe('rewriteSchema()', () => {
+  it('replaces more names in a statement than a function takes arguments', () => {
+    const columns = (schema: string): string => Array.from({ length: 130_000 }, () => `${schema}.t.c`).join()
+    const entry = entryOf(1, { desc: 'VIEW', namespace: 'app', defn: `CREATE VIEW app.v AS SELECT ${columns('app')};` })
+    const defn = rewriteSchema(viewOf([entry]), { app: 'b' }).toc[0]?.defn
+    expect(defn === `CREATE VIEW b.v AS SELECT ${columns('b')};`).toBe(true)
+  })
+
   it('renames the field, the definition, the drop and the COPY of an entry', () => {
     const entry = entryOf(1, {
       namespace: 'app',

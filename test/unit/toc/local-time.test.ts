@@ -71,6 +71,11 @@ describe('intlTimeZone()', () => {
     expect(zone.formatLocal(time)).toBe('2024-03-31 03:30:00 CEST')
     expect(zone.formatLocal({ ...time, month: 7, isdst: 0 })).toBe('2024-07-31 03:30:00 CEST')
     expect(zone.formatLocal({ ...time, year: 1_000_000, month: 1 })).toMatch(/^1000000-01-31 02:30:00 /)
+    // a Date begins within a year, and months are not taken out as whole cycles
+    for (const years of [-271_821, -271_820, 275_760, 275_761]) {
+      const month = 3 + 12 * (years - time.year)
+      for (const isdst of [-1, 0, 1]) expect(zone.formatLocal({ ...time, month, isdst })).toContain(`${years}-03-31 `)
+    }
   })
 
   it('without a name is the zone of the process, and an unknown name is a RangeError', () => {
