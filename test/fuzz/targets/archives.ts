@@ -159,6 +159,7 @@ async function directory(input: Uint8Array): Promise<void> {
       maxBufferBytes,
       workers: 0,
       signal: undefined,
+      onPosition: undefined,
     })
     try {
       for (const entry of reader.toc.slice(0, 20)) {
