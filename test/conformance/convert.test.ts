@@ -169,12 +169,27 @@ describe('pgdmp convert', () => {
     expect(await digestOf(output)).toBe(await digestOf(dump))
   })
 
+  test('-n leaves out places in publications that are not selected, and tells; --keep-links keeps them', async () => {
+    const linksIn = async (path: string): Promise<number> => {
+      await using archive = await open(path)
+      return archive.toc.filter(({ desc }) => desc.startsWith('PUBLICATION TABLE')).length
+    }
+    const [output, kept] = [nextOutput(), nextOutput()]
+    const part = await pgdmp(['convert', '-n', 'plain', dump, output])
+    expect(part.status).toBe(0)
+    expect(await linksIn(output)).toBe(0)
+    expect(await pgdmp(['convert', '--keep-links', '-n', 'plain', dump, kept])).toMatchObject({ status: 0, stderr: '' })
+    expect(await linksIn(kept)).toBeGreaterThan(0)
+    const told = part.stderr.match(/warning: PUBLICATION TABLE.* is left out: PUBLICATION .* is not selected/g)
+    expect(told).toHaveLength(await linksIn(kept))
+  })
+
   test('--digest prints what the output holds: of all, what the input holds', async () => {
     const all = await pgdmp(['convert', '--digest', '-Fd', '-Z', 'lz4', dump, nextOutput()])
     expect(all).toMatchObject({ status: 0, stderr: '' })
     expect(all.stdout.toString()).toContain(`Digest      ${await digestOf(dump)}\n`)
     const output = nextOutput()
-    const part = await pgdmp(['convert', '--digest', '-n', 'plain', dump, output])
+    const part = await pgdmp(['convert', '--digest', '--keep-links', '-n', 'plain', dump, output])
     expect(part).toMatchObject({ status: 0, stderr: '' })
     expect(part.stdout.toString()).toContain(`Digest      ${await digestOf(output)}\n`)
     expect(await digestOf(output)).not.toBe(await digestOf(dump))
