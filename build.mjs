@@ -23,7 +23,9 @@ const { outputFiles } = await build({
   platform: 'node',
   target: 'node20',
   conditions: ['source'],
-  packages: 'external',
+  external: ['@cloudpss/zstd'],
+  // zstddec loads its WebAssembly by fetch() where there is one, for which Node.js would load all of its HTTP client
+  define: { fetch: 'undefined' },
   minifyWhitespace: true,
   minifySyntax: true,
   logLevel: 'warning',

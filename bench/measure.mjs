@@ -7,8 +7,8 @@ import path from 'node:path'
 
 /**
  * @typedef {{ wall: number, cpu: number, peakMiB: number }} Run seconds, seconds, mebibytes
- * @typedef {{ command: readonly string[], stdin?: string, env?: Record<string, string>, fresh?: string }} Job
- * `stdin`: path of a file; `fresh`: what the command will make, removed before, so that nobody is timed freeing the pages
+ * @typedef {{ command: readonly string[], stdin?: string, env?: Record<string, string>, fresh?: string, stdout?: string }} Job
+ * `stdin`, `stdout`: paths of files; `fresh`: what the command will make, removed before, so that nobody is timed freeing the pages
  * of an older file
  */
 
@@ -22,7 +22,7 @@ export function runOnce(job) {
   const scratch = mkdtempSync(path.join(tmpdir(), 'pgdmp-bench-'))
   const report = path.join(scratch, 'time')
   const input = job.stdin === undefined ? 'ignore' : openSync(job.stdin, 'r')
-  const output = openSync('/dev/null', 'w')
+  const output = openSync(job.stdout ?? '/dev/null', 'w')
   try {
     const result = spawnSync('/usr/bin/time', ['-o', report, '-f', '%e %U %S %M', ...job.command], {
       stdio: [input, output, 'inherit'],

@@ -38,8 +38,8 @@ function archive(name) {
 
 /**
  * `theirs`: arguments of pg_restore, or the whole command of another peer, which `peer` names; `makes`: what ours and
- * theirs make.
- * @typedef {{ name: string, archive: string, major: number, ours: (file: string) => string[], theirs: (file: string) => string[], peer?: string, makes?: [string, string] }} Case
+ * theirs make; `redirected`: by way of standard output.
+ * @typedef {{ name: string, archive: string, major: number, ours: (file: string) => string[], theirs: (file: string) => string[], peer?: string, makes?: [string, string], redirected?: boolean }} Case
  */
 
 /**
@@ -73,9 +73,18 @@ function sqlCases(compression, file, major) {
       ours: ours('/dev/null'),
       theirs: (input) => ['-f', '/dev/null', input],
     },
-    // pgdmp flushes the file to disk before it gets its name, pg_restore leaves that to the kernel
     {
-      name: `sql ${compression} to a file`,
+      name: `sql ${compression} > file`,
+      archive: file,
+      major,
+      ours: ours('-'),
+      theirs: (input) => ['-f', '-', input],
+      makes: [out, out],
+      redirected: true,
+    },
+    // with -f pgdmp flushes the file to disk before it gets its name, pg_restore leaves that to the kernel
+    {
+      name: `sql ${compression} -f file`,
       archive: file,
       major,
       ours: ours(out),
@@ -83,7 +92,7 @@ function sqlCases(compression, file, major) {
       makes: [out, out],
     },
     {
-      name: `sql ${compression} to a file`,
+      name: `sql ${compression} -f file`,
       archive: file,
       major,
       ours: ours(out),
@@ -181,10 +190,15 @@ try {
     if (!one.name.includes(values.only)) continue
     const input = archive(one.archive)
     const { ours, theirs, speed } = compare(
-      { command: [...pgdmp, ...one.ours(input)], ...(one.makes && { fresh: one.makes[0] }) },
+      {
+        command: [...pgdmp, ...one.ours(input)],
+        ...(one.makes && { fresh: one.makes[0] }),
+        ...(one.makes && one.redirected && { stdout: one.makes[0] }),
+      },
       {
         command: one.peer === undefined ? [pgRestore(one.major), ...one.theirs(input)] : one.theirs(input),
         ...(one.makes && { fresh: one.makes[1] }),
+        ...(one.makes && one.redirected && { stdout: one.makes[1] }),
       },
       Number(values.runs),
     )

@@ -6,6 +6,7 @@ import { closeFile, fileStatus, flushDirectory, flushFile, hasCode, openFile, wr
 import { createFile } from './new-file.ts'
 import type { Sink, SinkOptions } from './output.ts'
 import { removeLeftovers, temporaryName } from './temporary.ts'
+import { WriteBehind } from './write-behind.ts'
 
 /** Permission bits, set-id bits included. */
 const MODE_BITS = 0o7777
@@ -25,7 +26,9 @@ export async function openPathSink(output: string | URL, options: SinkOptions): 
   const standard = /^\/dev\/(?:stdout|stderr|fd\/(\d+))$/.exec(path)
   if (standard !== null) {
     const descriptor = Number(standard[1] ?? (path === '/dev/stdout' ? 1 : 2))
-    return (await openStandardSink(descriptor, options.signal)) ?? descriptorSink(descriptor, false, options.signal)
+    return (
+      (await openStandardSink(descriptor, options.signal)) ?? (await descriptorSink(descriptor, false, options.signal))
+    )
   }
   const existing = await statusIfAny(path)
   if (existing?.isFile() === true && options.overwrite === 'refuse') throw refusal(path)
@@ -39,14 +42,14 @@ export async function openPathSink(output: string | URL, options: SinkOptions): 
   // Special files; and directories and names that cannot be files, for the system's own error.
   const descriptor =
     existing?.isFIFO() === true ? await openFifo(path, options.signal) : await openFile(path, fs.constants.O_WRONLY)
-  return descriptorSink(descriptor, true, options.signal)
+  return await descriptorSink(descriptor, true, options.signal)
 }
 
 /** Empties or makes the file, as `fopen(path, "w")` does. */
 async function openDirect(path: string, options: SinkOptions): Promise<Sink> {
   const { O_WRONLY, O_CREAT, O_TRUNC, O_EXCL } = fs.constants
   const existence = options.overwrite === 'refuse' ? O_EXCL : O_TRUNC
-  return descriptorSink(await openFile(path, O_WRONLY | O_CREAT | existence), true, options.signal)
+  return await descriptorSink(await openFile(path, O_WRONLY | O_CREAT | existence), true, options.signal)
 }
 
 /**
@@ -56,13 +59,13 @@ async function openDirect(path: string, options: SinkOptions): Promise<Sink> {
 export async function openStandardSink(descriptor: number, signal: AbortSignal | undefined): Promise<Sink | undefined> {
   const status = await fileStatus(descriptor)
   if (status.isSocket()) return undefined
-  if (!status.isFIFO()) return descriptorSink(descriptor, false, signal)
+  if (!status.isFIFO()) return await descriptorSink(descriptor, false, signal)
   // Node.js makes its standard pipes non-blocking. Opened anew it blocks, and a write waits in the kernel, not in a
   // polling loop. Only Linux has this directory; without a reader it fails with ENXIO.
   try {
-    return descriptorSink(await openPipe(`/proc/self/fd/${descriptor}`), true, signal)
+    return directSink(await openPipe(`/proc/self/fd/${descriptor}`), true, signal)
   } catch (error) {
-    return hasCode(error, 'ENXIO') ? descriptorSink(descriptor, false, signal) : undefined
+    return hasCode(error, 'ENXIO') ? directSink(descriptor, false, signal) : undefined
   }
 }
 
@@ -98,8 +101,48 @@ async function openPipe(path: string): Promise<number> {
   }
 }
 
-/** Writes where the descriptor stands, so that `>>` and what others write to it are respected. */
-function descriptorSink(descriptor: number, owned: boolean, signal: AbortSignal | undefined): Sink {
+/**
+ * Writes where the descriptor stands, so that `>>` and what others write to it are respected. A file is written behind
+ * the caller's back; whoever reads a pipe or a terminal gets each chunk when it comes.
+ */
+async function descriptorSink(descriptor: number, owned: boolean, signal: AbortSignal | undefined): Promise<Sink> {
+  const status = await fileStatus(descriptor)
+  return status.isFile() ? behindSink(descriptor, owned, signal) : directSink(descriptor, owned, signal)
+}
+
+function behindSink(descriptor: number, owned: boolean, signal: AbortSignal | undefined): Sink {
+  const behind = new WriteBehind((bytes) => writeFully(descriptor, bytes, null))
+  let closed = false
+
+  async function close(): Promise<void> {
+    if (closed) return
+    closed = true
+    await behind.release()
+    if (owned) await closeFile(descriptor)
+  }
+
+  return {
+    get position() {
+      return behind.position
+    },
+    async write(chunk) {
+      signal?.throwIfAborted()
+      await behind.write(chunk)
+    },
+    async commit() {
+      signal?.throwIfAborted()
+      await behind.drain()
+      await close()
+    },
+    async abort() {
+      // What came before the error has been written as far as it can be, as by a program that writes at once.
+      await behind.drain().catch(() => undefined)
+      await close().catch(() => undefined)
+    },
+  }
+}
+
+function directSink(descriptor: number, owned: boolean, signal: AbortSignal | undefined): Sink {
   let position = 0
   let writing: Promise<void> | undefined
   let closed = false
