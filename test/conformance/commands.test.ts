@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { fixture } from '../helpers/corpus.ts'
 import { cli } from '../helpers/paths.ts'
 import { run, type Outcome, type RunOptions } from '../helpers/process.ts'
@@ -368,12 +368,14 @@ describe.skipIf(process.platform === 'win32')('pgdmp ends', () => {
     { signal: 'SIGTERM', status: 143 },
   ] as const)('with status $status after $signal, and leaves nothing', async ({ signal, status }) => {
     const file = join(scratch, `${signal}.sql`)
+    const before = new Set(readdirSync(scratch))
     const child = spawn(process.execPath, [cli, 'sql', '-f', file, '-'], { stdio: ['pipe', 'ignore', 'pipe'] })
     const stderr: Buffer[] = []
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
     // Enough for the table of contents; the data is never complete.
     child.stdin.write(readFileSync(dump).subarray(0, -60_000))
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    // What precedes the data is being written: from then on the command has something to leave behind.
+    await vi.waitFor(() => expect(readdirSync(scratch).some((name) => !before.has(name))).toBe(true), 30_000)
     child.kill(signal)
     const code = await new Promise((resolve) => child.on('close', resolve))
     expect({ code, stderr: Buffer.concat(stderr).toString() }).toEqual({ code: status, stderr: '' })
