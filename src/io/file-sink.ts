@@ -4,7 +4,7 @@ import { ArchiveError } from '../errors.ts'
 import { untilAborted } from './abort.ts'
 import { closeFile, fileStatus, flushDirectory, flushFile, hasCode, openFile, writeFully } from './descriptor.ts'
 import { createFile } from './new-file.ts'
-import type { Sink, SinkOptions } from './output.ts'
+import { overwriteHint, type Sink, type SinkOptions } from './output.ts'
 import { removeLeftovers, temporaryName } from './temporary.ts'
 import { WriteBehind } from './write-behind.ts'
 
@@ -240,7 +240,7 @@ async function renameToNew(temporary: string, target: string): Promise<void> {
 function refusal(path: string): ArchiveError {
   return new ArchiveError('USAGE', `Cannot write "${path}": the file exists, must be new`, {
     file: path,
-    hint: 'Choose another name, or allow it to be replaced',
+    hint: overwriteHint,
   })
 }
 
