@@ -4,6 +4,7 @@ import type { Algorithm } from './codec/codec.ts'
 import { ArchiveError } from './errors.ts'
 import { openWriter, type CompressionSettings } from './format/open-writer.ts'
 import type { FormatWriter } from './format/writer.ts'
+import { checkDumpId, checkNewArchive, checkNewEntry } from './author/check-new.ts'
 import { ContentSource, type RowsOrBytes } from './author/new-data.ts'
 import { NewLargeObjects, type NewLargeObject } from './author/new-large-objects.ts'
 import type { ArchiveOutput } from './io/output.ts'
@@ -126,8 +127,9 @@ export interface ArchiveWriter {
   /**
    * Adds an entry; entries are restored in the order in which they are added.
    * @returns its dump id
-   * @throws ArchiveError USAGE for a field that is misspelt, a dump id that is taken or out of range, data of an
-   *   entry that can have none, and text that the encoding cannot say
+   * @throws ArchiveError USAGE for a field that is misspelt or has a value that it cannot have, a dump id that is
+   *   taken, data of an entry that can have none, a second ENCODING, STDSTRINGS or SEARCHPATH, and text that the
+   *   encoding cannot say
    */
   addEntry(entry: NewEntry): DumpId
   /**
@@ -161,11 +163,12 @@ export interface ArchiveWriter {
  * })
  * await archive.finish()
  *
- * @throws ArchiveError USAGE (output exists, version, level, tar with compression, encoding), UNSUPPORTED (lz4 or zstd before
+ * @throws ArchiveError USAGE (output exists, a value that an option cannot have, tar with compression), UNSUPPORTED (lz4 or zstd before
  *   1.15), CODEC_UNAVAILABLE
  */
 export async function create(output: ArchiveOutput, options: CreateOptions = {}): Promise<ArchiveWriter> {
   checkOptions('create the archive', options, createOptionNames)
+  checkNewArchive(options)
   const { format = 'custom', overwrite, signal } = options
   if (!Object.hasOwn(formatByteOf, format)) {
     throw usage(`create the archive: format is ${JSON.stringify(format)}, must be custom, directory or tar`)
@@ -253,8 +256,6 @@ function usage(what: string, dumpId?: DumpId): ArchiveError {
 /** The first OID that a server gives to an object of a user. */
 const FIRST_OID = 16384
 
-const MOST_DUMP_ID = 2 ** 31 - 1
-
 class NewArchive implements ArchiveWriter {
   readonly #writer: FormatWriter
   readonly #header: ArchiveHeader
@@ -267,6 +268,8 @@ class NewArchive implements ArchiveWriter {
   /** Ends the reading of data that may never answer. */
   readonly #stopped = new AbortController()
   #nextId = 1
+  /** The settings are there, once each. */
+  #begun = false
   #state: 'open' | 'finished' = 'open'
 
   constructor(
@@ -286,13 +289,16 @@ class NewArchive implements ArchiveWriter {
     this.#addSetting('STDSTRINGS', `SET standard_conforming_strings = '${stdStrings ? 'on' : 'off'}';\n`)
     const path = `'${searchPath.replaceAll(stdStrings ? /'/g : /['\\]/g, '$&$&')}'`
     this.#addSetting('SEARCHPATH', `SELECT pg_catalog.set_config('search_path', ${path}, false);\n`)
+    this.#begun = true
   }
 
   addEntry(added: NewEntry): DumpId {
     this.#check()
     checkOptions('add an entry', added, newEntryNames)
     const { desc, tag, data, largeObjects, columns } = added
+    checkDumpId(added.dumpId)
     const dumpId = this.#claim(added.dumpId)
+    checkNewEntry(added, dumpId, this.#begun)
     checkData(added, dumpId)
     const kind = entryKind(desc)
     const namespace = added.namespace ?? null
@@ -382,9 +388,6 @@ class NewArchive implements ArchiveWriter {
   #claim(wanted: DumpId | undefined): DumpId {
     while (this.#entries.has(this.#nextId)) this.#nextId++
     const dumpId = wanted ?? this.#nextId
-    if (!Number.isInteger(dumpId) || dumpId < 1 || dumpId > MOST_DUMP_ID) {
-      throw usage(`add an entry: dump id is ${dumpId}, must be 1 to ${MOST_DUMP_ID}`)
-    }
     if (this.#entries.has(dumpId)) throw usage(`add entry ${dumpId}: another one has this dump id`, dumpId)
     return dumpId
   }

@@ -80,6 +80,7 @@ export type { NewLargeObject } from './author/new-large-objects.ts'
 export { packageVersion } from './package-version.ts'
 export { compatRules, formatRelease, parseRelease } from './sql/compat.ts'
 export type { CompatRules, Major, Release } from './sql/compat.ts'
+export type { TocEntryFields } from './toc/entry-fields.ts'
 export type {
   ArchiveFormat,
   ArchiveHeader,

@@ -178,12 +178,16 @@ async function writeEntries(
   await writer.begin({ header: plan.header, toc, restoreScript: script })
   const copier = new EntryCopier(writer, sourceMethods(view), plan.recompress)
   const dataOptions: DataOptions = signal === undefined ? {} : { signal }
-  const written = new Map(view.toc.map((entry, index) => [entry, toc[index] ?? entry]))
+  const written = new Map<TocEntry, TocEntry>()
+  for (const [index, entry] of toc.entries()) {
+    const shown = view.toc[index]
+    if (shown !== undefined && holdsData(entry)) written.set(shown, entry)
+  }
   if (forwardOnly) {
     const came = new Set<TocEntry>()
     for await (const block of view.blocks(dataOptions)) {
       const entry = block.entry === undefined ? undefined : written.get(block.entry)
-      if (entry === undefined || !holdsData(entry)) continue
+      if (entry === undefined) continue
       order.pass(entry)
       came.add(entry)
       onEntry?.(entry)
@@ -194,7 +198,6 @@ async function writeEntries(
   } else {
     if (!copier.copies) view.plan(view.toc.filter(holdsData))
     for (const [shown, entry] of written) {
-      if (!holdsData(entry)) continue
       signal?.throwIfAborted()
       onEntry?.(entry)
       if (entry.desc === 'BLOBS') await copier.largeObjects(entry, view.largeObjects(shown, dataOptions))

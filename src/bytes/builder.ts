@@ -62,6 +62,13 @@ export class Builder {
     return this.#bytes.slice(0, this.#length)
   }
 
+  /** What has been written, lent until the next write, which begins anew. */
+  take(): Uint8Array {
+    const taken = this.#bytes.subarray(0, this.#length)
+    this.#length = 0
+    return taken
+  }
+
   #reserve(length: number): void {
     if (this.#length + length <= this.#bytes.length) return
     const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + length))

@@ -3,6 +3,7 @@ import type { ChunkSource } from '../io/chunks.ts'
 import { adler32 } from './checksum.ts'
 import { CodecFailure, withContext, type DecodeContext } from './codec.ts'
 import { ZlibDecoder } from './deflate.ts'
+import { gzipHeader, gzipTrailer } from './gzip-file.ts'
 
 /*
  * A zlib stream (RFC 1950, within custom archives) and a gzip file (RFC 1952, in directories) hold the same deflate
@@ -86,13 +87,13 @@ export function zlibToGzip(input: ChunkSource, context: DecodeContext): ChunkSou
           head = concat(head, body) // 1 byte CMF, 1 byte FLG
           if (head.length < 2) continue
           begun = true
-          yield gzipHeader(head[1] ?? 0)
+          yield gzipHeader(levelOf(head[1] ?? 0))
           body = head.subarray(2)
         }
         if (body.length > 0) yield body
       }
       await sums.finish()
-      yield concat(littleEndian(sums.crc), littleEndian(sums.size))
+      yield gzipTrailer(sums.crc, sums.size)
     } finally {
       sums.close()
     }
@@ -146,7 +147,7 @@ async function scan(input: ChunkSource, sums: DeflateSums): Promise<GzipScan | u
   // ends the zlib stream that the decoder was told: if the deflate data ended before, it says so
   await sums.add(bigEndian(adler))
   await sums.finish()
-  const trailer = concat(littleEndian(crc), littleEndian(size))
+  const trailer = gzipTrailer(crc, size)
   if (!held.bytes.every((byte, index) => byte === trailer[index])) return undefined
   return { start, flg: head[8] ?? 0, adler }
 }
@@ -188,20 +189,15 @@ function gzipHeaderEnd(bytes: Uint8Array): number | 'more' | 'bad' {
   return at > bytes.length ? more : at
 }
 
-/** CM 8, no time, OS Unix; XFL says as much of the level as FLEVEL does. */
-function gzipHeader(flg: number): Uint8Array {
-  const level = flg >>> 6
-  const xfl = level === 3 ? 2 : level === 0 ? 4 : 0
-  return Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, xfl, 3)
+/** The level that a gzip header tells, as far as FLEVEL of a zlib header does. */
+function levelOf(flg: number): number {
+  const flevel = flg >>> 6
+  return flevel === 3 ? 9 : flevel === 0 ? 1 : 6
 }
 
 /** A window of 32 KiB, and FLEVEL by a gzip header's XFL. */
 function zlibHeader(xfl: number): Uint8Array {
   return Uint8Array.of(0x78, xfl === 2 ? 0xda : xfl === 4 ? 0x01 : 0x9c)
-}
-
-function littleEndian(value: number): Uint8Array {
-  return Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24)
 }
 
 function bigEndian(value: number): Uint8Array {

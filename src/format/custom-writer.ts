@@ -4,9 +4,9 @@ import type { EncoderSettings } from '../codec/encoder.ts'
 import type { DecodeContext } from '../codec/codec.ts'
 import { ArchiveError } from '../errors.ts'
 import type { Sink } from '../io/output.ts'
-import type { TocEntry } from '../toc/types.ts'
+import type { ArchiveHeader, TocEntry } from '../toc/types.ts'
 import { layoutOf, writeHead } from '../toc/write-head.ts'
-import { writeToc, type EntryExtra, type WrittenToc } from '../toc/write-toc.ts'
+import { tocPieces, type EntryExtra } from '../toc/write-toc.ts'
 import { ChunkFramer, chunkRule, type ChunkRule } from './chunk-framer.ts'
 import { BLK_BLOBS, BLK_DATA } from './custom-blocks.ts'
 import { checkContainer, encodeData, writeChunks, writeContext } from './encode-data.ts'
@@ -33,8 +33,9 @@ export class CustomWriter implements FormatWriter {
   readonly #settings: EncoderSettings
   #layout: Layout = { intSize: 4, offSize: 8, signByte: true }
   #toc: readonly TocEntry[] = []
-  #written: WrittenToc | undefined
+  #header: ArchiveHeader | undefined
   #tocStart = 0
+  #tocEnd = 0
   readonly #positions = new Map<TocEntry, number>()
 
   constructor(sink: Sink, settings: EncoderSettings) {
@@ -56,8 +57,9 @@ export class CustomWriter implements FormatWriter {
     this.#toc = toc
     await this.#sink.write(writeHead(header))
     this.#tocStart = this.#sink.position
-    this.#written = writeToc(toc, header, withoutOffset)
-    await this.#sink.write(this.#written.bytes)
+    this.#header = header
+    for (const piece of tocPieces(toc, header, withoutOffset)) await this.#sink.write(piece)
+    this.#tocEnd = this.#sink.position
   }
 
   async data(entry: TocEntry, data: DataToWrite): Promise<void> {
@@ -78,7 +80,10 @@ export class CustomWriter implements FormatWriter {
 
   async finish(): Promise<void> {
     checkDataWritten(this.#toc, this.#positions)
-    if (this.#sink.writeAt !== undefined && this.#positions.size > 0) await this.#setOffsets(this.#sink.writeAt)
+    const { writeAt } = this.#sink
+    if (writeAt !== undefined && this.#header !== undefined && this.#positions.size > 0) {
+      await this.#setOffsets(this.#header, writeAt)
+    }
     await this.#sink.commit()
   }
 
@@ -138,17 +143,23 @@ export class CustomWriter implements FormatWriter {
     return builder.bytes()
   }
 
-  /** The second pass: offsets are as long as their absence, so nothing moves. */
-  async #setOffsets(writeAt: NonNullable<Sink['writeAt']>): Promise<void> {
-    const { bytes, offsets } = this.#written ?? { bytes: new Uint8Array(0), offsets: [] }
-    this.#toc.forEach((entry, index) => {
+  /** The second pass, as WriteToc of pg_dump: offsets are as long as their absence, so nothing moves. */
+  async #setOffsets(header: ArchiveHeader, writeAt: NonNullable<Sink['writeAt']>): Promise<void> {
+    const extraOf = (entry: TocEntry): EntryExtra => {
       const position = this.#positions.get(entry)
-      if (position === undefined) return
-      const builder = new Builder(this.#layout)
-      builder.writeOffset('set', position)
-      bytes.set(builder.bytes(), offsets[index] ?? 0)
-    })
-    await writeAt(bytes, this.#tocStart)
+      return position === undefined ? withoutOffset(entry) : { kind: 'offset', flag: 'set', position }
+    }
+    let at = this.#tocStart
+    for (const piece of tocPieces(this.#toc, header, extraOf)) {
+      await writeAt(piece, at)
+      at += piece.length
+    }
+    if (at === this.#tocEnd) return
+    throw new ArchiveError(
+      'USAGE',
+      `Cannot finish the archive: its table of contents has ${at - this.#tocStart} bytes, had ${this.#tocEnd - this.#tocStart} when it was begun`,
+      { hint: 'The entries of a view must stay the same while it is written' },
+    )
   }
 }
 

@@ -7,7 +7,7 @@ import type { DirectorySink, Sink } from '../io/output.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
 import { writeHead } from '../toc/write-head.ts'
-import { writeToc } from '../toc/write-toc.ts'
+import { tocPieces } from '../toc/write-toc.ts'
 import { encodeData, writeChunks, writeContext } from './encode-data.ts'
 import type { VerbatimFile } from './verbatim.ts'
 import { checkDataWritten, checkOid, checkOneGroup } from './write-errors.ts'
@@ -33,7 +33,7 @@ export class DirectoryWriter implements FormatWriter {
   readonly #suffix: string
   readonly #written = new Set<TocEntry>()
   #toc: readonly TocEntry[] = []
-  #tocBytes: readonly Uint8Array[] = []
+  #tocBytes: Iterable<Uint8Array> = []
   #listName: (entry: TocEntry) => string = () => 'blobs.toc'
 
   constructor(output: DirectorySink, settings: EncoderSettings & { readonly container: Algorithm }) {
@@ -50,8 +50,9 @@ export class DirectoryWriter implements FormatWriter {
     checkOneGroup(toc, this.format, header.version)
     if (featuresOf(header.version).relkindAndBlobGroups) this.#listName = ({ dumpId }) => `blobs_${dumpId}.toc`
     this.#toc = toc
-    const { bytes } = writeToc(toc, header, (entry) => ({ kind: 'file', name: this.#fileName(entry) }))
-    this.#tocBytes = [writeHead(header), bytes]
+    const head = writeHead(header)
+    const pieces = tocPieces(toc, header, (entry) => ({ kind: 'file', name: this.#fileName(entry) }))
+    this.#tocBytes = inTurn([head], pieces)
   }
 
   async data(entry: TocEntry, data: DataToWrite): Promise<void> {
@@ -126,6 +127,10 @@ export class DirectoryWriter implements FormatWriter {
       throw error
     }
   }
+}
+
+function* inTurn(...parts: readonly Iterable<Uint8Array>[]): Generator<Uint8Array, void, void> {
+  for (const part of parts) yield* part
 }
 
 /** Bytes that are lent by an encoder, kept until they are written. */

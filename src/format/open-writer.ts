@@ -3,7 +3,7 @@ import type { EncoderSettings } from '../codec/encoder.ts'
 import { createEncoder, prepareEncoder } from '../codec/encoders.ts'
 import { ArchiveError } from '../errors.ts'
 import { openDirectorySink } from '../io/directory-sink.ts'
-import type { ArchiveOutput, DirectorySink, Sink } from '../io/output.ts'
+import { checkOverwrite, type ArchiveOutput, type DirectorySink, type Sink } from '../io/output.ts'
 import { openSink } from '../io/sink.ts'
 import type { ArchiveFormat } from '../toc/types.ts'
 import { CustomWriter } from './custom-writer.ts'
@@ -39,6 +39,7 @@ export interface WriterOptions {
  */
 export async function openWriter(output: ArchiveOutput, options: WriterOptions): Promise<FormatWriter> {
   const { format, compression, overwrite = 'refuse', signal, mtime, onBytes } = options
+  checkOverwrite(overwrite)
   const settings = encoderSettings(format, compression)
   await checkEncoder(settings)
   if (format === 'directory') {

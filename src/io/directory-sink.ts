@@ -4,7 +4,7 @@ import { ArchiveError } from '../errors.ts'
 import { closeFile, flushDirectory, flushFile, hasCode, openFile } from './descriptor.ts'
 import { checkPlainName } from './directory.ts'
 import { createFile } from './new-file.ts'
-import type { DirectorySink, DirectorySinkOptions, Sink } from './output.ts'
+import { overwriteHint, type DirectorySink, type DirectorySinkOptions, type Sink } from './output.ts'
 import { removeFlat, removeLeftovers, temporaryName } from './temporary.ts'
 
 /** As pg_dump makes it: for its owner alone. */
@@ -61,7 +61,7 @@ async function inspect(path: string, overwrite: 'replace' | 'refuse'): Promise<T
   const members = await fs.promises.readdir(found, { withFileTypes: true })
   if (members.length === 0) return { path: found, existing, replace: false }
   if (overwrite === 'refuse') {
-    throw refusal(path, 'the directory is not empty, must be new or empty', 'Choose another name or empty it')
+    throw refusal(path, 'the directory is not empty, must be new or empty', overwriteHint)
   }
   const archive = members.every((member) => member.isFile()) && members.some((member) => TOC_NAMES.has(member.name))
   if (!archive) {

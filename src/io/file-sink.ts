@@ -3,8 +3,8 @@ import { basename, dirname, fileURLToPath, fs, isAbsolute, join } from '#io/plat
 import { ArchiveError } from '../errors.ts'
 import { untilAborted } from './abort.ts'
 import { closeFile, fileStatus, flushDirectory, flushFile, hasCode, openFile, writeFully } from './descriptor.ts'
-import { createFile } from './new-file.ts'
-import type { Sink, SinkOptions } from './output.ts'
+import { checkWithin, createFile } from './new-file.ts'
+import { overwriteHint, type Sink, type SinkOptions } from './output.ts'
 import { removeLeftovers, temporaryName } from './temporary.ts'
 import { WriteBehind } from './write-behind.ts'
 
@@ -59,6 +59,7 @@ async function openDirect(path: string, options: SinkOptions): Promise<Sink> {
 export async function openStandardSink(descriptor: number, signal: AbortSignal | undefined): Promise<Sink | undefined> {
   const status = await fileStatus(descriptor)
   if (status.isSocket()) return undefined
+  if (status.isFile()) return behindSink(descriptor, false, signal, await placeToGoBack(descriptor))
   if (!status.isFIFO()) return await descriptorSink(descriptor, false, signal)
   // Node.js makes its standard pipes non-blocking. Opened anew it blocks, and a write waits in the kernel, not in a
   // polling loop. Only Linux has this directory; without a reader it fails with ENXIO.
@@ -66,6 +67,22 @@ export async function openStandardSink(descriptor: number, signal: AbortSignal |
     return directSink(await openPipe(`/proc/self/fd/${descriptor}`), true, signal)
   } catch (error) {
     return hasCode(error, 'ENXIO') ? directSink(descriptor, false, signal) : undefined
+  }
+}
+
+/**
+ * Where a file that this process was handed stands, if it can be gone back in (checkSeek, pg_backup_archiver.c). In one
+ * that was opened with `>>` every write goes to the end. Only Linux tells.
+ */
+async function placeToGoBack(descriptor: number): Promise<number | undefined> {
+  try {
+    const info = await fs.promises.readFile(`/proc/self/fdinfo/${descriptor}`, 'latin1')
+    const [, position] = /^pos:\s*(\d+)$/m.exec(info) ?? []
+    const [, flags] = /^flags:\s*([0-7]+)$/m.exec(info) ?? []
+    if (position === undefined || flags === undefined) return undefined
+    return (Number.parseInt(flags, 8) & fs.constants.O_APPEND) === 0 ? Number(position) : undefined
+  } catch {
+    return undefined
   }
 }
 
@@ -110,7 +127,8 @@ async function descriptorSink(descriptor: number, owned: boolean, signal: AbortS
   return status.isFile() ? behindSink(descriptor, owned, signal) : directSink(descriptor, owned, signal)
 }
 
-function behindSink(descriptor: number, owned: boolean, signal: AbortSignal | undefined): Sink {
+/** @param start where in a file that can be gone back in the output begins */
+function behindSink(descriptor: number, owned: boolean, signal: AbortSignal | undefined, start?: number): Sink {
   const behind = new WriteBehind((bytes) => writeFully(descriptor, bytes, null))
   let closed = false
 
@@ -121,6 +139,15 @@ function behindSink(descriptor: number, owned: boolean, signal: AbortSignal | un
     if (owned) await closeFile(descriptor)
   }
 
+  function writeBack(from: number): NonNullable<Sink['writeAt']> {
+    return async (chunk, offset) => {
+      signal?.throwIfAborted()
+      checkWithin(chunk, offset, behind.position)
+      await behind.drain()
+      await writeFully(descriptor, chunk, from + offset)
+    }
+  }
+
   return {
     get position() {
       return behind.position
@@ -129,6 +156,7 @@ function behindSink(descriptor: number, owned: boolean, signal: AbortSignal | un
       signal?.throwIfAborted()
       await behind.write(chunk)
     },
+    ...(start === undefined ? {} : { writeAt: writeBack(start) }),
     async commit() {
       signal?.throwIfAborted()
       await behind.drain()
@@ -240,7 +268,7 @@ async function renameToNew(temporary: string, target: string): Promise<void> {
 function refusal(path: string): ArchiveError {
   return new ArchiveError('USAGE', `Cannot write "${path}": the file exists, must be new`, {
     file: path,
-    hint: 'Choose another name, or allow it to be replaced',
+    hint: overwriteHint,
   })
 }
 

@@ -25,13 +25,7 @@ export class NewFile {
 
   /** Overwrites bytes before `position`. @throws ArchiveError USAGE for others */
   async writeAt(chunk: Uint8Array, offset: number): Promise<void> {
-    const end = offset + chunk.length
-    if (offset < 0 || end > this.position) {
-      throw new ArchiveError(
-        'USAGE',
-        `Cannot overwrite bytes ${offset} to ${end}: the file has ${this.position} bytes, must have all of them`,
-      )
-    }
+    checkWithin(chunk, offset, this.position)
     await this.#behind.drain()
     await writeFully(this.descriptor, chunk, offset)
   }
@@ -54,6 +48,16 @@ export class NewFile {
     await this.#behind.stop()
     await this.close().catch(() => undefined)
   }
+}
+
+/** Only what has been written can be overwritten. @throws ArchiveError USAGE */
+export function checkWithin(chunk: Uint8Array, offset: number, length: number): void {
+  const end = offset + chunk.length
+  if (offset >= 0 && end <= length) return
+  throw new ArchiveError(
+    'USAGE',
+    `Cannot overwrite bytes ${offset} to ${end}: the file has ${length} bytes, must have all of them`,
+  )
 }
 
 /** Makes a file that must not be there yet. */

@@ -1,7 +1,20 @@
+import { ArchiveError } from '../errors.ts'
 import type { Writable } from 'node:stream'
 
 /** Where output goes: a path, a Node Writable or a Web WritableStream. */
 export type ArchiveOutput = string | URL | Writable | WritableStream<Uint8Array>
+
+/** @throws ArchiveError USAGE for what is no way to treat an output that exists */
+export function checkOverwrite(given: unknown): void {
+  if (given === undefined || given === 'replace' || given === 'refuse') return
+  const shown = typeof given === 'string' ? JSON.stringify(given) : typeof given === 'boolean' ? given : typeof given
+  throw new ArchiveError('USAGE', `Cannot open the output: overwrite is ${shown}, must be "replace" or "refuse"`, {
+    details: { option: 'overwrite' },
+  })
+}
+
+/** What is to be done about a file that exists. */
+export const overwriteHint = "Choose another name, or allow it to be replaced: overwrite: 'replace' (--force)"
 
 /** How to open an output. */
 export interface SinkOptions {

@@ -1,7 +1,7 @@
 import { ArchiveError } from '../errors.ts'
 import { untilAborted } from './abort.ts'
 import { openPathSink } from './file-sink.ts'
-import type { ArchiveOutput, Sink, SinkOptions } from './output.ts'
+import { checkOverwrite, type ArchiveOutput, type Sink, type SinkOptions } from './output.ts'
 import { openWritableSink } from './writable-sink.ts'
 
 export type { ArchiveOutput, Sink, SinkOptions } from './output.ts'
@@ -16,6 +16,7 @@ export type { ArchiveOutput, Sink, SinkOptions } from './output.ts'
  * @throws ArchiveError USAGE when the file exists and `overwrite` is `refuse`, or the output is none of the known kinds
  */
 export async function openSink(output: ArchiveOutput, options: SinkOptions = {}): Promise<Sink> {
+  checkOverwrite(options.overwrite)
   options.signal?.throwIfAborted()
   if (typeof output === 'string' || output instanceof URL) return await openPathSink(output, options)
   if ('getWriter' in output) return openWebSink(output, options.signal)

@@ -8,7 +8,7 @@ import type { ArchiveView } from '../view.ts'
 import { writeView } from '../write-view.ts'
 import { archiveEntries } from './archive-entries.ts'
 import { checkLargeObjects, conversionTarget, lossesOf, noticesOf, type ConversionWishes } from './conversion-target.ts'
-import { downgrade } from './downgrade.ts'
+import { downgrade, isDowngraded, type DowngradeLoss } from './downgrade.ts'
 import { isFiltered } from './filter.ts'
 import { groupLargeObjects } from './group-objects.ts'
 import { withObjectEntries } from './object-entries.ts'
@@ -66,7 +66,13 @@ export interface ConvertResult {
   readonly verbatim: boolean
   /** Number of entries written. */
   readonly entries: number
+  /** Entries that the selection of a filtered view left out; what a downgrade took is in `losses`. */
   readonly dropped: readonly DroppedEntry[]
+  /**
+   * What the release that the archive is for cannot have, and what became of it: of `targetVersion`, and of a view that
+   * {@link downgrade} made. Entries that were left out and entries that were changed, each with the reason.
+   */
+  readonly losses: readonly DowngradeLoss[]
   /** Bytes written. */
   readonly bytes: number
   /**
@@ -155,10 +161,17 @@ export async function convert(
     verbatim: written.verbatim,
     entries: whole.toc.length,
     dropped: droppedFrom(view),
+    losses: lossesIn(view, wanted),
     bytes,
     streams: written.streams,
     warnings,
   }
+}
+
+/** Of the view that was handed in, and of what was made of it for `targetVersion`. */
+function lossesIn(view: ArchiveView, wanted: ArchiveView): readonly DowngradeLoss[] {
+  const views = view === wanted ? [view] : [view, wanted]
+  return views.flatMap((each) => (isDowngraded(each) ? each.losses() : []))
 }
 
 function droppedFrom(view: ArchiveView): DroppedEntry[] {

@@ -1,4 +1,5 @@
 import { decodeByteString } from '../bytes/byte-string.ts'
+import { entryFields, inspectEntry, inspectSymbol, type InspectArguments } from './entry-fields.ts'
 import type { DataLocation, DumpId, RawTocEntry, Section, TextField, TocEntry } from './types.ts'
 
 /** Everything that an entry says; texts are null where the entry has NULL. */
@@ -54,7 +55,11 @@ export function buildEntry(fields: BuiltFields, encode: (text: string, field: Te
     },
   }
   const data: DataLocation = { state: fields.hadDumper ? 'not-set' : 'no-data' }
-  return { ...fields, data, raw }
+  const entry: TocEntry = { ...fields, data, raw }
+  return Object.defineProperties(entry, {
+    toJSON: { value: () => entryFields(entry) },
+    [inspectSymbol]: { value: (...how: InspectArguments) => inspectEntry(entry, ...how) },
+  })
 }
 
 function isText(field: TextField): field is (typeof texts)[number] {

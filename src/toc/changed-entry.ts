@@ -1,5 +1,6 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
 import type { Decode } from './encoding.ts'
+import { entryFields, inspectEntry, inspectSymbol, type InspectArguments, type TocEntryFields } from './entry-fields.ts'
 import type { DataLocation, DumpId, NumberField, RawTocEntry, Section, TextField, TocEntry } from './types.ts'
 
 /** A field as a byte string; `null` is the stored NULL, `undefined` a field that the archive version does not have. */
@@ -128,6 +129,14 @@ class ChangedEntry implements TocEntry, RawTocEntry {
   /** A number that was set goes by what it means, which is for a writer to turn into a number. */
   number(field: NumberField): number | undefined {
     return field in this.#changes ? undefined : this.#base.raw.number?.(field)
+  }
+
+  toJSON(): TocEntryFields {
+    return entryFields(this)
+  }
+
+  [inspectSymbol](...how: InspectArguments): string {
+    return inspectEntry(this, ...how)
   }
 
   #isChanged(field: TextField): boolean {

@@ -1,6 +1,7 @@
 import { decodeByteString, isAscii } from '../bytes/byte-string.ts'
 import type { DescTable } from './desc-table.ts'
 import type { Decode } from './encoding.ts'
+import { entryFields, inspectEntry, inspectSymbol, type InspectArguments, type TocEntryFields } from './entry-fields.ts'
 import type {
   ByteSpan,
   DataLocation,
@@ -217,6 +218,14 @@ export class StoredEntry implements TocEntry, RawTocEntry {
       bytes: bytes.subarray(start, extra),
       extra: bytes.subarray(extra, extra + context.extraBytes(bytes, extra)),
     }
+  }
+
+  toJSON(): TocEntryFields {
+    return entryFields(this)
+  }
+
+  [inspectSymbol](...how: InspectArguments): string {
+    return inspectEntry(this, ...how)
   }
 
   #number(index: number): number {

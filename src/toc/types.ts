@@ -1,4 +1,5 @@
 import type { Algorithm } from '../codec/codec.ts'
+import type { TocEntryFields } from './entry-fields.ts'
 
 /** The id of a TOC entry within its archive: > 0. */
 export type DumpId = number
@@ -158,6 +159,8 @@ export interface TocEntry {
   readonly dependencies: readonly DumpId[]
   readonly data: DataLocation
   readonly raw: RawTocEntry
+  /** All of these fields but `raw` as plain data, for `JSON.stringify`; {@link listJson} tells odd bytes, too. */
+  toJSON?(): TocEntryFields
 }
 
 /** What the pseudo entries ENCODING, STDSTRINGS and SEARCHPATH say (ReadToc, pg_backup_archiver.c). */

@@ -20,11 +20,11 @@ export interface WrittenToc {
   readonly offsets: readonly number[]
 }
 
+/** Pieces of a table of contents are about so long. */
+const PIECE_BYTES = 64 * 1024
+
 /**
- * Writes the table of contents (WriteToc, pg_backup_archiver.c). An entry that is as it was read, and laid out as in
- * this version, keeps its bytes; of others every field is written from `raw`, so that NULL, empty and odd bytes stay
- * what they are, and a field that the entry's own version lacks gets what pg_dump writes.
- *
+ * Writes the table of contents (WriteToc, pg_backup_archiver.c) as one piece of memory, see {@link tocPieces}.
  * @param extraOf what the container adds; `stored` only for entries whose {@link TocEntry.raw} has a record
  */
 export function writeToc(
@@ -32,24 +32,49 @@ export function writeToc(
   header: ArchiveHeader,
   extraOf: (entry: TocEntry) => EntryExtra,
 ): WrittenToc {
+  const builder = new Builder(layoutOf(header))
+  const offsets: number[] = []
+  const noteOffset = (at: number): void => void offsets.push(at)
+  for (const piece of tocPieces(entries, header, extraOf, noteOffset)) builder.writeBytes(piece)
+  return { bytes: builder.take(), offsets }
+}
+
+/**
+ * The bytes of a table of contents, in pieces that are lent until the next one is asked for: that of an archive of
+ * 100,000 tables has 30 MB. An entry that is as it was read, and laid out as in this version, keeps its bytes; of others
+ * every field is written from `raw`, so that NULL, empty and odd bytes stay what they are, and a field that the entry's
+ * own version lacks gets what pg_dump writes.
+ *
+ * @param extraOf what the container adds; `stored` only for entries whose {@link TocEntry.raw} has a record
+ * @param noteOffset told where the Offset of each entry of a custom archive lies, from the first byte on
+ */
+export function* tocPieces(
+  entries: readonly TocEntry[],
+  header: ArchiveHeader,
+  extraOf: (entry: TocEntry) => EntryExtra,
+  noteOffset?: (at: number) => void,
+): Generator<Uint8Array, void, void> {
   const features = featuresOf(header.version)
   const layout = layoutOf(header)
   const recordedAs = recordLayout(features, layout)
   const builder = new Builder(layout)
-  const offsets: number[] = []
+  let before = 0
   builder.writeInt(entries.length) // Int  entry count
   for (const entry of entries) {
     const record = entry.raw.record?.()
     if (record?.layout === recordedAs) builder.writeBytes(record.bytes)
     else writeEntry(builder, entry, features)
     const extra = extraOf(entry)
-    if (header.format === 'custom') offsets.push(builder.length)
+    if (header.format === 'custom') noteOffset?.(before + builder.length)
     if (extra.kind === 'stored') builder.writeBytes(record?.extra ?? new Uint8Array(0))
     else if (extra.kind === 'file') builder.writeStr(encodeByteString(extra.name))
     else if (features.offsets) builder.writeOffset(extra.flag, extra.position)
     else writeOldOffset(builder, extra.flag, extra.position)
+    if (builder.length < PIECE_BYTES) continue
+    before += builder.length
+    yield builder.take()
   }
-  return { bytes: builder.bytes(), offsets }
+  if (builder.length > 0) yield builder.take()
 }
 
 /** Fields in file order, the mirror of EntryWalker. */

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { convert, filter, open, reindex } from '../../src/index.ts'
 import type { Archive, ConvertOptions, TocEntry } from '../../src/index.ts'
 import { contentsOf } from '../helpers/contents.ts'
-import { root } from '../helpers/paths.ts'
+import { cli, root } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
 import { servers, withoutServers } from '../helpers/servers.ts'
 
@@ -91,6 +91,15 @@ describe.each(servers)('a dump of $version', (server) => {
     const { set } = await reindex(copy)
     expect(set).toBeGreaterThan(10)
     await restore(copy, '-j4')
+    expect(await restored()).toEqual(expected)
+  })
+
+  test('is restored in parallel when standard output was a file', { timeout: 300_000 }, async () => {
+    const output = nextOutput()
+    const script = '"$1" "$2" convert -Fc -Z gzip:1 "$3" - > "$4"'
+    const { status, stderr } = await run('sh', ['-c', script, 'sh', process.execPath, cli, file, output])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    await restore(output, '-j4')
     expect(await restored()).toEqual(expected)
   })
 

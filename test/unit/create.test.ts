@@ -167,7 +167,9 @@ describe('create()', () => {
   test('refuses an output that exists unless told to replace it', async () => {
     const output = nextOutput()
     await (await create(output)).finish()
-    await expect(create(output)).rejects.toMatchObject({ code: 'USAGE' })
+    const hint = expect.stringContaining("overwrite: 'replace'")
+    await expect(create(output)).rejects.toMatchObject({ code: 'USAGE', hint })
+    await expect(create(folder, { format: 'directory' })).rejects.toMatchObject({ code: 'USAGE', hint })
     await (await create(output, { overwrite: 'replace' })).finish()
   })
 })

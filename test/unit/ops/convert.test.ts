@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { open } from '../../../src/archive.ts'
 import type { Finding } from '../../../src/errors.ts'
 import { convert } from '../../../src/ops/convert.ts'
+import { downgrade } from '../../../src/ops/downgrade.ts'
 import { digest } from '../../../src/ops/digest.ts'
 import { filter } from '../../../src/ops/filter.ts'
 import { rewriteOwner } from '../../../src/ops/rewrite-owner.ts'
@@ -52,6 +53,19 @@ describe('convert()', () => {
     })
     const level = await convert(some, nextOutput(), { compression: { method: 'gzip', level: 1 } })
     expect(level.streams).toMatchObject({ copied: 0, rewrapped: 0 })
+  })
+
+  test('tells what a downgrade took apart from what the selection left out', async () => {
+    await using archive = await open(dump)
+    const expected = downgrade(archive, { targetVersion: '9.6' }).losses()
+    expect(expected.length).toBeGreaterThan(0)
+    expect(await convert(archive, nextOutput(), { targetVersion: '9.6' })).toMatchObject({
+      dropped: [],
+      losses: expected,
+    })
+    const view = downgrade(archive, { targetVersion: '9.6' })
+    expect(await convert(view, nextOutput())).toMatchObject({ dropped: [], losses: expected })
+    expect((await convert(archive, nextOutput())).losses).toEqual([])
   })
 
   test('tells what was left out, and why where that is known', async () => {

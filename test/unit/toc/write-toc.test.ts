@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { open } from '../../../src/archive.ts'
 import type { RawTocEntry, TocEntry } from '../../../src/toc/types.ts'
 import { headerCompression, writeHead } from '../../../src/toc/write-head.ts'
-import { writeToc } from '../../../src/toc/write-toc.ts'
+import { tocPieces, writeToc } from '../../../src/toc/write-toc.ts'
 import { fixtures, tocBytes } from '../../helpers/corpus.ts'
 import { entryOf, headerOf } from '../../helpers/entries.ts'
 
@@ -92,5 +92,30 @@ describe('headerCompression()', () => {
     ['none', 1],
   ] as const)('refuses %s in 1.%i', (algorithm, minor) => {
     expect(() => headerCompression(algorithm, version(minor))).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }))
+  })
+
+  test('give a long table of contents in short pieces', () => {
+    const entries = Array.from({ length: 5_000 }, (_, index) => entryOf(index + 1, { defn: 'x'.repeat(100) }))
+    const extra = { kind: 'offset', flag: 'no-data', position: 0 } as const
+    const pieces = Array.from(
+      tocPieces(entries, headerOf(), () => extra),
+      (piece) => piece.slice(),
+    )
+    expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(66_000)
+    expect(pieces.length).toBeGreaterThan(10)
+    const noted: number[] = []
+    const again = [
+      ...tocPieces(
+        entries,
+        headerOf(),
+        () => extra,
+        (at) => noted.push(at),
+      ),
+    ]
+    const { bytes, offsets } = writeToc(entries, headerOf(), () => extra)
+    expect(again.length).toBe(pieces.length)
+    expect(Buffer.concat(pieces).equals(bytes)).toBe(true)
+    expect(noted).toEqual(offsets)
+    expect(offsets.every((at) => bytes[at] === 3)).toBe(true)
   })
 })
