@@ -9,16 +9,15 @@ export interface Release {
   readonly minor: number
 }
 
-/**
- * The release a bare major stands for. 13, 15, 17 and 18: the release whose real output the test oracles hold. 14 and
- * 16: the minors published on the same day as 15.18 (2026-05-14); their rules follow from the releases around them.
- */
-const defaultMinors: Readonly<Record<Major, number>> = { 13: 16, 14: 23, 15: 18, 16: 14, 17: 11, 18: 6 }
+/** The release a bare major stands for: the one whose real output the test oracles hold. */
+const defaultMinors: Readonly<Record<Major, number>> = { 13: 16, 14: 24, 15: 18, 16: 15, 17: 11, 18: 6 }
 
 /** Releases whose real output this project compares with, byte for byte. */
 const provenReleases: readonly Release[] = Object.freeze([
   { major: 13, minor: 16 },
+  { major: 14, minor: 24 },
   { major: 15, minor: 18 },
+  { major: 16, minor: 15 },
   { major: 17, minor: 11 },
   { major: 18, minor: 6 },
 ])
@@ -166,7 +165,7 @@ function isMajor(value: number): value is Major {
 
 /**
  * Reads a release name: `'18'`, `'17.11'`, a {@link Release}. A bare major stands for the newest release of it that
- * output was compared with; 14 and 16 are derived from the releases around them.
+ * output was compared with.
  *
  * @throws ArchiveError USAGE for a release whose pg_restore is not reproduced
  */

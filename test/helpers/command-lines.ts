@@ -252,7 +252,7 @@ function commandLine(archive: PlacedArchive, major: number): fc.Arbitrary<Comman
     .map(({ options: groups, output: to, files: contents, key, timeZone, stdin, order }) => {
       const all: Arguments[] = [...groups, to]
       // 13.16 knows no key; the others would make up one.
-      if (major >= 15 && !to.includes('-l') && !to.includes('--list')) all.push([`--restrict-key=${key}`])
+      if (major >= 14 && !to.includes('-l') && !to.includes('--list')) all.push([`--restrict-key=${key}`])
       if (contents.list !== null) all.push(['-L', '{list}'])
       if (contents.filter !== null) all.push(['--filter={filter}'])
       const given = all.filter((group) => group.length > 0)

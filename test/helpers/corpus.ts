@@ -30,7 +30,7 @@ export interface Oracle {
 export interface CorpusArchive {
   readonly path: string
   /** Major release; or how it was made, of the fixtures that the corpus does not have. */
-  readonly version: number | 'legacy' | 'derived' | 'encodings'
+  readonly version: number | 'legacy' | 'derived' | 'encodings' | 'older'
   readonly pg_dump_version: string
   readonly format: 'custom' | 'directory' | 'tar' | 'plain'
   readonly compression: string
@@ -44,6 +44,8 @@ export interface CorpusArchive {
   /** The file it is kept in, where it is kept compressed. */
   readonly stored?: string
   readonly oracles: readonly Oracle[]
+  /** What the pg_restore of the archive's own release prints, where that is one whose rules are not followed. */
+  readonly own?: readonly Oracle[]
 }
 
 interface Manifest {

@@ -5,7 +5,7 @@ import { inCi, root } from './paths.ts'
 
 /** One installed version of PostgreSQL's own programs (test/postgres/install.sh). */
 export interface PostgresTools {
-  readonly major: 13 | 15 | 17 | 18
+  readonly major: 13 | 14 | 15 | 16 | 17 | 18
   /** As `pg_restore --version` says, like `18.6`. */
   readonly version: string
   /** Newest archive version that its pg_restore reads: the minor of 1.x. */
@@ -27,22 +27,34 @@ const majors = [
   { major: 18, newestArchive: 16 },
 ] as const
 
+/** Releases that Debian's suites do not have: compared with where they are installed, and never needed. */
+const others = [
+  { major: 14, newestArchive: 14 },
+  { major: 16, newestArchive: 15 },
+] as const
+
 /** Why the real programs are not there, for the message of a skipped test. */
 export const withoutPostgres = 'PostgreSQL is not there (run test/postgres/install.sh, or set PGDMP_POSTGRES)'
 
 /** The versions that are installed. On a build machine all of them must be. */
-export const postgres: readonly PostgresTools[] = majors.flatMap(({ major, newestArchive }) => {
-  const bin = join(folder, String(major), 'bin')
+export const postgres: readonly PostgresTools[] = majors.flatMap((release) => {
+  const tools = installed(release)
+  if (tools === undefined && inCi) throw new Error(`PostgreSQL ${release.major}: run test/postgres/install.sh`)
+  return tools ?? []
+})
+
+/** Those of 14 and 16, where somebody put them beside the others. */
+export const otherPostgres: readonly PostgresTools[] = others.flatMap((release) => installed(release) ?? [])
+
+function installed(release: Pick<PostgresTools, 'major' | 'newestArchive'>): PostgresTools | undefined {
+  const bin = join(folder, String(release.major), 'bin')
   const pgRestore = join(bin, 'pg_restore')
-  if (!existsSync(pgRestore)) {
-    if (inCi) throw new Error(`${pgRestore} is not there: run test/postgres/install.sh`)
-    return []
-  }
+  if (!existsSync(pgRestore)) return undefined
   const text = execFileSync(pgRestore, ['--version'], { encoding: 'utf8' })
   const version = /\) (\d+\.\d+)/.exec(text)?.[1]
   if (version === undefined) throw new Error(`${pgRestore} --version says ${text}`)
-  return [{ major, version, newestArchive, pgRestore, pgDump: join(bin, 'pg_dump'), psql: join(bin, 'psql') }]
-})
+  return { ...release, version, pgRestore, pgDump: join(bin, 'pg_dump'), psql: join(bin, 'psql') }
+}
 
 /** The message as one of pg_restore itself: getopt says the path by which the program was called. */
 export function withoutPath(stderr: string): string {

@@ -33,8 +33,9 @@ launcher=$(command -v setpriv > /dev/null && echo setpriv || echo runuser)
 
 # Makes the data folder of a server that has no port yet.
 initialize() {
-  as_owner "$bin/initdb" -D "$data" -U postgres -A scram-sha-256 --pwfile="$folder/password" -E UTF8 --locale=C \
-    --no-sync > "$folder/$major.log" 2>&1 || return
+  case $major in 9.*) auth=md5 no_sync=-N ;; *) auth=scram-sha-256 no_sync=--no-sync ;; esac
+  as_owner "$bin/initdb" -D "$data" -U postgres -A $auth --pwfile="$folder/password" -E UTF8 --locale=C \
+    $no_sync > "$folder/$major.log" 2>&1 || return
   # Nothing here outlives the run: what protects data from a crash, and what works in the background, is left out.
   cat >> "$data/postgresql.conf" << END
 listen_addresses = '127.0.0.1'
@@ -43,12 +44,12 @@ fsync = off
 full_page_writes = off
 synchronous_commit = off
 autovacuum = off
-jit = off
 shared_buffers = 32MB
 max_connections = 40
 max_locks_per_transaction = 1024
 wal_level = logical
 END
+  case $major in 9.* | 10) ;; *) echo 'jit = off' >> "$data/postgresql.conf" ;; esac
 }
 
 # A port that nobody listens on, from those that the system gives to anyone who asks.

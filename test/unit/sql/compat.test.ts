@@ -6,9 +6,9 @@ describe('parseRelease()', () => {
   it.each([
     ['18', '18.6'],
     ['17', '17.11'],
-    ['16', '16.14'],
+    ['16', '16.15'],
     ['15', '15.18'],
-    ['14', '14.23'],
+    ['14', '14.24'],
     ['13', '13.16'],
     ['17.2', '17.2'],
   ])('reads %s as %s', (text, release) => {
@@ -32,8 +32,9 @@ describe('compatRules()', () => {
     ['15', true],
     ['17.11', true],
     ['18', true],
-    ['14', false],
-    ['16', false],
+    ['14', true],
+    ['16', true],
+    ['14.23', false],
     ['17.10', false],
   ])('says that %s is proven: %s', (release, proven) => {
     expect(compatRules(release).proven).toBe(proven)
