@@ -40,6 +40,11 @@ export async function verify(terminal: Terminal, args: readonly string[]): Promi
   if (archives.length > 1 && (receiptFile !== undefined || againstFile !== undefined)) {
     throw new ArchiveError('USAGE', 'verify: a receipt is of one archive, must be given one only')
   }
+  if (receiptFile === '-' && line.own('json').length > 0) {
+    throw new ArchiveError('USAGE', 'verify: --json and --receipt=- both write to standard output', {
+      hint: 'Give --receipt a file',
+    })
+  }
   const sink =
     receiptFile === undefined || receiptFile === '-'
       ? undefined
@@ -54,13 +59,14 @@ export async function verify(terminal: Terminal, args: readonly string[]): Promi
     const reports: object[] = []
     for (const archive of archives) {
       const result = await verifyOne(terminal, line, archive, { wantsReceipt: receiptFile !== undefined, against })
-      const status = result === undefined ? exit.unreadable : statusOf(result)
+      const status = typeof result === 'string' ? exit.unreadable : statusOf(result)
       worst = Math.max(worst, status)
-      if (result === undefined) continue
-      results.push(result)
+      if (typeof result !== 'string') results.push(result)
       if (line.own('json').length > 0) reports.push(asJson(archive, result))
-      else if (line.own('quiet').length === 0) {
-        await writeText(terminal, undefined, asText(archive, result, line.options.verbosity > 0))
+      else if (line.own('quiet').length === 0 && typeof result !== 'string') {
+        const text = asText(archive, result, line.options.verbosity > 0)
+        if (receiptFile === '-') terminal.stderr.write(text)
+        else await writeText(terminal, undefined, text)
       }
     }
     if (line.own('json').length > 0) {
@@ -76,7 +82,9 @@ export async function verify(terminal: Terminal, args: readonly string[]): Promi
       }
     } else {
       await sink?.abort()
-      if (receiptFile !== undefined) complain(terminal, 'no receipt was written: the archive is not sound')
+      if (receiptFile !== undefined && results.length > 0) {
+        complain(terminal, 'no receipt was written: the archive is not sound')
+      }
     }
   } catch (error) {
     await sink?.abort(error)
@@ -93,13 +101,13 @@ async function readReceipt(terminal: Terminal, file: string): Promise<Receipt> {
   return parseReceipt(await readText(terminal, 'receipt', file))
 }
 
-/** @returns undefined for an archive that the system does not let us read, which has been told */
+/** @returns a text for an archive that the system does not let us read, which has been told */
 async function verifyOne(
   terminal: Terminal,
   line: CommandLine,
   archive: string,
   { wantsReceipt, against }: { readonly wantsReceipt: boolean; readonly against: Receipt | undefined },
-): Promise<VerifyReport | undefined> {
+): Promise<VerifyReport | string> {
   const quiet = line.own('quiet').length > 0
   const progress = quiet || !terminal.stderr.isTTY ? undefined : new Progress(terminal.stderr)
   const format = line.value('format')
@@ -126,14 +134,19 @@ async function verifyOne(
   } catch (error) {
     if (!isSystemError(error)) throw error
     progress?.done()
-    complain(terminal, `Cannot open "${archive}": ${strerror(error)}`, hintOf(error))
-    return undefined
+    const message = `Cannot open "${archive}": ${strerror(error)}`
+    complain(terminal, message, hintOf(error))
+    return message
   } finally {
     progress?.done()
   }
 }
 
-function asJson(archive: string, report: VerifyReport): object {
+function asJson(archive: string, report: VerifyReport | string): object {
+  if (typeof report === 'string') {
+    const finding: Finding = { code: 'FILE_ERROR', severity: 'error', message: report, file: archive }
+    return { archive, readable: false, sound: false, findings: [finding] }
+  }
   const { header, receipt: _, ...rest } = report
   const facts = header === null ? null : { version: versionText(header.version), compression: header.compression }
   const origin =

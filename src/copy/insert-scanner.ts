@@ -4,6 +4,11 @@ export type InsertDefectCode =
   | 'SQL_NOT_INSERT'
   /** A backslash outside of quotes: psql would take it for a command. */
   | 'SQL_BACKSLASH'
+  /**
+   * What pg_dump never writes outside of quotes, such as a block comment, a dollar quote or a quote within a word: what
+   * follows may be read in two ways.
+   */
+  | 'SQL_UNUSUAL'
   /** A NUL. */
   | 'SQL_NUL'
   /** The text ends within a statement. */
@@ -33,9 +38,14 @@ const DOUBLE_QUOTE = 0x22
 const BACKSLASH = 0x5c
 const DASH = 0x2d
 const LINE_FEED = 0x0a
+const RETURN = 0x0d
 const SEMICOLON = 0x3b
+const DOLLAR = 0x24
 const OPEN = 0x28
 const CLOSE = 0x29
+
+/** What pg_dump writes outside of quotes besides words and space: numbers, lists, qualified names. */
+const usual: ReadonlySet<number> = new Set(Array.from('+,.-();\'"', (char) => char.charCodeAt(0)))
 
 const isSpace = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
 /** Letters, digits, `_`, `$`, and what is not ASCII. */
@@ -43,6 +53,11 @@ const isWord = (byte: number): boolean =>
   (byte | 0x20) - 0x61 < 26 && (byte | 0x20) >= 0x61
     ? true
     : (byte >= 0x30 && byte <= 0x39) || byte === 0x5f || byte === 0x24 || byte >= 0x80
+
+/** What pg_dump puts before a quote: bit strings, and strings with a backslash. */
+function isPrefix(word: string): boolean {
+  return /^[be]$/i.test(word)
+}
 
 /** Words longer than those looked for are not kept. */
 const longestWord = 8
@@ -120,7 +135,8 @@ export class InsertScanner {
         this.#place = byte === DASH ? 'comment' : 'code'
         return this.#place === 'code' ? this.#code(byte, offset) : undefined
       case 'comment':
-        if (byte === LINE_FEED) this.#place = 'code'
+        // a carriage return as well (psqlscan.l)
+        if (byte === LINE_FEED || byte === RETURN) this.#place = 'code'
         return undefined
       case 'lead':
         this.#skip = (this.#options.charLength?.(this.#lead, byte) ?? 1) - 2
@@ -138,10 +154,13 @@ export class InsertScanner {
     const last = this.#last
     this.#last = byte
     if (isWord(byte)) {
+      // pg_dump quotes a name with such a character
+      if (byte === DOLLAR || byte >= 0x80) this.#defect('SQL_UNUSUAL', offset)
       if (this.#word.length <= longestWord) this.#word += String.fromCharCode(byte)
       this.#begun = true
       return
     }
+    if (byte === QUOTE && this.#word.length > 0 && !isPrefix(this.#word)) this.#defect('SQL_UNUSUAL', offset)
     const isEscape = byte === QUOTE && (last | 0x20) === 0x65 && this.#word.length === 1
     if (this.#word !== '') this.#endWord(offset)
     if (isSpace(byte)) return
@@ -157,6 +176,7 @@ export class InsertScanner {
     if (byte === QUOTE) this.#place = isEscape || !this.#options.stdStrings ? 'escape-string' : 'string'
     else if (byte === DOUBLE_QUOTE) this.#place = 'name'
     else if (byte === BACKSLASH) this.#defect('SQL_BACKSLASH', offset)
+    else if (!usual.has(byte) && byte !== 0) this.#defect('SQL_UNUSUAL', offset)
     else if (byte === OPEN) {
       if (this.#depth === 0 && this.#values) this.#tuples++
       this.#depth++

@@ -58,35 +58,46 @@ function nameOf({ desc, namespace, tag, dumpId }: ReceiptEntry): string {
 }
 
 function compareEntries(before: readonly ReceiptEntry[], after: readonly ReceiptEntry[], found: Finding[]): void {
-  const byId = new Map<string, ReceiptEntry[]>()
-  const byName = new Map<string, Set<ReceiptEntry>>()
-  for (const entry of after) {
-    const id = `${entry.dumpId} ${keyOf(entry)}`
-    byId.set(id, [...(byId.get(id) ?? []), entry])
-    const named = byName.get(keyOf(entry)) ?? new Set()
-    byName.set(keyOf(entry), named.add(entry))
-  }
-  const take = (entry: ReceiptEntry): void => void byName.get(keyOf(entry))?.delete(entry)
+  const byId = inTurn(after, (entry) => `${entry.dumpId} ${keyOf(entry)}`)
+  const taken = new Set<ReceiptEntry>()
   const unmatched: ReceiptEntry[] = []
   for (const was of before) {
-    const is = byId.get(`${was.dumpId} ${keyOf(was)}`)?.shift()
+    const is = byId(`${was.dumpId} ${keyOf(was)}`)
     if (is === undefined) {
       unmatched.push(was)
       continue
     }
-    take(is)
+    taken.add(is)
     compareEntry(was, is, found)
   }
+  const rest = after.filter((entry) => !taken.has(entry))
+  const byName = inTurn(rest, keyOf)
   for (const was of unmatched) {
-    const [is] = byName.get(keyOf(was)) ?? []
+    const is = byName(keyOf(was))
     if (is === undefined) {
       found.push(missing(was))
       continue
     }
-    take(is)
+    taken.add(is)
     compareEntry(was, is, found)
   }
-  for (const added of byName.values()) for (const entry of added) found.push(addition(entry))
+  for (const entry of rest) if (!taken.has(entry)) found.push(addition(entry))
+}
+
+/** Gives the entries of a key one after the other; then undefined. */
+function inTurn(
+  entries: readonly ReceiptEntry[],
+  keyIn: (entry: ReceiptEntry) => string,
+): (key: string) => ReceiptEntry | undefined {
+  const groups = new Map<string, ReceiptEntry[]>()
+  // the last comes first, so that the first is taken from the end
+  for (const entry of entries.toReversed()) {
+    const key = keyIn(entry)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [entry])
+    else group.push(entry)
+  }
+  return (key) => groups.get(key)?.pop()
 }
 
 function compareEntry(was: ReceiptEntry, is: ReceiptEntry, found: Finding[]): void {

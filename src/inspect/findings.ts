@@ -1,11 +1,12 @@
 import { isArchiveError, type ArchiveError, type Finding, type OnWarning } from '../errors.ts'
 
-/** Findings of one code that are kept; of the others only the number. */
+/** Findings of one code and severity that are kept; of the others only the number. */
 const mostOfCode = 1000
 
 /** Gathers findings, in bounded memory whatever an archive holds. */
 export class Findings {
   readonly #found: Finding[] = []
+  /** By severity and code. */
   readonly #counts = new Map<string, number>()
   readonly #onFinding: OnWarning
 
@@ -15,8 +16,10 @@ export class Findings {
   }
 
   add(finding: Finding): void {
-    const count = (this.#counts.get(finding.code) ?? 0) + 1
-    this.#counts.set(finding.code, count)
+    // a thousand remarks hide no error of the same code
+    const kind = `${finding.severity} ${finding.code}`
+    const count = (this.#counts.get(kind) ?? 0) + 1
+    this.#counts.set(kind, count)
     if (count > mostOfCode) return
     this.#found.push(finding)
     this.#onFinding(finding)
@@ -45,22 +48,19 @@ export class Findings {
     return count
   }
 
-  /** Whether anything of this severity was found. */
-  has(severity: Finding['severity']): boolean {
-    return this.#found.some((finding) => finding.severity === severity)
-  }
-
   /** In the order in which they were found. */
   all(): readonly Finding[] {
-    const rest = Array.from(this.#counts).filter(([, count]) => count > mostOfCode)
-    return [
-      ...this.#found,
-      ...rest.map(([code, count]) => ({
-        code,
-        severity: this.#found.find((finding) => finding.code === code)?.severity ?? 'error',
-        message: `${count - mostOfCode} more findings ${code} are not shown`,
-      })),
-    ]
+    const firsts = new Map<string, Finding>()
+    for (const finding of this.#found) {
+      const kind = `${finding.severity} ${finding.code}`
+      if (!firsts.has(kind)) firsts.set(kind, finding)
+    }
+    const rest: Finding[] = []
+    for (const [kind, { code, severity }] of firsts) {
+      const more = (this.#counts.get(kind) ?? 0) - mostOfCode
+      if (more > 0) rest.push({ code, severity, message: `${more} more findings ${code} are not shown` })
+    }
+    return [...this.#found, ...rest]
   }
 }
 

@@ -72,10 +72,7 @@ export function parseReceipt(text: string | Uint8Array | object): Receipt {
   if (version !== receiptVersion) {
     const hint =
       typeof version === 'number' && version > receiptVersion ? 'It needs a newer release of pgdmp' : undefined
-    throw bad(
-      `its field "receipt" is ${JSON.stringify(version)?.slice(0, 40) ?? 'missing'}, must be ${receiptVersion}`,
-      hint,
-    )
+    throw bad(`its field "receipt" is ${shown(version)}, must be ${receiptVersion}`, hint)
   }
   const archive = root.at('archive')
   const header = root.at('header')
@@ -169,9 +166,16 @@ class Field {
   }
 
   #wrong(must: string): ArchiveError {
-    const shown = this.value === undefined ? 'missing' : JSON.stringify(this.value).slice(0, 40)
-    return bad(`${this.#name} is ${shown}, must be ${must}`)
+    return bad(`${this.#name} is ${shown(this.value)}, must be ${must}`)
   }
+}
+
+/** A value for a message: what is nested may be so deep that it cannot be written. */
+function shown(value: unknown): string {
+  if (value === undefined) return 'missing'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value)
 }
 
 function bad(what: string, hint?: string, cause?: unknown): ArchiveError {

@@ -160,6 +160,7 @@ const hints: Readonly<Record<string, string>> = {
   INVALID_TEXT: 'A restore of the table fails at this place',
   SQL_NOT_INSERT: 'pg_dump writes nothing else there: look at it before it is run',
   SQL_BACKSLASH: 'psql would run it as a command: do not feed a script of this archive to psql',
+  SQL_UNUSUAL: 'What follows may be read in two ways, and hide commands to psql: look at it before it is run',
   SQL_NOT_ENDED: 'The data were cut short or changed: rows may be missing',
 }
 
@@ -200,6 +201,7 @@ function escapeText(byte: number): string {
 const insertTexts: Readonly<Record<InsertDefectCode, string>> = {
   SQL_NOT_INSERT: 'is no INSERT',
   SQL_BACKSLASH: 'has a backslash outside of quotes',
+  SQL_UNUSUAL: 'has outside of quotes what pg_dump does not write there',
   SQL_NUL: 'has a NUL',
   SQL_NOT_ENDED: 'has no end',
 }

@@ -14,7 +14,7 @@ import { DigestedInput, type StoredDigest } from './archive-sha256.ts'
 import { ChecksumCount } from './checksums.ts'
 import { compareReceipts } from './compare-receipts.ts'
 import { Findings } from './findings.ts'
-import { receiptVersion, type Receipt } from './receipt.ts'
+import { parseReceipt, receiptVersion, type Receipt } from './receipt.ts'
 import { textRules } from './text-check.ts'
 import { DataReading, holdsStoredData } from './verify-data.ts'
 import { verifyLayout } from './verify-layout.ts'
@@ -101,7 +101,7 @@ export interface VerifyReport {
  * Defects are findings, never exceptions; after one it goes on as far as the container allows.
  *
  * @param input as for `open`
- * @throws ArchiveError USAGE; file-system errors about the archive itself, and `signal.reason`, unwrapped
+ * @throws ArchiveError USAGE, BAD_RECEIPT; file-system errors about the archive itself, and `signal.reason`, unwrapped
  * @example
  * const { sound, findings } = await verify('nightly.dump')
  */
@@ -119,7 +119,8 @@ export async function verify(input: ArchiveInput, options: VerifyOptions = {}): 
     onFinding: true,
     onProgress: true,
   })
-  const { level = 'deep', signal, receipt = false, against } = options
+  const { level = 'deep', signal, receipt = false } = options
+  const against = options.against === undefined ? undefined : parseReceipt(options.against)
   const wantsReceipt = receipt || against !== undefined
   if (wantsReceipt && level === 'quick') {
     throw new ArchiveError('USAGE', 'Cannot verify quickly with a receipt: it takes reading all data', {
@@ -155,7 +156,7 @@ export async function verify(input: ArchiveInput, options: VerifyOptions = {}): 
     }
     const { reader } = opened
     try {
-      const verification = new Verification(reader, findings, { ...options, level })
+      const verification = new Verification(reader, findings, { ...options, against, level })
       await verification.run(textRules(reader.settings, reading.limits))
       checksums.report(findings)
       if (digested === undefined) return verification.report(undefined)
@@ -191,7 +192,10 @@ function unreadable(level: 'deep' | 'quick', findings: Findings): VerifyReport {
   }
 }
 
-type LevelledOptions = VerifyOptions & { readonly level: 'deep' | 'quick' }
+type LevelledOptions = Omit<VerifyOptions, 'against'> & {
+  readonly level: 'deep' | 'quick'
+  readonly against: Receipt | undefined
+}
 
 /** Digests of all, and the entries that are digested one by one. */
 interface ContentDigests {

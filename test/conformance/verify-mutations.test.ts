@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { open } from '../../src/archive.ts'
 import { verify } from '../../src/inspect/verify.ts'
 import { fixtures } from '../helpers/corpus.ts'
+import { tarMembers } from '../helpers/tar.ts'
 
 /** Bytes that are changed in each archive; more with PGDMP_MUTATIONS, for the figures in spec/verify.md. */
 const tries = Number(process.env['PGDMP_MUTATIONS'] ?? 12)
@@ -36,7 +37,10 @@ function random(start: number): (below: number) => number {
 async function firstDataOffset(bytes: Uint8Array): Promise<number> {
   await using archive = await open(bytes)
   const offsets = archive.toc.flatMap(({ data }) => (data.state === 'set' ? [data.offset] : []))
-  return offsets.length === 0 ? Math.floor(bytes.length / 2) : Math.min(...offsets)
+  if (offsets.length > 0) return Math.min(...offsets)
+  const toc = tarMembers(Buffer.from(bytes)).find(({ name }) => name === 'toc.dat')
+  if (toc === undefined) throw new Error('there are neither offsets nor members')
+  return 512 + Math.ceil(toc.content.length / 512) * 512
 }
 
 async function mutate(bytes: Uint8Array, count: number): Promise<Figures> {
