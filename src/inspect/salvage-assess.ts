@@ -1,10 +1,11 @@
 import { decodeByteString, encodeByteString } from '../bytes/byte-string.ts'
+import { fieldCount, parseCopyStatement } from '../copy/copy-statement.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { Limits } from '../limits.ts'
 import type { ArchiveSettings, TocEntry } from '../toc/types.ts'
 import type { GatheredData } from './salvage-gather.ts'
 import { TolerantSource, type Break, type Payload } from './salvage-payload.ts'
-import { copyColumns, CopyRows, type RowPicker } from './salvage-rows.ts'
+import { CopyRows, type RowPicker } from './salvage-rows.ts'
 import { InsertRows } from './salvage-statements.ts'
 
 /** What data are good for. */
@@ -36,6 +37,8 @@ export interface KeptRows {
   readonly columns: number | undefined
   /** How the rows are picked again when they are written; undefined: the data are not rows, and kept as they are. */
   readonly picker: (() => RowPicker) | undefined
+  /** False: text that is kept is no UTF-8; told where the encoding is not known. */
+  readonly isUtf8: boolean
   readonly text: 'copy' | 'insert' | 'other'
 }
 
@@ -86,13 +89,25 @@ async function assessRows(entry: TocEntry | undefined, payload: Payload, judging
   } finally {
     await source.cancel()
   }
-  const broken = source.ending ?? (judge === undefined || judge.intact ? undefined : badRows(judge, payload))
+  const rowsBroken = judge === undefined || judge.intact ? undefined : badRows(judge, payload)
+  const broken = source.ending ?? rowsBroken ?? (hasChecksum(payload) ? undefined : payload.mended)
   const rows = judge?.rows ?? 0
   const found: DataState = stateOf(broken, judge === undefined ? 0 : rows)
   const state = found === 'doubtful' && certainOnly ? 'lost' : found
   const columns = judge instanceof CopyRows ? judge.columns : undefined
   const kept = state === 'lost' ? { rows: 0, bytes: 0 } : { rows, bytes }
-  return { kind: 'rows', payload, state, ...kept, dropped: judge?.dropped ?? 0, broken, columns, picker, text }
+  return {
+    kind: 'rows',
+    payload,
+    state,
+    ...kept,
+    dropped: judge?.dropped ?? 0,
+    broken,
+    columns,
+    picker,
+    isUtf8: judge?.isUtf8 ?? true,
+    text,
+  }
 }
 
 function stateOf(broken: Break | undefined, kept: number): DataState {
@@ -101,13 +116,17 @@ function stateOf(broken: Break | undefined, kept: number): DataState {
   return broken.kind === 'damaged' ? 'doubtful' : 'partial'
 }
 
+/** Whether a stream that comes to its end is as it was written. */
+function hasChecksum({ container }: Payload): boolean {
+  return container === 'zlib' || container === 'gzip'
+}
+
 /** Rows that cannot be right in a stream that can be read to its end. */
 function badRows(judge: RowPicker, payload: Payload): Break {
   const { firstBad } = judge
-  const raw = payload.container === 'none'
   if (firstBad === undefined) return { kind: 'cut', offset: payload.offset, reason: 'the data lack their end' }
   const reason = `a row at offset ${firstBad} of the data cannot be right`
-  return { kind: raw ? 'cut' : 'damaged', offset: payload.offset, reason }
+  return { kind: 'damaged', offset: payload.offset, reason }
 }
 
 async function textOf(
@@ -138,10 +157,13 @@ function pickerFor(
   const resume = payload.container === 'none'
   const maxRowBytes = limits.rowBytes
   const { encoding, stdStrings } = settings
-  if (text === 'insert') return () => new InsertRows({ encoding, stdStrings }, { resume, maxRowBytes })
-  const columns = entry === undefined ? undefined : copyColumns(entry.raw.byteString('copyStmt') ?? '')
-  const utf8 = encodingKnown && encoding === 'UTF8'
-  return () => new CopyRows({ columns, utf8, resume, maxRowBytes })
+  const mustBe = encodingKnown ? encoding : undefined
+  if (text === 'insert') {
+    return () => new InsertRows({ encoding, stdStrings }, { resume, maxRowBytes, encoding: mustBe })
+  }
+  const statement = parseCopyStatement(entry?.raw.byteString('copyStmt') ?? '')
+  const columns = statement === undefined ? undefined : fieldCount(statement)
+  return () => new CopyRows({ columns, encoding: mustBe, resume, maxRowBytes })
 }
 
 async function assessObjects(

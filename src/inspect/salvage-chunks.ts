@@ -97,7 +97,7 @@ function cutAt(offset: number): Break {
 
 export function badLength(offset: number, length: number): Break {
   const shown = Number.isNaN(length) ? 'does not fit 32 bits' : `is ${length}`
-  return { kind: 'cut', offset, reason: `the chunk length at offset ${offset} ${shown}` }
+  return { kind: 'damaged', offset, reason: `the chunk length at offset ${offset} ${shown}` }
 }
 
 /** The bytes in a chain of chunks, as far as it goes. */

@@ -44,9 +44,13 @@ export function madeEntry(
 }
 
 /** What the entries say about how to read them; of those that cannot be understood nothing. */
-export function lenientSettings(entries: readonly TocEntry[]): ArchiveSettings {
+export function lenientSettings(
+  entries: readonly TocEntry[],
+  some: 'lost' | 'none-lost' = 'none-lost',
+): ArchiveSettings {
   let encoding = 'SQL_ASCII'
-  let stdStrings = false
+  // of what is lost, what is usual holds
+  let stdStrings = some === 'lost'
   let searchPath: string | null = null
   for (const { raw } of entries) {
     const defn = raw.byteString('defn') ?? ''
@@ -73,11 +77,18 @@ export function isSoundSetting({ raw }: TocEntry): boolean {
   return desc !== 'STDSTRINGS' || /'(?:on|off)'/.test(defn)
 }
 
-/** The entries that are in every archive, those of them that were lost with the TOC: as nearly every server has them. */
-export function lostSettings(entries: readonly TocEntry[], ids: DumpIds): readonly TocEntry[] {
+/**
+ * The entries that are in every archive, those of them that were lost with the TOC: as nearly every server has them.
+ * @param encoding that of the data, as far as they tell
+ */
+export function lostSettings(
+  entries: readonly TocEntry[],
+  ids: DumpIds,
+  encoding: 'UTF8' | 'SQL_ASCII',
+): readonly TocEntry[] {
   const has = (desc: string): boolean => entries.some(({ raw }) => raw.byteString('desc') === desc)
   const usual = [
-    ['ENCODING', "SET client_encoding = 'UTF8';\n"],
+    ['ENCODING', `SET client_encoding = '${encoding}';\n`],
     ['STDSTRINGS', "SET standard_conforming_strings = 'on';\n"],
     ['SEARCHPATH', "SELECT pg_catalog.set_config('search_path', '', false);\n"],
   ] as const
@@ -122,16 +133,17 @@ export interface Adopted {
 /** Columns that a table can have (MaxHeapAttributeNumber, htup_details.h). */
 const mostColumns = 1600
 
-/** Makes entries for data without one, so that they can be restored. */
+/** Makes entries for data without one, so that they can be restored; for large objects only if none `declared` them. */
 export async function adopt(
   { dumpId, data }: Gathered['strays'][number],
   ids: DumpIds,
   version: ArchiveVersion,
   judging: Judging,
+  declared: ReadonlySet<number>,
 ): Promise<Adopted | undefined> {
   const kept = await assess(undefined, data, [], judging)
   if (kept.state === 'lost') return undefined
-  return kept.kind === 'rows' ? adoptRows(dumpId, kept, ids) : adoptObjects(dumpId, kept, ids, version)
+  return kept.kind === 'rows' ? adoptRows(dumpId, kept, ids) : adoptObjects(dumpId, kept, ids, version, declared)
 }
 
 function adoptRows(
@@ -163,6 +175,7 @@ function adoptObjects(
   kept: Kept & { readonly kind: 'objects' },
   ids: DumpIds,
   version: ArchiveVersion,
+  declared: ReadonlySet<number>,
 ): Adopted | undefined {
   // those that are lost are not known to be in the database
   const objects = kept.objects.filter(({ payload }) => payload !== undefined)
@@ -170,30 +183,38 @@ function adoptObjects(
   const left = { ...kept, objects }
   const oids = objects.map(({ oid }) => oid)
   const id = ids.claim(dumpId)
+  const makers = makersOf(
+    oids.filter((oid) => !declared.has(oid)),
+    ids,
+    version,
+  )
+  const [first = 0] = oids
+  const last = oids.at(-1) ?? first
+  const tag = !featuresOf(version).relkindAndBlobGroups ? 'BLOBS' : first === last ? String(first) : `${first}..${last}`
+  const owner = madeEntry(id, 'BLOBS', tag, { hadDumper: true, dependencies: makers.map(({ dumpId: maker }) => maker) })
+  return { entries: [...makers, owner], owner, kept: left }
+}
+
+/** Entries that create large objects; archives that are written never do without. */
+export function makersOf(oids: readonly number[], ids: DumpIds, version: ArchiveVersion): readonly TocEntry[] {
+  if (oids.length === 0) return []
   if (!featuresOf(version).relkindAndBlobGroups) {
-    const makers = oids.map((oid) =>
+    return oids.map((oid) =>
       madeEntry(ids.take(), 'BLOB', String(oid), {
         defn: `SELECT pg_catalog.lo_create('${oid}');\n`,
         dropStmt: `SELECT pg_catalog.lo_unlink('${oid}');\n`,
         catalogId: { tableoid: 2613, oid },
       }),
     )
-    const owner = madeEntry(id, 'BLOBS', 'BLOBS', {
-      hadDumper: true,
-      dependencies: makers.map((maker) => maker.dumpId),
-    })
-    return { entries: [...makers, owner], owner, kept: left }
   }
   const [first = 0] = oids
   const last = oids.at(-1) ?? first
-  const tag = first === last ? String(first) : `${first}..${last}`
-  const metadata = madeEntry(ids.take(), 'BLOB METADATA', tag, {
+  const metadata = madeEntry(ids.take(), 'BLOB METADATA', first === last ? String(first) : `${first}..${last}`, {
     defn: oids.map((oid) => `${oid}\n`).join(''),
     dropStmt: '-- dummy',
     catalogId: { tableoid: 2613, oid: first },
   })
-  const owner = madeEntry(id, 'BLOBS', tag, { hadDumper: true, dependencies: [metadata.dumpId] })
-  return { entries: [metadata, owner], owner, kept: left }
+  return [metadata]
 }
 
 /** OIDs that must be among the large objects of an entry, as a reader counts them. */

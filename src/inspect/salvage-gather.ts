@@ -105,8 +105,15 @@ function opener(
   return (chain) => ({
     container: blockContainerOf(algorithm),
     offset: chain.start,
+    mended: mendedIn(chain),
     open: async () => new ChainSource(new BlockBytes(source, layout, signal), chain),
   })
+}
+
+function mendedIn({ repairs }: ChunkChain): Break | undefined {
+  const [offset] = repairs.keys()
+  if (offset === undefined) return undefined
+  return { kind: 'damaged', offset, reason: `the chunk length at offset ${offset} is damaged` }
 }
 
 function dataOf({ content }: FoundBlock, open: OpenChain): GatheredData {

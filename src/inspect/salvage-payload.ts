@@ -3,6 +3,7 @@ import { createDecoder, prepareDecoder } from '../codec/registry.ts'
 import { isArchiveError, type ArchiveErrorCode } from '../errors.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { Limits } from '../limits.ts'
+import type { DumpId } from '../toc/types.ts'
 
 /** Why bytes end before they should. */
 export interface Break {
@@ -13,6 +14,8 @@ export interface Break {
   readonly reason: string
   /** Bytes of the stream's check sum say that something in it is wrong, but not where. */
   readonly checksum?: boolean
+  /** The entry concerned. */
+  readonly dumpId?: DumpId | undefined
 }
 
 /** Stored bytes that are read as far as they go: never an error for damage. */
@@ -30,6 +33,8 @@ export interface Payload {
   readonly file?: string | undefined
   /** Offset of its first byte. */
   readonly offset: number
+  /** Damage that could be mended, and may have changed the bytes next to it. */
+  readonly mended?: Break | undefined
   open(): Promise<LenientSource>
 }
 

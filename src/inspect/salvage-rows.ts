@@ -1,11 +1,18 @@
+import { isWholeUtf8 } from '#codec/platform'
 import { encodeByteString } from '../bytes/byte-string.ts'
-import { tokenize } from '../sql/lexer.ts'
+import { mixedEncodings } from '../sql/lexer.ts'
+import { charLengthOf } from '../sql/multibyte.ts'
+import { EncodingCheck } from './encoding-check.ts'
 
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
 const tab = 0x09
 const backslash = 0x5c
 const dot = 0x2e
+const letterN = 0x4e
+
+/** What stands behind a backslash in text that PostgreSQL writes (CopyAttributeOutText, copyto.c), besides "N". */
+const usualEscapes: ReadonlySet<number> = new Set(encodeByteString(String.raw`\bfnrtv`))
 
 /** Picks what is whole out of a table's data, bit by bit. */
 export interface RowPicker {
@@ -19,6 +26,8 @@ export interface RowPicker {
   readonly firstBad: number | undefined
   /** Everything was as pg_dump writes it, its end included; to be asked after {@link RowPicker.end}. */
   readonly intact: boolean
+  /** What was kept is valid UTF-8; told where the encoding is not known. */
+  readonly isUtf8: boolean
   /** Whole rows of what has come; valid until the next call. */
   push(chunk: Uint8Array): readonly Uint8Array[]
   /** The same at the end of the data: what is left is whole rows or dropped. */
@@ -31,8 +40,8 @@ export interface RowPicker {
 export interface CopyRules {
   /** Number of columns; undefined: that of the first row. */
   readonly columns: number | undefined
-  /** Text must be valid UTF-8. */
-  readonly utf8: boolean
+  /** The encoding in which text must be valid; undefined: not known. */
+  readonly encoding: string | undefined
   /** Go on after a row that cannot be right: of data that are not compressed, where the next row stands for itself. */
   readonly resume: boolean
   readonly maxRowBytes: number
@@ -48,7 +57,9 @@ export class CopyRows implements RowPicker {
   firstBad: number | undefined
   readonly terminator = encodeByteString('\\.\n\n\n')
   readonly #rules: CopyRules
-  readonly #utf8 = new TextDecoder('utf-8', { fatal: true })
+  /** For encodings in which a byte within a character may look like a backslash. */
+  readonly #charLength: ReturnType<typeof charLengthOf>
+  isUtf8 = true
   #columns: number | undefined
   #ended = false
   #clean = true
@@ -62,6 +73,8 @@ export class CopyRows implements RowPicker {
   constructor(rules: CopyRules) {
     this.#rules = rules
     this.#columns = rules.columns
+    const { encoding } = rules
+    this.#charLength = encoding !== undefined && mixedEncodings.has(encoding) ? charLengthOf(encoding) : undefined
   }
 
   get intact(): boolean {
@@ -157,45 +170,57 @@ export class CopyRows implements RowPicker {
   /** @param end index of the line feed */
   #judge(bytes: Uint8Array, start: number, end: number): Verdict {
     const length = end - start
-    if (this.#ended) return length === 0 || (length === 1 && bytes[start] === carriageReturn) ? 'end' : 'bad'
+    // anything but empty lines behind the end would be run as SQL
+    if (this.#ended) return length === 0 ? 'end' : 'bad'
     if (length === 2 && bytes[start] === backslash && bytes[start + 1] === dot) return 'end'
+    if (length > this.#rules.maxRowBytes) return 'bad'
     let fields = 1
+    let fieldStart = start
     let high = 0
     for (let at = start; at < end; at++) {
       const byte = bytes[at] ?? 0
-      if (byte === tab) fields++
-      else if (byte === 0) return 'bad'
       high |= byte
+      if (byte === tab) {
+        fields++
+        fieldStart = at + 1
+      } else if (byte === backslash) {
+        at++
+        if (!isUsualEscape(bytes, at, end, fieldStart)) return 'bad'
+      } else if (byte === 0 || byte === carriageReturn) return 'bad'
+      else if (byte >= 0x80 && this.#charLength !== undefined) {
+        at += Math.max(1, this.#charLength(byte, at + 1 < end ? (bytes[at + 1] ?? 0) : Number.NaN)) - 1
+      }
     }
-    if (this.#columns === undefined) this.#columns = fields
-    if (this.#columns === 0 ? length > 0 : fields !== this.#columns) return 'bad'
-    if (high < 0x80 || !this.#rules.utf8) return 'good'
-    try {
-      this.#utf8.decode(bytes.subarray(start, end))
-      return 'good'
-    } catch {
-      return 'bad'
-    }
+    if (!this.#hasColumns(fields, length)) return 'bad'
+    return high < 0x80 || this.#isValid(bytes.subarray(start, end)) ? 'good' : 'bad'
+  }
+
+  #hasColumns(fields: number, length: number): boolean {
+    // an empty line is a row without columns, or one empty column: what follows tells
+    if (this.#columns === undefined && length > 0) this.#columns = fields
+    return (this.#columns ?? 0) === 0 ? length === 0 : fields === this.#columns
+  }
+
+  #isValid(text: Uint8Array): boolean {
+    const { encoding } = this.#rules
+    const isUtf8 = isWholeUtf8(text)
+    if (encoding === undefined && !isUtf8) this.isUtf8 = false
+    return encoding === undefined || (encoding === 'UTF8' ? isUtf8 : isValidIn(encoding, text))
   }
 }
 
-/** Number of columns that a COPY statement names; undefined where it does not tell. */
-export function copyColumns(copyStmt: string): number | undefined {
-  const tokens = [...tokenize(copyStmt)].filter(({ kind }) => kind !== 'space' && kind !== 'comment')
-  const text = (index: number): string => copyStmt.slice(tokens[index]?.start ?? 0, tokens[index]?.end ?? 0)
-  let columns = 0
-  let open = -1
-  for (let at = 0; at < tokens.length; at++) {
-    if (text(at) === '(') {
-      open = at
-      columns = text(at + 1) === ')' ? 0 : 1
-    } else if (open >= 0 && text(at) === ',') {
-      columns++
-    } else if (open >= 0 && text(at) === ')') {
-      const oids = /^with$/i.test(text(at + 1)) && /^oids$/i.test(text(at + 2))
-      return columns + (oids ? 1 : 0)
-    }
-  }
-  // COPY public.t  FROM stdin; is a table without columns
-  return undefined
+/** Whether text is valid in an encoding, as the server checks it. */
+export function isValidIn(encoding: string, text: Uint8Array): boolean {
+  const check = new EncodingCheck(encoding)
+  check.push(text)
+  return check.finish() === undefined
+}
+
+/** @param at index of the byte behind the backslash */
+function isUsualEscape(bytes: Uint8Array, at: number, end: number, fieldStart: number): boolean {
+  if (at >= end) return false
+  const byte = bytes[at] ?? 0
+  if (byte !== letterN) return usualEscapes.has(byte)
+  // NULL is a whole field
+  return at - 1 === fieldStart && (at + 1 === end || bytes[at + 1] === tab)
 }

@@ -1,9 +1,12 @@
 import { decodeByteString, encodeByteString } from '../bytes/byte-string.ts'
 import { splitStatements, type LexerOptions, type Statement } from '../sql/lexer.ts'
-import type { RowPicker } from './salvage-rows.ts'
+import { insertShape, isSameShape, type InsertShape } from './insert-shape.ts'
+import { isValidIn, type RowPicker } from './salvage-rows.ts'
 
 /** Text is looked through when there is this much of it, and twice as much each time that no statement ends in it. */
 const firstLook = 64 * 1024
+/** Statements without an end behind which others are looked for: each look costs as much as what is left. */
+const mostResumed = 64
 
 /** INSERT statements, as pg_dump --inserts writes them. */
 export class InsertRows implements RowPicker {
@@ -20,8 +23,16 @@ export class InsertRows implements RowPicker {
   #position = 0
   #look = firstLook
   #clean = true
+  #expected: InsertShape | undefined
+  readonly #encoding: string | undefined
+  isUtf8 = true
 
-  constructor(options: LexerOptions, rules: { readonly resume: boolean; readonly maxRowBytes: number }) {
+  /** @param rules `encoding`: in which text must be valid; undefined: not known */
+  constructor(
+    options: LexerOptions,
+    rules: { readonly resume: boolean; readonly maxRowBytes: number; readonly encoding: string | undefined },
+  ) {
+    this.#encoding = rules.encoding
     this.#options = options
     this.#resume = rules.resume
     this.#maxBytes = Math.min(rules.maxRowBytes, 2 ** 29)
@@ -45,6 +56,13 @@ export class InsertRows implements RowPicker {
 
   end(): readonly Uint8Array[] {
     const pieces = this.#takeStatements()
+    // a quote that is missing makes one statement of all that follow
+    for (let tries = 0; this.#resume && !this.done && tries < mostResumed; tries++) {
+      if (!this.#text.includes('\nINSERT INTO ')) break
+      this.#drop(this.#position)
+      this.#passOver(0)
+      pieces.push(...this.#takeStatements())
+    }
     if (!/^\n\n$/.test(this.#text)) this.#clean = false
     this.#text = ''
     return pieces
@@ -62,23 +80,57 @@ export class InsertRows implements RowPicker {
   #takeRun(pieces: Uint8Array[]): boolean {
     const text = this.#text
     let from = 0
+    this.#expected ??= this.#usualShape()
     for (const statement of splitStatements(text, this.#options)) {
       const { after } = statement
       const isWhole = text.charAt(after - 1) === ';' && after > statement.end && after < text.length
       if (!isWhole) break
-      if (!isInsert(text, statement, from)) {
+      const shape = shapeOf(text, statement, from)
+      const piece = encodeByteString(text.slice(from, after + 1))
+      if (shape === undefined || !this.#isExpected(shape) || !this.#isValid(piece)) {
         this.#drop(this.#position + from)
         this.done = !this.#resume
-        const next = text.indexOf('\nINSERT INTO ', from)
-        this.#cut(next < 0 ? after + 1 : next + 1)
-        return true
+        return this.#passOver(from)
       }
-      this.rows += rowsOf(text, statement)
-      pieces.push(encodeByteString(text.slice(from, after + 1)))
+      this.rows += shape.rows
+      pieces.push(piece)
       from = after + 1
     }
     this.#cut(from)
     return false
+  }
+
+  /** Goes on with the next line that begins a statement; false when there is none. */
+  #passOver(from: number): boolean {
+    const next = this.#text.indexOf('\nINSERT INTO ', from)
+    this.#cut(next < 0 ? Math.max(from, this.#text.length - 1) : next + 1)
+    return next >= 0
+  }
+
+  /** What the first statements look like; of the first one alone it is not sure that it is right. */
+  #usualShape(): InsertShape | undefined {
+    const shapes: InsertShape[] = []
+    let from = 0
+    for (const statement of splitStatements(this.#text, this.#options)) {
+      if (this.#text.charAt(statement.after - 1) !== ';') break
+      const shape = shapeOf(this.#text, statement, from)
+      from = statement.after + 1
+      if (shape === undefined) continue
+      if (shapes.some((other) => isSameShape(shape, other))) return shape
+      if (shapes.push(shape) === 3) break
+    }
+    return shapes[0]
+  }
+
+  #isExpected(shape: InsertShape): boolean {
+    this.#expected ??= shape
+    return isSameShape(shape, this.#expected)
+  }
+
+  #isValid(statement: Uint8Array): boolean {
+    if (this.#encoding !== undefined) return isValidIn(this.#encoding, statement)
+    this.isUtf8 = this.isUtf8 && isValidIn('UTF8', statement)
+    return true
   }
 
   #cut(from: number): void {
@@ -92,23 +144,8 @@ export class InsertRows implements RowPicker {
   }
 }
 
-function isInsert(text: string, { start, after }: Statement, from: number): boolean {
-  if (start !== from || !text.startsWith('INSERT INTO ', start)) return false
-  return text.charAt(after) === '\n' && !text.slice(start, after).includes('\0')
-}
-
-/** Rows of a statement: the lists after VALUES; one for DEFAULT VALUES. */
-function rowsOf(text: string, { tokens }: Statement): number {
-  let depth = 0
-  let rows = 0
-  let values = false
-  for (const { kind, start, end } of tokens) {
-    const char = end === start + 1 ? text.charAt(start) : ''
-    if (kind === 'word' && depth === 0 && text.slice(start, end) === 'VALUES') values = true
-    if (char === '(') {
-      if (depth === 0 && values) rows++
-      depth++
-    } else if (char === ')') depth--
-  }
-  return Math.max(1, rows)
+function shapeOf(text: string, statement: Statement, from: number): InsertShape | undefined {
+  const { start, after } = statement
+  if (start !== from || text.charAt(after) !== '\n' || text.slice(start, after).includes('\0')) return undefined
+  return insertShape(text, statement)
 }

@@ -15,10 +15,19 @@ import type { ArchiveFormat, ArchiveHeader, ArchiveVersion, DumpId, TocEntry } f
 import { featuresOf, newArchiveVersion } from '../toc/version.ts'
 import { headerCompression } from '../toc/write-head.ts'
 import { assess, type Judging, type Kept } from './salvage-assess.ts'
-import { adopt, DumpIds, expectedOids, isSoundSetting, lenientSettings, lostSettings } from './salvage-entries.ts'
+import {
+  adopt,
+  DumpIds,
+  expectedOids,
+  isSoundSetting,
+  lenientSettings,
+  lostSettings,
+  makersOf,
+} from './salvage-entries.ts'
 import { filesOfDirectory, findStored, payloadOfFile, type FoundFiles } from './salvage-files.ts'
-import { entriesWithData, gatherCustom, gatherFiles, type Gathered } from './salvage-gather.ts'
+import { entriesWithData, gatherCustom, gatherFiles, oidsOf, type Gathered } from './salvage-gather.ts'
 import { openInput, type OpenedInput } from './salvage-input.ts'
+import { mendedEntries, mendedHeader, placed } from './salvage-mend.ts'
 import { TolerantSource, type Break } from './salvage-payload.ts'
 import {
   reportOf,
@@ -152,7 +161,7 @@ class Salvaging {
             this.#signal,
           )
     this.#tell(gathered.breaks)
-    const header = headerOf(told, toc, gathered.algorithm)
+    const header = this.#mendedHeader(headerOf(told, toc, gathered.algorithm))
     const { entries, kept } = await this.#keep(header, toc, gathered)
     if (entries.length === 0 || (toc?.entries.length ?? 0) + kept.size === 0) throw this.#nothing()
     const settings = lenientSettings(entries)
@@ -208,7 +217,7 @@ class Salvaging {
     const found = (toc?.entries ?? []).filter((entry) => this.#isUsable(entry))
     const tocWhole = toc !== undefined && toc.breaks.length === 0
     const ids = new DumpIds(found.map(({ dumpId }) => dumpId))
-    const judging = this.#judging(found)
+    const judging = this.#judging(found, tocWhole)
     const kept = new Map<TocEntry, Kept>()
     const gone = new Set<TocEntry>()
     const withData = new Set(entriesWithData(found))
@@ -220,13 +229,14 @@ class Salvaging {
     }
     const made: TocEntry[] = []
     for (const stray of gathered.strays) {
-      const adopted = await adopt(stray, ids, header.version, judging)
+      const adopted = await adopt(stray, ids, header.version, judging, oidsOf([...found, ...made]))
       if (adopted === undefined) {
         this.#tell([
           {
             kind: 'damaged',
             offset: 0,
             reason: `data of the dump id ${stray.dumpId ?? 'unknown'} are lost, and so is their entry`,
+            dumpId: stray.dumpId,
           },
         ])
         continue
@@ -241,11 +251,53 @@ class Salvaging {
       kept,
       header,
     )
-    const settings = tocWhole || !featuresOf(header.version).tableoid ? [] : lostSettings(found, ids)
-    const postData = left.findIndex(({ section }) => section === 'post-data')
-    const at = postData < 0 ? left.length : postData
-    const entries = [...left.slice(0, at), ...made, ...left.slice(at)]
+    if (!tocWhole) made.push(...this.#makersOfUndeclared(found, ids, header.version, kept, made))
+    const isUtf8 = [...kept.values()].every((each) => each.kind !== 'rows' || each.isUtf8)
+    const settings =
+      tocWhole || !featuresOf(header.version).tableoid ? [] : lostSettings(found, ids, isUtf8 ? 'UTF8' : 'SQL_ASCII')
+    const entries = this.#mended(placed(left, made), kept, header)
     return { entries: entries.length === 0 ? [] : [...settings, ...entries], kept }
+  }
+
+  #mendedHeader(header: ArchiveHeader): ArchiveHeader {
+    const mended = mendedHeader(header)
+    if (mended !== header) {
+      const reason = 'the versions in the header have control characters: they are left out'
+      this.#tell([{ kind: 'damaged', offset: 0, reason }])
+    }
+    return mended
+  }
+
+  #mended(entries: readonly TocEntry[], kept: Map<TocEntry, Kept>, header: ArchiveHeader): readonly TocEntry[] {
+    return mendedEntries(entries, header, lenientSettings(entries).encoding).map(({ entry, was, what }) => {
+      const { dumpId } = entry
+      for (const change of what) {
+        this.#tell([{ kind: 'damaged', offset: 0, reason: `TOC entry ${dumpId} is damaged: ${change}`, dumpId }])
+      }
+      move(kept, was, entry)
+      return entry
+    })
+  }
+
+  /** Entries for large objects whose own are lost. */
+  #makersOfUndeclared(
+    found: readonly TocEntry[],
+    ids: DumpIds,
+    version: ArchiveVersion,
+    kept: Map<TocEntry, Kept>,
+    made: readonly TocEntry[],
+  ): readonly TocEntry[] {
+    if (!featuresOf(version).blobEntries) return []
+    const declared = oidsOf([...found, ...made])
+    const makers: TocEntry[] = []
+    for (const [entry, each] of kept) {
+      if (each.kind !== 'objects') continue
+      const objects = each.objects.filter(({ oid, payload }) => declared.has(oid) || payload !== undefined)
+      const undeclared = objects.flatMap(({ oid }) => (declared.has(oid) ? [] : [oid]))
+      kept.set(entry, { ...each, objects })
+      makers.push(...makersOf(undeclared, ids, version))
+    }
+    return makers
   }
 
   /** Looks at an entry's data; false when nothing of them is kept. */
@@ -264,21 +316,23 @@ class Salvaging {
       const why = gathered.missing.get(entry) ?? { offset: 0, reason: 'the data found for it are of another kind' }
       this.#entries.push(reportOfLost(entry, why))
       const broken: Break = { kind: 'cut', offset: why.offset, reason: why.reason }
-      for (const oid of expected) {
-        this.#objects.push(reportOfObject(entry.dumpId, { oid, payload: undefined, bytes: 0, state: 'lost', broken }))
-      }
-      return false
+      const objects = expected.map((oid) => ({ oid, payload: undefined, bytes: 0, state: 'lost' as const, broken }))
+      for (const object of objects) this.#objects.push(reportOfObject(entry.dumpId, object))
+      if (objects.length === 0) return false
+      kept.set(entry, { kind: 'objects', state: 'lost', objects, bytes: 0, broken })
+      return true
     }
     const found = await assess(entry, data, expected, judging)
     this.#report(entry, found, false)
-    if (found.state === 'lost') return false
+    // objects that other entries create get empty contents
+    if (found.state === 'lost' && !(found.kind === 'objects' && expected.length > 0)) return false
     kept.set(entry, found)
     return true
   }
 
-  #judging(entries: readonly TocEntry[]): Judging {
+  #judging(entries: readonly TocEntry[], tocWhole: boolean): Judging {
     return {
-      settings: lenientSettings(entries),
+      settings: lenientSettings(entries, tocWhole ? 'none-lost' : 'lost'),
       encodingKnown: entries.some(({ raw }) => raw.byteString('desc') === 'ENCODING'),
       limits: this.#limits,
       signal: this.#signal,
@@ -294,6 +348,7 @@ class Salvaging {
         kind: 'damaged',
         offset: 0,
         reason: `TOC entry ${entry.dumpId} (${entry.desc}) says nothing that can be understood`,
+        dumpId: entry.dumpId,
       },
     ])
     return false
@@ -308,8 +363,10 @@ class Salvaging {
   }
 
   #tell(breaks: readonly Break[]): void {
-    for (const { kind, offset, reason } of breaks) {
-      this.#warn({ code: kind === 'cut' ? 'CUT' : 'DAMAGED', severity: 'error', message: reason, offset })
+    for (const { kind, offset, reason, dumpId } of breaks) {
+      const code = kind === 'cut' ? 'CUT' : 'DAMAGED'
+      const where = offset === 0 && dumpId !== undefined ? {} : { offset }
+      this.#warn({ code, severity: 'error', message: reason, ...where, ...(dumpId === undefined ? {} : { dumpId }) })
     }
   }
 
@@ -372,11 +429,14 @@ function withoutDependencies(
     if (!entry.dependencies.some((id) => left.has(id))) return entry
     const ids = new Set(entry.dependencies.flatMap((id) => left.get(id)?.dependencies ?? [id]))
     const changed = withFields(entry, { dependencies: [...ids].filter((id) => !left.has(id)) }, decode)
-    const data = kept.get(entry)
-    if (data !== undefined) {
-      kept.delete(entry)
-      kept.set(changed, data)
-    }
+    move(kept, entry, changed)
     return changed
   })
+}
+
+function move(kept: Map<TocEntry, Kept>, from: TocEntry, to: TocEntry): void {
+  const data = kept.get(from)
+  if (data === undefined || from === to) return
+  kept.delete(from)
+  kept.set(to, data)
 }

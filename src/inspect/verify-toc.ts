@@ -64,7 +64,19 @@ function fixed(section: Section, descs: readonly string[]): readonly (readonly [
   return descs.map((desc) => [desc, section] as const)
 }
 
-const sectionOrder: Readonly<Record<Section, number>> = { none: 0, unknown: 0, 'pre-data': 1, data: 2, 'post-data': 3 }
+/** Order of sections; entries without one may stand anywhere. */
+export const sectionOrder: Readonly<Record<Section, number>> = {
+  none: 0,
+  unknown: 0,
+  'pre-data': 1,
+  data: 2,
+  'post-data': 3,
+}
+
+/** The section that entries of a type are always in; undefined where that differs. */
+export function sectionOf(desc: string): Section | undefined {
+  return sections.get(desc)
+}
 
 /** Finds what is wrong with a table of contents by itself. */
 export function verifyToc(header: ArchiveHeader, toc: readonly TocEntry[], findings: Findings): void {
@@ -179,7 +191,7 @@ function checkDependencies(toc: readonly TocEntry[], ids: ReadonlyMap<DumpId, nu
 }
 
 /** The groups of nodes that can be reached from each other (Tarjan's algorithm, without recursion). */
-function cyclesIn(edges: readonly (readonly number[])[]): readonly (readonly number[])[] {
+export function cyclesIn(edges: readonly (readonly number[])[]): readonly (readonly number[])[] {
   const cycles: (readonly number[])[] = []
   const order = new Int32Array(edges.length)
   const low = new Int32Array(edges.length)
@@ -221,7 +233,7 @@ function cyclesIn(edges: readonly (readonly number[])[]): readonly (readonly num
 }
 
 /** What a terminal or psql would take for something else. */
-function hasControls(text: string): boolean {
+export function hasControls(text: string): boolean {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index)
     if (code < 0x20 || code === 0x7f) return true

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { isArchiveError, open, salvage, type SalvageReport } from '../../src/index.ts'
+import { isArchiveError, open, salvage, verify, type Finding, type SalvageReport } from '../../src/index.ts'
 import { allArchives, fixtures, type PlacedArchive } from '../helpers/corpus.ts'
 import { copyWith, damaged, random, readAll, readSound, type Damage, type SoundArchive } from '../helpers/damage.ts'
 import { postgres } from '../helpers/postgres.ts'
@@ -15,9 +15,20 @@ const seed = Number(process.env['PGDMP_SALVAGE_SEED'] ?? 1)
 /** The short run takes small archives of every kind. */
 const isShort = ({ path, size }: PlacedArchive): boolean =>
   size < 60_000 && /^(?:18|13|derived)\/.*(?:latin1|small|inserts|v1\.12)/.test(path)
-const archives = (long === undefined ? fixtures().filter(isShort) : allArchives()).filter(
+/** Of a long run: a part of the archives, so many of them, picked by the seed. */
+const part = Number(process.env['PGDMP_SALVAGE_ARCHIVES'] ?? Infinity)
+const archives = (long === undefined ? fixtures().filter(isShort) : picked(allArchives())).filter(
   ({ archive_version: version }) => Number(version.split('.')[1]) >= 8,
 )
+
+function picked(all: readonly PlacedArchive[]): readonly PlacedArchive[] {
+  const next = random(seed)
+  return all
+    .map((archive) => ({ archive, at: next() }))
+    .sort((a, b) => a.at - b.at)
+    .slice(0, part)
+    .map(({ archive }) => archive)
+}
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgdmp-salvage-'))
 const figures = {
@@ -29,19 +40,36 @@ const figures = {
   doubtful: 0,
   doubtfulWrong: 0,
   restored: 0,
+  verified: 0,
+  unsound: 0,
 }
 afterAll(() => {
   rmSync(scratch, { recursive: true, force: true })
   if (long !== undefined) console.log(JSON.stringify(figures))
 })
 
-const pgRestore = postgres.at(-1)?.pgRestore
+/** Of what is written, the findings of verify that the sound archive has not: none is allowed. */
+async function newFindings(out: string, sound: SoundArchive): Promise<string[]> {
+  const { findings } = await verify(out)
+  const bad = findings.filter(({ severity, code }: Finding) => severity !== 'info' && !sound.findings.has(code))
+  return bad.map(({ code, message }) => `${code}: ${message}`)
+}
 
-/** Salvages, reads every byte of what came out, and now and then has the real pg_restore read it. */
+/** Every pg_restore that reads archives of this version reads it to the end. */
+function restore(out: string, minor: number): void {
+  for (const { pgRestore, newestArchive } of postgres) {
+    if (newestArchive < minor) continue
+    execFileSync(pgRestore, ['-f', '/dev/null', out], { stdio: ['ignore', 'ignore', 'pipe'] })
+    figures.restored++
+  }
+}
+
+/** Salvages, has verify read every byte of what came out, and now and then the real pg_restore. */
 async function salvaged(
   input: string,
+  sound: SoundArchive,
   sample: boolean,
-): Promise<{ report: SalvageReport; data: Awaited<ReturnType<typeof readAll>> } | undefined> {
+): Promise<{ report: SalvageReport; data: Awaited<ReturnType<typeof readAll>>; unsound: string[] } | undefined> {
   const out = join(scratch, 'out')
   rmSync(out, { recursive: true, force: true })
   figures.tried++
@@ -55,11 +83,11 @@ async function salvaged(
   }
   await using archive = await open(out)
   const data = await readAll(archive)
-  if (sample && pgRestore !== undefined) {
-    execFileSync(pgRestore, ['-f', '/dev/null', out], { stdio: ['ignore', 'ignore', 'pipe'] })
-    figures.restored++
-  }
-  return { report, data }
+  const unsound = await newFindings(out, sound)
+  figures.verified++
+  if (unsound.length > 0) figures.unsound++
+  if (sample) restore(out, archive.header.version.minor)
+  return { report, data, unsound }
 }
 
 /** Checks what must be there still, `isTouched` telling what cannot be asked for. */
@@ -69,7 +97,7 @@ function compare(
   isTouched: (spans: readonly (readonly [number, number])[], files: readonly string[]) => boolean,
   certain: boolean,
 ): string[] {
-  const wrong: string[] = []
+  const wrong: string[] = [...(found?.unsound ?? [])]
   for (const [id, { entry, sha256, rows, spans, files }] of sound.data) {
     const kept = found?.data.get(id)
     if (!isTouched(spans, files)) {
@@ -110,7 +138,7 @@ describe('salvage() of what is cut', () => {
     const input = join(scratch, 'cut')
     for (const [index, cut] of placesIn(bytes.length, next).entries()) {
       writeFileSync(input, bytes.subarray(0, cut))
-      const found = await salvaged(input, index % 4 === 0)
+      const found = await salvaged(input, sound, index % 4 === 0)
       const wrong = compare(sound, found, (spans) => spans.some(([, end]) => end > cut), true)
       expect(wrong, `cut at ${cut} of ${bytes.length}`).toEqual([])
       if (found !== undefined && cut < sound.tocEnd) expect(found.report.whole).toBe(false)
@@ -127,7 +155,7 @@ describe('salvage() of what is cut', () => {
       const content = readFileSync(join(archive.file, name))
       const cut = round % 3 === 0 ? undefined : content.subarray(0, Math.floor(next() * content.length))
       copyWith(archive.file, input, name, cut)
-      const found = await salvaged(input, round % 4 === 0)
+      const found = await salvaged(input, sound, round % 4 === 0)
       const wrong = compare(sound, found, (_, files) => files.includes(name) || name.startsWith('toc'), true)
       expect(wrong, `${name} cut at ${cut?.length}`).toEqual([])
     }
@@ -146,7 +174,7 @@ describe('salvage() of what is damaged', () => {
       const kind = kinds[Math.floor(next() * kinds.length)] ?? 'flip'
       const { bytes: changed, from, to } = damaged(bytes, kind, at, next)
       writeFileSync(input, changed)
-      const found = await salvaged(input, index % 4 === 0)
+      const found = await salvaged(input, sound, index % 4 === 0)
       const inToc = from < sound.tocEnd
       const isTouched = (spans: readonly (readonly [number, number])[]): boolean =>
         inToc || spans.some(([start, end]) => from < end && to > start)

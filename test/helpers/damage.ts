@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { open, reindex, type Archive, type DumpId, type TocEntry } from '../../src/index.ts'
+import { open, reindex, verify, type Archive, type DumpId, type TocEntry } from '../../src/index.ts'
 import type { PlacedArchive } from './corpus.ts'
 
 /** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
@@ -36,6 +36,8 @@ export interface SoundArchive {
   readonly tocEnd: number
   readonly data: ReadonlyMap<DumpId, SoundData>
   readonly entries: number
+  /** Codes of what verify finds in it. */
+  readonly findings: ReadonlySet<string>
 }
 
 const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex')
@@ -64,6 +66,7 @@ export async function readSound(archive: PlacedArchive, scratch: string): Promis
   const data = await readAll(opened)
   const placed = new Map<DumpId, SoundData>()
   const entries = opened.toc.length
+  const findings = new Set((await verify(archive.file)).findings.map(({ code }) => code))
   if (archive.format === 'directory') {
     const names = readdirSync(archive.file)
     for (const [id, each] of data) {
@@ -71,7 +74,7 @@ export async function readSound(archive: PlacedArchive, scratch: string): Promis
       const files = names.filter((name) => own.some((file) => name === file || name.startsWith(`${file}.`)))
       placed.set(id, { ...each, spans: [], files })
     }
-    return { archive, tocEnd: 0, data: placed, entries }
+    return { archive, tocEnd: 0, data: placed, entries, findings }
   }
   if (archive.format === 'tar') {
     const members = tarMembers(readFileSync(archive.file))
@@ -79,7 +82,7 @@ export async function readSound(archive: PlacedArchive, scratch: string): Promis
       const own = each.entry.desc === 'BLOBS' ? [...each.objects.keys()].map((oid) => `blob_${oid}.dat`) : [`${id}.dat`]
       placed.set(id, { ...each, spans: own.flatMap((name) => [members.get(name) ?? [0, Infinity]]), files: [] })
     }
-    return { archive, tocEnd: members.get('toc.dat')?.[1] ?? 0, data: placed, entries }
+    return { archive, tocEnd: members.get('toc.dat')?.[1] ?? 0, data: placed, entries, findings }
   }
   const copy = join(scratch, 'indexed.dump')
   cpSync(archive.file, copy)
@@ -96,7 +99,7 @@ export async function readSound(archive: PlacedArchive, scratch: string): Promis
       placed.set(id, { ...each, spans: [[at, offsets[index + 1]?.at ?? archiveBytes ?? at]], files: [] })
   })
   rmSync(copy)
-  return { archive, tocEnd: offsets[0]?.at ?? archiveBytes ?? 0, data: placed, entries }
+  return { archive, tocEnd: offsets[0]?.at ?? archiveBytes ?? 0, data: placed, entries, findings }
 }
 
 /** Where each member of a tar file lies, its header included. */
