@@ -45,7 +45,13 @@ export class EntryCopier {
   }
 
   async data(entry: TocEntry, stream: DataStream): Promise<void> {
-    await this.#writer.data(entry, await this.#dataOf(stream, entry))
+    const data = await this.#dataOf(stream, entry)
+    try {
+      await this.#writer.data(entry, data)
+    } finally {
+      // the writer may fail before it comes to them
+      await data.chunks.cancel()
+    }
   }
 
   async largeObjects(
@@ -59,7 +65,14 @@ export class EntryCopier {
     entry: TocEntry,
     objects: AsyncIterable<{ readonly oid: number; readonly data: DataStream }>,
   ): AsyncGenerator<LargeObjectToWrite, void, void> {
-    for await (const { oid, data } of objects) yield { oid, data: await this.#dataOf(data, entry, oid) }
+    for await (const { oid, data: stream } of objects) {
+      const data = await this.#dataOf(stream, entry, oid)
+      try {
+        yield { oid, data }
+      } finally {
+        await data.chunks.cancel()
+      }
+    }
   }
 
   async #dataOf(stream: DataStream, entry: TocEntry, oid?: number): Promise<DataToWrite> {

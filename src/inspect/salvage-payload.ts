@@ -87,6 +87,8 @@ export class TolerantSource implements LenientSource {
       this.#signal?.throwIfAborted()
       const size = steps[this.#step] ?? 1
       this.#reading ??= await this.#open(size)
+      // given up while it was being opened
+      if (this.#over) break
       try {
         const chunk = await this.#reading.read(size)
         if (chunk.length > 0) {
@@ -115,6 +117,8 @@ export class TolerantSource implements LenientSource {
   /** A decoder that stands where the one before failed. */
   async #open(size: number): Promise<DecodingRun> {
     const run = await DecodingRun.open(this.#payload, this.#limits, size === 1 ? fineInput : Infinity)
+    if (this.#over) await run.close()
+    if (this.#over) return run
     this.#reading = run
     for (let left = this.#given; left > 0;) {
       this.#signal?.throwIfAborted()

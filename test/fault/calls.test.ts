@@ -83,7 +83,7 @@ function openIn(folder: string): string[] {
 
 /** The same, once it is nothing, or stays: what a stream or a read under way holds is released when that ends. */
 async function settled(folder: string): Promise<string[]> {
-  for (let rounds = 0; rounds < 200 && openIn(folder).length > 0; rounds++) {
+  for (let rounds = 0; rounds < 2000 && openIn(folder).length > 0; rounds++) {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   return openIn(folder)

@@ -141,9 +141,9 @@ const sources: Readonly<Record<string, (file: string, onChunk?: OnChunk) => Sour
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Waits until something holds, for two seconds at most. */
+/** Waits until something holds, for ten seconds at most. */
 async function eventually(holds: () => boolean): Promise<boolean> {
-  for (let rounds = 0; rounds < 400 && !holds(); rounds++) await sleep(5)
+  for (let rounds = 0; rounds < 2000 && !holds(); rounds++) await sleep(5)
   return holds()
 }
 

@@ -1,6 +1,6 @@
 import { createReadStream, readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { convert, create, digest, listBytes, listJson, open, reindex, toSql } from '../../src/index.ts'
+import { convert, create, digest, listBytes, listJson, open, reindex, salvage, toSql, verify } from '../../src/index.ts'
 import type { Archive, ArchiveFormat, ArchiveInput } from '../../src/index.ts'
 
 /** What a verb works with. */
@@ -79,6 +79,18 @@ function creating(format: ArchiveFormat): Verb {
   }
 }
 
+function salvaging(format: ArchiveFormat): Verb {
+  return {
+    name: `salvage to ${format}`,
+    formats: every,
+    writes: format === 'directory' ? 'directory' : 'file',
+    run: async ({ input, output, signal }) => {
+      const { whole, entriesWritten } = await salvage(input, output, { format, signal })
+      return [whole, entriesWritten]
+    },
+  }
+}
+
 /** Every verb, and the ways in which an archive comes in; a new one is a new line here. */
 export const verbs: readonly Verb[] = [
   reading('list', every, (work) =>
@@ -128,6 +140,17 @@ export const verbs: readonly Verb[] = [
   creating('custom'),
   creating('directory'),
   creating('tar'),
+  {
+    name: 'verify',
+    formats: every,
+    writes: 'nothing',
+    run: async ({ input, signal, workers }) => {
+      const { sound, findings, digest: found } = await verify(input, { signal, workers })
+      return JSON.stringify([sound, findings, found?.sha256])
+    },
+  },
+  salvaging('custom'),
+  salvaging('directory'),
   {
     name: 'reindex',
     formats: ['custom'],

@@ -16,8 +16,10 @@ import {
   listJson,
   rewriteOwner,
   rewriteSchema,
+  salvage,
   separateLargeObjects,
   toSql,
+  verify,
 } from '../../../src/index.ts'
 import type { ArchiveView } from '../../../src/view.ts'
 import type { Limits } from '../../../src/limits.ts'
@@ -149,6 +151,43 @@ async function converted(input: Uint8Array): Promise<void> {
   )
 }
 
+async function verified(input: Uint8Array): Promise<void> {
+  for (const level of ['quick', 'deep'] as const) {
+    const { sound, findings } = await verify(input, { level, receipt: level === 'deep', limits, workers: 0 })
+    const isSound = findings.every(({ severity }) => severity === 'info')
+    if (sound !== isSound)
+      throw new Error(`The archive is ${sound ? 'sound' : 'not sound'} with ${findings.length} findings`)
+  }
+}
+
+async function salvaged(input: Uint8Array): Promise<void> {
+  const parts: Uint8Array[] = []
+  const output = new Writable({
+    write(chunk: Uint8Array, _encoding, done) {
+      parts.push(chunk.slice())
+      done()
+    },
+  })
+  const done = await attempt(() =>
+    salvage(input, output, { format: 'custom', compression: { method: 'none' }, limits }),
+  )
+  if ('code' in done) return
+  const { findings } = await verify(Buffer.concat(parts), { limits, workers: 0 })
+  const damaged = findings.find(({ severity, code }) => severity === 'error' && damage.has(code))
+  if (damaged !== undefined) throw new Error(`What was salvaged is damaged: ${damaged.code}, ${damaged.message}`)
+}
+
+/** What must not be in an archive that has just been written, whatever it was made of. */
+const damage = new Set([
+  'UNEXPECTED_EOF',
+  'BAD_HEADER',
+  'BAD_TOC',
+  'BAD_BLOCK',
+  'BLOCK_MISMATCH',
+  'MISSING_BLOCK',
+  'NOT_AN_ARCHIVE',
+])
+
 async function directory(input: Uint8Array): Promise<void> {
   const files = new MemoryDirectory(unpackFiles(input))
   await attempt(async () => {
@@ -253,6 +292,22 @@ export const archiveTargets: readonly FuzzTarget[] = [
     maxBytes: most,
     mutators: archiveFields,
     run: converted,
+  },
+  {
+    name: 'verify',
+    seeds: (root) => [...fixtures(root, '-Fc.dump'), ...fixtures(root, '.tar')].filter(({ length }) => length < 20_000),
+    tokens: words,
+    maxBytes: most,
+    mutators: archiveFields,
+    run: verified,
+  },
+  {
+    name: 'salvage',
+    seeds: (root) => [...fixtures(root, '-Fc.dump'), ...fixtures(root, '.tar')].filter(({ length }) => length < 20_000),
+    tokens: words,
+    maxBytes: most,
+    mutators: archiveFields,
+    run: salvaged,
   },
   {
     name: 'tar',
