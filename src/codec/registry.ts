@@ -17,8 +17,8 @@ export interface DecoderOptions {
   readonly where?: Where | undefined
 }
 
-/** The ratio is looked at from here on: the first bytes of any stream of zeros exceed it. */
-const RATIO_FROM = 1048576
+/** The ratio is looked at from here on: small tables of equal rows exceed any (6,349 of 1.2 MB in zstd). */
+const RATIO_FROM = 8 * 1024 * 1024
 
 /** Raw bytes. */
 class NoneDecoder implements Decoder {

@@ -117,7 +117,8 @@ function withStart(head: Uint8Array, format: ArchiveFormat, minor: number): Uint
   // a Buffer's own slice would share the memory of the source
   const bytes = new Uint8Array(head)
   bytes.set(encodeByteString('PGDMP').subarray(0, bytes.length))
-  bytes.set([1, minor, 0, 4, 8, formatByteOf[format]].slice(0, Math.max(0, bytes.length - 5)), 5)
+  // set() refuses an offset beyond the end even for nothing
+  if (bytes.length > 5) bytes.set([1, minor, 0, 4, 8, formatByteOf[format]].slice(0, bytes.length - 5), 5)
   return bytes
 }
 

@@ -123,7 +123,8 @@ export class TocParser {
     try {
       const header = readHead(cursor, format, limits, (finding) => warnings.push(finding))
       const countOffset = cursor.offset
-      const count = Math.max(0, cursor.readInt()) // Int  entry count; zero or negative reads as none
+      const count = cursor.readInt() // Int  entry count
+      if (count < 0) throw negativeCount(count, countOffset)
       if (count > limits.tocEntries) throw tooLarge('tocEntries', limits.tocEntries, count, countOffset)
       this.#header = header
       this.#expected = count
@@ -158,6 +159,19 @@ const trueLength = 4
 
 function isTrue(bytes: Uint8Array, start: number): boolean {
   return decodeByteString(bytes, start, start + trueLength) === 'true'
+}
+
+/** pg_restore reads it as none, and restores nothing with exit status 0. */
+function negativeCount(count: number, offset: number): ArchiveError {
+  return new ArchiveError(
+    'BAD_TOC',
+    `Cannot read the TOC: its entry count is ${count} at offset ${offset}, must be ≥ 0`,
+    {
+      offset,
+      details: { count },
+      hint: 'The archive is damaged: salvage finds entries that are still there',
+    },
+  )
 }
 
 function tooLarge(limit: 'tocBytes' | 'tocEntries', max: number, observed: number, offset: number): ArchiveError {

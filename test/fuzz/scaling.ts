@@ -57,6 +57,8 @@ const cases: readonly Case[] = [
     ['dependencies', (size) => one({ dependencies: times(size, (index) => index) })],
     ['a chain of dependencies', (size) => archive(times(size, (index) => ({ dependencies: [index + 2] })))],
     ['a circle of dependencies', (size) => archive(times(size, (index) => ({ dependencies: [((index + 1) % size) + 1] })))],
+    ['a circle of tables that all need one', (size) => archive(times(size, (index) => ({ tag: `t${index}`, defn: 'SELECT 1;', dependencies: [((index + 1) % size) + 1, 1] })))],
+    ['a chain of tables', (size) => archive(times(size, (index) => ({ tag: `t${size - index}`, defn: 'SELECT 1;', dependencies: [index + 2] })))],
     ['grants on one object', (size) => archive([{ desc: 'BLOB', tag: '5' }, ...times(size, () => ({ desc: 'ACL', tag: 'LARGE OBJECT 5', dependencies: [1], defn: 'GRANT ALL ON LARGE OBJECT 5 TO bob;\n' }))])],
     ['a definition of statements', (size) => one({ defn: 'ALTER TABLE app.t OWNER TO bob;\n'.repeat(size) })],
     ['a definition of names', (size) => one({ defn: `CREATE VIEW app.v AS SELECT ${'app.t.c, '.repeat(size)}1;\n` })],

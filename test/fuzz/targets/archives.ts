@@ -105,6 +105,8 @@ async function toc(input: Uint8Array): Promise<void> {
     await print(archive)
     await print(filter(archive, { tables: ['*'], schemas: ['a*'], withDependencies: true }))
     await attempt(() => listBytes(filter(archive, { tables: ['customer'], excludeSchemas: ['pg_*'] })))
+    for (const more of [{ withDependencies: true }, { withDependents: true }])
+      await attempt(() => listBytes(filter(archive, { tables: ['t5'], ...more })))
     const names = (name: string): string => `${name}"x`
     await attempt(() => print(rewriteOwner(rewriteSchema(archive, names), names)))
     await attempt(async () => print(await groupLargeObjects(archive)))
