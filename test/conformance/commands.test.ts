@@ -372,8 +372,8 @@ describe.skipIf(process.platform === 'win32')('pgdmp ends', () => {
     const child = spawn(process.execPath, [cli, 'sql', '-f', file, '-'], { stdio: ['pipe', 'ignore', 'pipe'] })
     const stderr: Buffer[] = []
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
-    // Enough for the table of contents; the data is never complete.
-    child.stdin.write(readFileSync(dump).subarray(0, -60_000))
+    // Enough for the table of contents and most of the data, which is never complete.
+    child.stdin.write(readFileSync(dump).subarray(0, -20))
     // What precedes the data is being written: from then on the command has something to leave behind.
     await vi.waitFor(() => expect(readdirSync(scratch).some((name) => !before.has(name))).toBe(true), 30_000)
     child.kill(signal)
