@@ -86,7 +86,10 @@ async function check({ archive, oracle, tools, format }: Question): Promise<void
   }
   const args = [...printingArgs(oracle.args), '-f', '-', output]
   const { status, stdout, stderr } = await run(tools.pgRestore, args, { env: environment })
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  // told of each entry that is read: once for the archive may be less often for a part of it
+  const remark = 'pg_restore: warning: restoring tables WITH OIDS is not supported anymore\n'
+  const told = oracle.stderr?.includes(remark) === true ? stderr.replaceAll(remark, '') : stderr
+  expect({ status, told }).toEqual({ status: 0, told: '' })
   expectSameBytes(stdout, expectedOutput(archive, oracle))
   rmSync(output, { recursive: true })
 }
