@@ -181,7 +181,14 @@ async function openArchive(run: Run): Promise<Archive> {
     if (format === undefined) say(terminal, 'attempting to ascertain archive format')
   }
   if (format === 'directory' && path === undefined) throw fatal('no output directory specified')
-  const onWarning = ({ severity, message }: Finding) => severity === 'warning' && say(terminal, `warning: ${message}`)
+  const warn = ({ message }: Finding) => say(terminal, `warning: ${message}`)
+  /** Warnings about entries: with a line for each entry, they come before the line of theirs. */
+  const held: Finding[] = []
+  const onWarning = (finding: Finding) => {
+    if (finding.severity !== 'warning') return
+    if (debug && finding.dumpId !== undefined) held.push(finding)
+    else warn(finding)
+  }
   try {
     const input = path ?? (run.stdinUsed ? nothing() : await standardInput(terminal.stdin))
     const archive = await open(input, {
@@ -198,9 +205,15 @@ async function openArchive(run: Run): Promise<Archive> {
       await archive.close()
       throw fatal(`unsupported version (${major}.${minor}) in file header`)
     }
-    if (debug) for (const [at, entry] of archive.toc.entries()) sayBytes(terminal, readEntryText(at, entry))
+    if (debug) {
+      for (const [at, entry] of archive.toc.entries()) {
+        while (held[0]?.dumpId === entry.dumpId) held.splice(0, 1).forEach(warn)
+        sayBytes(terminal, readEntryText(at, entry))
+      }
+    }
     return archive
   } catch (error) {
+    held.forEach(warn)
     throw path === undefined ? error : openError(error, path, format)
   }
 }

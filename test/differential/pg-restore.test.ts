@@ -163,6 +163,16 @@ describe.concurrent.each(all)('pgdmp pg_restore answers as pg_restore $version',
     })
   }
 
+  test.each(['-l', '-f-'])('to entries that it warns of, with a line for each: %s -v -v', async (output) => {
+    await ask(tools, {
+      archive: fixture('derived/v1.4-Fd.dir'),
+      args: [...(tools.major >= 14 && output !== '-l' ? ['--restrict-key=a'] : []), output, '-v', '-v'],
+      files: {},
+      timeZone: 'UTC',
+      stdin: false,
+    })
+  })
+
   for (const args of usageErrors) {
     test(`to a bad command line: ${shellQuote(args)}`, async () => {
       await ask(tools, { archive: full, args, files: {}, timeZone: 'UTC', stdin: false })
