@@ -2,6 +2,7 @@ import { HASH_BITS, LAST_LITERALS, MATCH_MARGIN, MAX_DISTANCE, MIN_MATCH, SKIP_B
 import type { BlockEncode } from './lz4-compress.ts'
 import {
   add,
+  advance,
   and,
   block,
   br,
@@ -65,8 +66,6 @@ const length = 13
 const token = 14
 const until = 15
 const difference = 16
-
-const advance = (local: number, by: number): number[] => code([get(local), constant(by), add, set(local)])
 
 /** The address of the table's entry for the number on the stack. */
 const slotOf = code([constant(0x9e3779b1 | 0), mul, constant(32 - HASH_BITS), shrU, constant(2), shl])

@@ -1,6 +1,7 @@
 import type { BlockDecode } from './lz4-block.ts'
 import {
   add,
+  advance,
   and,
   br,
   brIf,
@@ -62,8 +63,6 @@ const step = 11
 const pattern = 12
 
 const fail = code([ifThen, constant(-1), ret, end])
-const advance = (local: number, by: number): number[] => code([get(local), constant(by), add, set(local)])
-
 /** `length` has the four bits of the token; 15 means that bytes follow, to be added until one is not 255. */
 const extendLength = code(
   [get(length), constant(15), eq, ifThen],

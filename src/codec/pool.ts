@@ -51,9 +51,8 @@ const IDLE_BUFFERS = 2
 export class DecodePool {
   readonly #workers: number
   readonly #maxBuffers: number
-  /** Streams in the thread pool; `undefined` = about to be. */
-  readonly #running = new Set<AheadSource>()
-  #starting = 0
+  readonly #running = new Set<AheadSource>() // in the thread pool
+  #starting = 0 // about to be there
   readonly #sources = new Set<PooledSource>()
   readonly #waiting: PooledSource[] = [] // started, without a place in the thread pool yet
   readonly #stock: Uint8Array[] = []
@@ -127,8 +126,7 @@ export class DecodePool {
     const works = await threadPoolWorks(job.container).finally(() => this.#starting--)
     if (!works || this.#closed) return this.#local(job)
     const source = new AheadSource(job, consumed, this.#turns, this.#host)
-    // it may be over already, where its input gives everything at once
-    if (source.running) this.#running.add(source)
+    this.#running.add(source)
     return source
   }
 

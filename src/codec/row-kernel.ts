@@ -1,5 +1,6 @@
 import {
   add,
+  advance,
   and,
   block,
   br,
@@ -74,8 +75,6 @@ const TAB = 0x09
 const LINE_FEED = 0x0a
 const RETURN = 0x0d
 const BACKSLASH = 0x5c
-
-const advance = (local: number, by: number): number[] => code([get(local), constant(by), add, set(local)])
 
 /** Ends the function in front of what it stands at. */
 const leave = code(

@@ -62,6 +62,9 @@ export function code(...lines: readonly (readonly (readonly number[])[])[]): num
   return lines.flat(2)
 }
 
+/** `local += by`. */
+export const advance = (local: number, by: number): number[] => code([get(local), constant(by), add, set(local)])
+
 const I32 = 0x7f
 const I64 = 0x7e
 const V128 = 0x7b

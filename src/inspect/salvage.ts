@@ -1,4 +1,4 @@
-import { checkOptions, type OptionNames } from '../check-options.ts'
+import { checkOptions, resolveLimits, type OptionNames } from '../check-options.ts'
 import type { Algorithm } from '../codec/codec.ts'
 import { ArchiveError, type Finding } from '../errors.ts'
 import { refuseOutputOver, refuseOutputWithin } from '../io/output-place.ts'
@@ -6,7 +6,7 @@ import type { ArchiveInput } from '../io/input.ts'
 import type { ArchiveOutput } from '../io/output.ts'
 import { bytesSource, type RandomAccess } from '../io/source.ts'
 import { collect } from '../io/collect.ts'
-import { defaultLimits, type Limits } from '../limits.ts'
+import type { LimitPreset, Limits } from '../limits.ts'
 import { convert } from '../ops/convert.ts'
 import type { Compression } from '../ops/conversion-target.ts'
 import { withFields } from '../toc/changed-entry.ts'
@@ -56,8 +56,8 @@ export interface SalvageOptions {
   readonly cutLargeObjects?: boolean | undefined
   /** What to do with an output that exists; default `refuse`. The damaged archive itself is never replaced. */
   readonly overwrite?: 'replace' | 'refuse' | undefined
-  /** Changes to {@link defaultLimits}. */
-  readonly limits?: Partial<Limits> | undefined
+  /** A preset by name, or changes to {@link defaultLimits}. */
+  readonly limits?: LimitPreset | Partial<Limits> | undefined
   readonly signal?: AbortSignal | undefined
   /** Told of the damage outside of data as it is found. */
   readonly onWarning?: ((finding: Finding) => void) | undefined
@@ -107,7 +107,7 @@ export async function salvage(
   checkOptions('salvage', options, optionNames)
   const { signal } = options
   signal?.throwIfAborted()
-  const limits = { ...defaultLimits, ...options.limits }
+  const limits = resolveLimits('salvage', options.limits)
   const opened = await openInput(input, { format: options.inputFormat, limits, signal })
   try {
     if (opened.path !== undefined) {

@@ -67,5 +67,4 @@ async function work(): Promise<Outcome> {
 }
 
 const outcome = await work()
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port has no origin
-parentPort?.postMessage(outcome)
+parentPort?.postMessage(outcome, [])
