@@ -1,7 +1,7 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
 import { buildEntry, type BuiltFields } from '../toc/built-entry.ts'
-import { canonicalEncoding } from '../toc/encoding.ts'
 import { entryKind } from '../toc/entry-kinds.ts'
+import { encodingIn, stdStringsIn } from '../toc/settings.ts'
 import type { ArchiveSettings, ArchiveVersion, DumpId, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
 import { assess, type Judging, type Kept } from './salvage-assess.ts'
@@ -56,10 +56,10 @@ export function lenientSettings(
     const defn = raw.byteString('defn') ?? ''
     switch (raw.byteString('desc')) {
       case 'ENCODING':
-        encoding = canonicalEncoding(/'([^']*)'/.exec(defn)?.[1] ?? '') ?? encoding
+        encoding = encodingIn(defn) ?? encoding
         break
       case 'STDSTRINGS':
-        stdStrings = /'on'/.test(defn)
+        stdStrings = stdStringsIn(defn) ?? stdStrings
         break
       case 'SEARCHPATH':
         searchPath = defn
@@ -73,8 +73,8 @@ export function lenientSettings(
 export function isSoundSetting({ raw }: TocEntry): boolean {
   const defn = raw.byteString('defn') ?? ''
   const desc = raw.byteString('desc')
-  if (desc === 'ENCODING') return canonicalEncoding(/'([^']*)'/.exec(defn)?.[1] ?? '') !== undefined
-  return desc !== 'STDSTRINGS' || /'(?:on|off)'/.test(defn)
+  if (desc === 'ENCODING') return encodingIn(defn) !== undefined
+  return desc !== 'STDSTRINGS' || stdStringsIn(defn) !== undefined
 }
 
 /**

@@ -30,11 +30,30 @@ export function readSettings(table: EntryTable): ArchiveSettings {
   return { encoding, stdStrings, searchPath }
 }
 
+/** The encoding that an ENCODING entry names, whether there is such a one or not; undefined when it names none. */
+function namedIn(defn: string): string | undefined {
+  return /'([^']*)'/.exec(defn)?.[1]
+}
+
+/** The encoding that the definition of an ENCODING entry means; undefined for one that pg_restore refuses. */
+export function encodingIn(defn: string): string | undefined {
+  const name = namedIn(defn)
+  return name === undefined ? undefined : canonicalEncoding(name)
+}
+
+/** What the definition of an STDSTRINGS entry says; undefined for one that pg_restore refuses. */
+export function stdStringsIn(defn: string): boolean | undefined {
+  const value = /'(?:on|off)'/y
+  value.lastIndex = Math.max(0, defn.indexOf("'"))
+  const found = value.exec(defn)?.[0]
+  return found === undefined ? undefined : found === "'on'"
+}
+
 function readEncoding(entry: TocEntry): string {
   const defn = entry.raw.byteString('defn') ?? ''
-  const name = /'([^']*)'/.exec(defn)?.[1]
+  const name = namedIn(defn)
   if (name === undefined) throw invalidItem(entry, defn, 'names no encoding', `invalid ENCODING item: ${defn}`)
-  const canonical = canonicalEncoding(name)
+  const canonical = encodingIn(defn)
   if (canonical === undefined) {
     throw invalidItem(entry, defn, `names the unknown encoding "${name}"`, `unrecognized encoding "${name}"`)
   }
@@ -43,11 +62,9 @@ function readEncoding(entry: TocEntry): string {
 
 function readStdStrings(entry: TocEntry): boolean {
   const defn = entry.raw.byteString('defn') ?? ''
-  const value = /'(?:on|off)'/y
-  value.lastIndex = Math.max(0, defn.indexOf("'"))
-  const found = value.exec(defn)?.[0]
-  if (found === undefined) throw invalidItem(entry, defn, 'is neither on nor off', `invalid STDSTRINGS item: ${defn}`)
-  return found === "'on'"
+  const on = stdStringsIn(defn)
+  if (on === undefined) throw invalidItem(entry, defn, 'is neither on nor off', `invalid STDSTRINGS item: ${defn}`)
+  return on
 }
 
 function invalidItem(entry: TocEntry, defn: string, what: string, pgRestore: string): ArchiveError {
