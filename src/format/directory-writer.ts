@@ -34,7 +34,7 @@ export class DirectoryWriter implements FormatWriter {
   readonly #written = new Set<TocEntry>()
   #toc: readonly TocEntry[] = []
   #tocBytes: Iterable<Uint8Array> = []
-  #listName: (entry: TocEntry) => string = () => 'blobs.toc'
+  #grouped = false
 
   constructor(output: DirectorySink, settings: EncoderSettings & { readonly container: Algorithm }) {
     this.#output = output
@@ -48,7 +48,7 @@ export class DirectoryWriter implements FormatWriter {
 
   async begin({ header, toc }: ArchiveToWrite): Promise<void> {
     checkOneGroup(toc, this.format, header.version)
-    if (featuresOf(header.version).relkindAndBlobGroups) this.#listName = ({ dumpId }) => `blobs_${dumpId}.toc`
+    this.#grouped = featuresOf(header.version).relkindAndBlobGroups
     this.#toc = toc
     const head = writeHead(header)
     const pieces = tocPieces(toc, header, (entry) => ({ kind: 'file', name: this.#fileName(entry) }))
@@ -89,7 +89,12 @@ export class DirectoryWriter implements FormatWriter {
 
   #fileName(entry: TocEntry): string {
     if (!holdsData(entry)) return ''
-    return entry.desc === 'BLOBS' ? this.#listName(entry) : `${entry.dumpId}.dat`
+    if (entry.desc !== 'BLOBS') return `${entry.dumpId}.dat`
+    return (this.#grouped ? undefined : oldListName(entry)) ?? this.#listName(entry)
+  }
+
+  #listName({ dumpId }: TocEntry): string {
+    return this.#grouped ? `blobs_${dumpId}.toc` : 'blobs.toc'
   }
 
   async #file(name: string, data: DataToWrite, context: DecodeContext): Promise<void> {
@@ -127,6 +132,15 @@ export class DirectoryWriter implements FormatWriter {
       throw error
     }
   }
+}
+
+/**
+ * What 9.5 recorded for the list of large objects, the name of a file that is not there: nobody reads it
+ * before 1.16, and what nobody asked to change stays.
+ */
+function oldListName({ data, dumpId }: TocEntry): string | undefined {
+  const old = `${dumpId}.dat`
+  return data.state === 'file' && data.filename === old ? old : undefined
 }
 
 function* inTurn(...parts: readonly Iterable<Uint8Array>[]): Generator<Uint8Array, void, void> {

@@ -63,8 +63,10 @@ describe.skipIf(servers.length === 0)('\\connect', () => {
     for (const [at, name] of names.entries()) {
       await using archive = await open(archiveOf(name))
       const file = join(folder, `${at}.sql`)
-      const view = filter(archive, { create: true })
-      writeFileSync(file, await toSql(view, { restrictKey: false, safe: true }).bytes())
+      // in the words of a server of that release
+      const compat = String(server.major)
+      const view = filter(archive, { create: true }, { compat })
+      writeFileSync(file, await toSql(view, { restrictKey: false, safe: true, compat }).bytes())
       files.push('-f', file)
     }
     const quoted = names.map((name) => `"${name.replaceAll('"', '""')}"`)
