@@ -98,6 +98,17 @@ for (const [name, options] of kinds) {
   })
 }
 
+/** Cuts of a file that leave what could have been written as well, and which pg_restore reads without a word. */
+function tellsTheSame(name: string, bytes: Buffer, length: number, compression: string): boolean {
+  if (name.startsWith('blob_')) {
+    // nothing says how long a large object must be, and pg_dump leaves no bytes at all of an empty one in lz4 or zstd
+    return compression === 'none' || (length === 0 && compression !== 'gzip')
+  }
+  // the list, or the rows and their end mark, are all there: what is missing are line feeds
+  const isText = name === 'blobs.toc' || (compression === 'none' && name.endsWith('.dat'))
+  return isText && bytes.subarray(length).every((byte) => byte === 0x0a)
+}
+
 test('verify() takes no directory with a cut or missing file for sound', { timeout: 300_000 }, async () => {
   for (const compression of ['gzip', 'none', 'lz4', 'zstd'] as const) {
     const dir = await make(`dir-${compression}`, { format: 'directory', compression })
@@ -109,8 +120,7 @@ test('verify() takes no directory with a cut or missing file for sound', { timeo
       for (let length = bytes.length - 1; length >= -1; length -= length > 64 ? 5 : 1) {
         if (length < 0) rmSync(file)
         else truncateSync(file, length)
-        // nothing says how long a file must be
-        if (length >= 0 && compression === 'none' && name.startsWith('blob_')) continue
+        if (length >= 0 && tellsTheSame(name, bytes, length, compression)) continue
         const levels = length < 0 || name === 'toc.dat' ? (['deep', 'quick'] as const) : (['deep'] as const)
         for (const level of levels) {
           try {
