@@ -60,9 +60,18 @@ const hasNoPlace = (archive: Archive, { format, minor }: Conversion): boolean =>
 
 const accepted = { status: 0, stderr: '' }
 
-/** What pg_restore prints, without the lines that name versions. */
-async function printed(tools: PostgresTools, args: readonly string[], file: string, isOurs: boolean): Promise<string> {
+/** What pg_restore says to an original before 1.8 whose dependencies are OIDs; converted, it has none of those. */
+const refused = 'pg_restore: error: bad table dumpId for TABLE DATA item'
+
+/** What pg_restore prints, without the lines that name versions; undefined of an original that it refuses. */
+async function printed(
+  tools: PostgresTools,
+  args: readonly string[],
+  file: string,
+  isOurs: boolean,
+): Promise<string | undefined> {
   const { status, stderr, stdout } = await run(tools.pgRestore, [...args, file], { env: { TZ: 'UTC', LC_ALL: 'C' } })
+  if (!isOurs && status === 1 && stderr.includes(refused)) return undefined
   if (isOurs) expect({ status, stderr: stderr.replaceAll(/.*WITH OIDS is not supported.*\n/g, '') }).toEqual(accepted)
   return stdout
     .toString('latin1')
@@ -100,18 +109,20 @@ function asRead(script: string, reading: Reading): string {
 }
 
 /** What the original says, of the archive that is looked at and those beside it. */
-const originals = new Map<string, Promise<string>>()
+const originals = new Map<string, Promise<string | undefined>>()
 
 function original(
   tools: PostgresTools,
   args: readonly string[],
   { file }: PlacedArchive,
   reading: Reading,
-): Promise<string> {
+): Promise<string | undefined> {
   const key = `${tools.major} ${args.join(' ')} ${file} ${reading.accessMethods} ${reading.ordered}`
   const known = originals.get(key)
   if (known !== undefined) return known
-  const text = printed(tools, args, file, false).then((script) => asRead(script, reading))
+  const text = printed(tools, args, file, false).then((script) =>
+    script === undefined ? undefined : asRead(script, reading),
+  )
   originals.set(key, text)
   const [oldest] = originals.keys()
   if (originals.size > 200 && oldest !== undefined) originals.delete(oldest)
@@ -167,14 +178,14 @@ async function compare(
   tools: PostgresTools,
   args: readonly string[],
 ): Promise<void> {
-  const text = await printed(tools, args, output, true)
+  const text = (await printed(tools, args, output, true)) ?? ''
   // OIDs of dependencies were taken for dump ids, and dates before 1.4 are those of reading
   const comparable = minorOf(archive) <= tools.newestArchive && minorOf(archive) >= 4
   if (!comparable || (laidOut && args.includes('-l'))) return
   const reading: Reading = { accessMethods: minor >= 16, ordered: !laidOut }
   const expected = await original(tools, args, archive, reading)
   const found = asRead(text, reading)
-  if (found !== expected) expect(found).toBe(expected)
+  if (expected !== undefined && found !== expected) expect(found).toBe(expected)
 }
 
 describe('convert() to another format, compression or version', () => {
