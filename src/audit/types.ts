@@ -1,0 +1,303 @@
+import type { Token } from '../sql/lexer.ts'
+import type { DumpId, TocEntry } from '../toc/types.ts'
+import type { ArchiveView } from '../view.ts'
+
+/** How much a finding matters, the worst first. */
+export type AuditSeverity = 'error' | 'warning' | 'notice' | 'info'
+
+/** What a rule is about: spec/audit-rules.md has one chapter for each. */
+export type AuditCategory = 'security' | 'restorability' | 'target' | 'hygiene'
+
+/** One rule of an audit. Register your own with {@link AuditOptions.rules}. */
+export interface AuditRule {
+  /** Lower-case words joined by hyphens, unique: `security-definer-search-path`. */
+  readonly id: string
+  readonly severity: AuditSeverity
+  readonly category: AuditCategory
+  /** What the rule looks for, one line without a final period. */
+  readonly message: string
+  /** Why it matters, in sentences. */
+  readonly explanation: string
+  /** What to do about it, in sentences. */
+  readonly fix: string
+  /** Pages of PostgreSQL's documentation (or of a target's). */
+  readonly links: readonly string[]
+  /** Which `AuditOptions` it needs: rows are read for `data` only, a target profile must be chosen for `target`. */
+  readonly needs?: 'data' | 'target'
+  /** Off until a configuration or option turns it on. */
+  readonly optional?: boolean
+  /** Looks at a whole archive once. May be asynchronous only where it needs data. */
+  check(context: AuditContext): void | Promise<void>
+}
+
+/** What a rule says of one object. */
+export interface RuleFinding {
+  /** The entry concerned, or undefined for the archive as a whole. */
+  readonly entry?: TocEntry | undefined
+  /** Replaces the name of the entry: a column, a role, a grantee. Part of the identity of a finding. */
+  readonly object?: string | undefined
+  /** What is found, one line without a final period; names are shown as they are and made harmless on output. */
+  readonly message: string
+  /** What to do here, where it can be said more exactly than by the rule: often the statement to run. */
+  readonly fix?: string | undefined
+  /** Graver or milder than the rule's own. */
+  readonly severity?: AuditSeverity | undefined
+  /** Position in the entry's definition, in bytes. */
+  readonly position?: number | undefined
+}
+
+/** What a rule works with. */
+export interface AuditContext {
+  readonly view: ArchiveView
+  readonly catalog: AuditCatalog
+  /** The target profile, if one was chosen. */
+  readonly target: TargetProfile | undefined
+  /** What reading the rows gave, with `data: true`. */
+  readonly data: AuditData | undefined
+  readonly signal: AbortSignal | undefined
+  report(finding: RuleFinding): void
+}
+
+/** One statement of a definition. */
+export interface DefinitionStatement {
+  /** Tokens that are neither space nor comment, without the semicolon. */
+  readonly tokens: readonly Token[]
+  /** The definition as a byte string (see RawTocEntry.byteString); tokens count in it. */
+  readonly text: string
+  readonly start: number
+  readonly end: number
+  /**
+   * Leading key words in upper case that name the command: `CREATE FUNCTION`, `CREATE TABLE`, `ALTER TABLE`,
+   * `GRANT`, `COMMENT ON`, `SELECT`, …; modifiers such as OR REPLACE, UNLOGGED, UNIQUE, TEMPORARY are left out.
+   */
+  readonly command: string
+}
+
+/** What an archive creates, as its definitions say, read when asked for and kept. Names are decoded, without quotes. */
+export interface AuditCatalog {
+  readonly entries: readonly TocEntry[]
+  /** Entries of one type, in order: `ofType('TABLE')`. */
+  ofType(desc: string): readonly TocEntry[]
+  entry(dumpId: DumpId): TocEntry | undefined
+  /** The statements of an entry's definition; empty where it has none. */
+  statements(entry: TocEntry): readonly DefinitionStatement[]
+  /** `schema.name` as it is quoted in SQL, or the tag for what is in no schema. */
+  label(entry: TocEntry): string
+  readonly tables: readonly CatalogTable[]
+  table(schema: string, name: string): CatalogTable | undefined
+  readonly functions: readonly CatalogFunction[]
+  readonly indexes: readonly CatalogIndex[]
+  readonly sequences: readonly CatalogSequence[]
+  readonly views: readonly CatalogView[]
+  readonly policies: readonly CatalogPolicy[]
+  readonly grants: readonly CatalogGrant[]
+  readonly extensions: readonly CatalogExtension[]
+  readonly schemas: readonly string[]
+  /** Every role that the archive names, with where: owners, grantees, policies, mappings, default privileges. */
+  readonly roles: readonly CatalogRole[]
+}
+
+/** A table, foreign or partitioned table. */
+export interface CatalogTable {
+  readonly entry: TocEntry
+  readonly schema: string
+  readonly name: string
+  readonly columns: readonly CatalogColumn[]
+  readonly constraints: readonly CatalogConstraint[]
+  readonly unlogged: boolean
+  readonly partitionOf: string | undefined
+  readonly partitioned: boolean
+  readonly inherits: readonly string[]
+  readonly foreign: boolean
+  readonly rowSecurity: boolean
+  readonly forceRowSecurity: boolean
+  /** The TABLE DATA entry. */
+  readonly data: TocEntry | undefined
+}
+
+/** A column, as CREATE TABLE says, with defaults and identities that other entries add. */
+export interface CatalogColumn {
+  readonly name: string
+  /** As written: `timestamp without time zone`, `numeric(10,2)`, `public.mood`. */
+  readonly type: string
+  readonly notNull: boolean
+  /** Expression, as a byte string. */
+  readonly default: string | undefined
+  readonly identity: 'always' | 'by default' | undefined
+  readonly generated: boolean
+}
+
+/** A constraint of a table, whether within CREATE TABLE or added by an entry of its own. */
+export interface CatalogConstraint {
+  readonly name: string | undefined
+  readonly kind: 'primary key' | 'unique' | 'foreign key' | 'check' | 'exclude' | 'not null'
+  readonly columns: readonly string[]
+  /** Of a foreign key: the table, `[schema, name]`, and columns referred to. */
+  readonly references:
+    | { readonly schema: string; readonly name: string; readonly columns: readonly string[] }
+    | undefined
+  readonly notValid: boolean
+  readonly entry: TocEntry
+}
+
+/** A function, procedure or aggregate. */
+export interface CatalogFunction {
+  readonly entry: TocEntry
+  readonly schema: string
+  readonly name: string
+  /** Types of the arguments as written. */
+  readonly arguments: string
+  readonly language: string
+  readonly securityDefiner: boolean
+  /** `SET name TO value` clauses: name in lower case, value as written. */
+  readonly settings: ReadonlyMap<string, string>
+  /** The source text without its quotes, as a byte string; undefined for C and for SQL-standard bodies. */
+  readonly body: string | undefined
+  readonly leakproof: boolean
+}
+
+/** An index, or the index of a constraint. */
+export interface CatalogIndex {
+  readonly entry: TocEntry
+  readonly name: string
+  readonly schema: string
+  readonly table: string
+  readonly method: string
+  readonly unique: boolean
+  /** Columns and expressions, as written with their order and operator class. */
+  readonly keys: readonly string[]
+  readonly include: readonly string[]
+  readonly where: string | undefined
+  /** CREATE INDEX … ON ONLY, as for partitioned tables. */
+  readonly only: boolean
+}
+
+/** A sequence, with what its SEQUENCE SET entry sets. */
+export interface CatalogSequence {
+  readonly entry: TocEntry
+  readonly schema: string
+  readonly name: string
+  readonly increment: bigint
+  readonly max: bigint
+  readonly min: bigint
+  readonly cycle: boolean
+  /** `[schema, table, column]` that owns it. */
+  readonly ownedBy: readonly [string, string, string] | undefined
+  readonly identity: boolean
+  readonly value: { readonly last: bigint; readonly isCalled: boolean } | undefined
+}
+
+/** A view or materialized view. */
+export interface CatalogView {
+  readonly entry: TocEntry
+  readonly schema: string
+  readonly name: string
+  readonly materialized: boolean
+  readonly options: ReadonlyMap<string, string>
+  /** The query, as a byte string. */
+  readonly query: string
+}
+
+/** A row security policy. */
+export interface CatalogPolicy {
+  readonly entry: TocEntry
+  readonly schema: string
+  readonly table: string
+  readonly name: string
+  readonly command: string
+  readonly permissive: boolean
+  readonly roles: readonly string[]
+  readonly using: string | undefined
+  readonly check: string | undefined
+}
+
+/** One GRANT or REVOKE, or one of ALTER DEFAULT PRIVILEGES. */
+export interface CatalogGrant {
+  readonly entry: TocEntry
+  readonly grant: boolean
+  readonly privileges: readonly string[]
+  /** `TABLE`, `SCHEMA`, `FUNCTION`, … as in the statement; of default privileges `TABLES`, … */
+  readonly objectType: string
+  /** The object as written. */
+  readonly object: string
+  /** Role names without quotes; `PUBLIC` in capitals is everybody. */
+  readonly grantees: readonly string[]
+  readonly grantOption: boolean
+  /** Of ALTER DEFAULT PRIVILEGES: FOR ROLE, IN SCHEMA. */
+  readonly defaults: { readonly role: string | undefined; readonly schema: string | undefined } | undefined
+}
+
+/** An extension the archive creates. */
+export interface CatalogExtension {
+  readonly entry: TocEntry
+  readonly name: string
+  readonly schema: string | undefined
+}
+
+/** A role that must be there before the archive is restored. */
+export interface CatalogRole {
+  readonly name: string
+  readonly uses: readonly {
+    readonly entry: TocEntry
+    readonly as: 'owner' | 'grantee' | 'grantor' | 'policy' | 'mapping' | 'defaults' | 'other'
+  }[]
+}
+
+/** What the rows of an archive say (`data: true`). */
+export interface AuditData {
+  /** Rows of a TABLE DATA entry. */
+  rowCount(entry: TocEntry): number | undefined
+}
+
+/** What is known of a place to restore to; src/audit/profiles has one file for each. */
+export interface TargetProfile {
+  /** `rds`, `postgres:17`, … */
+  readonly name: string
+  readonly title: string
+  /** PostgreSQL releases it offers, newest last. */
+  readonly releases: readonly number[]
+  /** The restoring role is no superuser. */
+  readonly superuser: boolean
+  readonly facts: readonly TargetFact[]
+}
+
+/** One thing a target does not take. */
+export interface TargetFact {
+  readonly id: string
+  /** What it is about: the rule that uses it branches on this. */
+  readonly about:
+    | { readonly kind: 'command'; readonly commands: readonly string[] }
+    | { readonly kind: 'entry'; readonly types: readonly string[] }
+    | { readonly kind: 'extensions'; readonly offered: readonly string[] }
+    | { readonly kind: 'languages'; readonly offered: readonly string[] }
+    | { readonly kind: 'settings'; readonly refused: readonly string[] }
+    | { readonly kind: 'tablespaces' }
+    | { readonly kind: 'roles'; readonly refused: readonly string[] }
+  readonly effect: 'fails' | 'differs'
+  readonly why: string
+  readonly fix: string
+  /** `convert --for` may leave it out or change it without loss. */
+  readonly lossless: boolean
+  /** Page that says so. */
+  readonly source: string
+  /** Day the source was read, `2026-11-27`. */
+  readonly date: string
+  /** True only where it was run against the real thing. */
+  readonly proven: boolean
+}
+
+/** One finding of an audit. */
+export interface AuditFinding {
+  readonly rule: string
+  readonly severity: AuditSeverity
+  readonly category: AuditCategory
+  readonly message: string
+  readonly fix: string
+  readonly dumpId: DumpId | undefined
+  readonly desc: string | undefined
+  /** Name of the object; the same in every dump of the same database. */
+  readonly object: string
+  readonly position: number | undefined
+  /** Identity across dumps, for baselines: rule, type and name of the object, hashed. */
+  readonly fingerprint: string
+}
