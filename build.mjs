@@ -23,7 +23,7 @@ const { outputFiles } = await build({
   platform: 'node',
   target: 'node20',
   conditions: ['source'],
-  external: ['@cloudpss/zstd'],
+  external: ['@cloudpss/zstd', '@viz-js/viz'],
   // zstddec loads its WebAssembly by fetch() where there is one, for which Node.js would load all of its HTTP client
   define: { fetch: 'undefined' },
   minifyWhitespace: true,

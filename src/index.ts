@@ -1,6 +1,8 @@
 export { open } from './archive.ts'
 export type { Archive, OpenOptions } from './archive.ts'
 export { audit } from './audit/audit.ts'
+export { auditHtml } from './audit/html.ts'
+export type { AuditHtmlOptions } from './audit/html.ts'
 export { auditCategories, auditSeverities } from './audit/options.ts'
 export type { AuditOptions, RuleSetting, Suppression } from './audit/options.ts'
 export { auditRules } from './audit/registry.ts'
@@ -131,5 +133,6 @@ export type {
   TimeZone,
   TocEntry,
 } from './toc/types.ts'
+export { printable } from './printable.ts'
 export { derive } from './view.ts'
 export type { ArchiveStorage, ArchiveView, DataBlock, DataOptions, LargeObject } from './view.ts'

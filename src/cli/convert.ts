@@ -1,4 +1,4 @@
-import { ArchiveError, compatRules, convert as convertArchive, filter, isFiltered, open } from '../index.ts'
+import { ArchiveError, compatRules, convert as convertArchive, filter, isFiltered, open, printable } from '../index.ts'
 import type {
   Archive,
   ArchiveFormat,
@@ -14,7 +14,7 @@ import { parseCompression } from './compression-option.ts'
 import { digestOf } from './digest-of.ts'
 import { convertHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
-import { formatBytes, formatCount, printable } from './layout.ts'
+import { formatBytes, formatCount } from './layout.ts'
 import { writeText } from './output.ts'
 import { labelOf, partsDone } from './parts-done.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
