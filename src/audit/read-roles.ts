@@ -19,11 +19,31 @@ const usesByCommand: Readonly<Record<string, RoleUse['as']>> = {
 /** A statement of another command may name a role only where its text has one of these. */
 const mayNameRole = /role|owner|authorization|mapping|\b(?:user|group)\b/i
 
+/** A role, with its uses as two lists: an object for each entry that has an owner would be most of a catalog. */
+class RoleDraft implements CatalogRole {
+  readonly name: string
+  readonly #entries: TocEntry[] = []
+  readonly #as: RoleUse['as'][] = []
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  add(entry: TocEntry, as: RoleUse['as']): void {
+    this.#entries.push(entry)
+    this.#as.push(as)
+  }
+
+  get uses(): readonly RoleUse[] {
+    return this.#entries.map((entry, index) => ({ entry, as: this.#as[index] ?? 'other' }))
+  }
+}
+
 /** Gathers the roles that an archive names. */
 export class RoleGatherer {
   readonly #reading: Reading
   readonly #rules: RenameRules
-  readonly #roles = new Map<string, { readonly name: string; readonly uses: RoleUse[] }>()
+  readonly #roles = new Map<string, RoleDraft>()
   #found: string[] = []
 
   constructor(reading: Reading) {
@@ -59,9 +79,9 @@ export class RoleGatherer {
   #add(bytes: string, entry: TocEntry, as: RoleUse['as']): void {
     let role = this.#roles.get(bytes)
     if (role === undefined) {
-      role = { name: this.#reading.decode(bytes), uses: [] }
+      role = new RoleDraft(this.#reading.decode(bytes))
       this.#roles.set(bytes, role)
     }
-    role.uses.push({ entry, as })
+    role.add(entry, as)
   }
 }

@@ -103,10 +103,33 @@ function commandOf(statement: SqlStatement): string {
   if (!withObject.has(verb)) return verb.toUpperCase()
   let at = 1
   if (verb === 'create') while (modifiers.has(statement.word(at))) at++
-  const type = [statement.word(at)]
-  if (longTypes[type[0] ?? '']?.includes(statement.word(at + 1)) === true) {
-    type.push(statement.word(at + 1))
-    if (thirdWords[type.join(' ')]?.includes(statement.word(at + 2)) === true) type.push(statement.word(at + 2))
+  const type = statement.word(at)
+  const isLong = longTypes[type]?.includes(statement.word(at + 1)) === true
+  return isLong ? longCommand(statement, verb, at) : shortCommand(verb, type)
+}
+
+function longCommand(statement: SqlStatement, verb: string, at: number): string {
+  const type = `${statement.word(at)} ${statement.word(at + 1)}`
+  const third = statement.word(at + 2)
+  return `${verb} ${type}${thirdWords[type]?.includes(third) === true ? ` ${third}` : ''}`.toUpperCase()
+}
+
+/** Made once each: every statement of an archive asks. */
+const shortCommands = new Map<string, Map<string, string>>()
+
+/** More than there are types of objects: words of a stranger's are not kept. */
+const MOST_TYPES = 200
+
+function shortCommand(verb: string, type: string): string {
+  let byType = shortCommands.get(verb)
+  if (byType === undefined) {
+    byType = new Map()
+    shortCommands.set(verb, byType)
   }
-  return `${verb} ${type.join(' ')}`.trimEnd().toUpperCase()
+  let command = byType.get(type)
+  if (command === undefined) {
+    command = `${verb} ${type}`.trimEnd().toUpperCase()
+    if (byType.size < MOST_TYPES) byType.set(type, command)
+  }
+  return command
 }
