@@ -7,14 +7,14 @@ import type { CatalogRole } from './types.ts'
 
 type RoleUse = CatalogRole['uses'][number]
 
-const usesByCommand: Readonly<Record<string, RoleUse['as']>> = {
-  GRANT: 'grantee',
-  REVOKE: 'grantee',
-  'CREATE POLICY': 'policy',
-  'ALTER POLICY': 'policy',
-  'CREATE USER MAPPING': 'mapping',
-  'ALTER DEFAULT PRIVILEGES': 'defaults',
-}
+const usesByCommand: ReadonlyMap<string, RoleUse['as']> = new Map<string, RoleUse['as']>([
+  ['GRANT', 'grantee'],
+  ['REVOKE', 'grantee'],
+  ['CREATE POLICY', 'policy'],
+  ['ALTER POLICY', 'policy'],
+  ['CREATE USER MAPPING', 'mapping'],
+  ['ALTER DEFAULT PRIVILEGES', 'defaults'],
+])
 
 /** A statement of another command may name a role only where its text has one of these. */
 const mayNameRole = /role|owner|authorization|mapping|\b(?:user|group)\b/i
@@ -64,7 +64,7 @@ export class RoleGatherer {
   }
 
   statement(statement: SqlStatement, entry: TocEntry): void {
-    const known = usesByCommand[statement.command]
+    const known = usesByCommand.get(statement.command)
     if (known === undefined && !mayNameRole.test(statement.text)) return
     this.#found = []
     findRoles(new Renamer(statement, this.#rules))
