@@ -4,11 +4,13 @@ import { createSha256, toHex } from '../codec/sha256.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { chooseRules, type ChosenRule } from './choose-rules.ts'
+import { inventoryOf } from './inventory.ts'
 import { auditCategories, auditOptionNames, auditSeverities, type AuditOptions } from './options.ts'
 import { suppressionFinder } from './suppress.ts'
 import type {
   AppliedRule,
   AuditContext,
+  AuditedArchive,
   AuditFinding,
   AuditReport,
   AuditSeverity,
@@ -53,7 +55,15 @@ export async function audit(view: ArchiveView, options: AuditOptions = {}): Prom
     suppressed,
     rules: chosen.map(appliedRule),
     target: options.target?.name,
+    inventory: inventoryOf(catalog, { storedBytes: options.storedBytes }),
+    archive: archiveOf(view),
   }
+}
+
+function archiveOf({ header, settings, storedEntryCount }: ArchiveView): AuditedArchive {
+  const { dbname, format, remoteVersion, dumpVersion } = header
+  const versions = { serverVersion: remoteVersion, pgDumpVersion: dumpVersion }
+  return { dbname, format, ...versions, encoding: settings.encoding, entries: storedEntryCount }
 }
 
 /** Makes of what a rule said a finding that stands on its own. */
