@@ -11,6 +11,7 @@ import type {
   AppliedRule,
   AuditContext,
   AuditedArchive,
+  AuditInventory,
   AuditFinding,
   AuditReport,
   AuditSeverity,
@@ -49,13 +50,18 @@ export async function audit(view: ArchiveView, options: AuditOptions = {}): Prom
     rule.check?.(context)
   }
   const { findings, suppressed } = separate(sorted(found, chosen), options)
+  let inventory: AuditInventory | undefined
   return {
     findings,
     counts: countsOf(findings),
     suppressed,
     rules: chosen.map(appliedRule),
     target: options.target?.name,
-    inventory: inventoryOf(catalog, { storedBytes: options.storedBytes }),
+    // counted when somebody looks
+    get inventory() {
+      inventory ??= inventoryOf(catalog, { storedBytes: options.storedBytes })
+      return inventory
+    },
     archive: archiveOf(view),
   }
 }

@@ -52,15 +52,17 @@ export function inventoryOf(catalog: AuditCatalog, sources: InventorySources = {
     if (owner !== '') add(owned, owner)
   }
   const decode = (text: string): string => catalog.decode(text)
+  const typesOf = (counts: ReadonlyMap<string, number>): AuditInventory['types'] =>
+    sorted(counts).map(([type, objects]) => ({ type: decode(type), objects }))
   const privileges = privilegesOf(catalog)
   return {
-    types: sortedCounts(types, 'type', decode),
+    types: typesOf(types),
     schemas: [...schemas].map(([schema, counts]) => ({
       schema: schema === '' ? null : decode(schema),
       objects: [...counts.values()].reduce((sum, count) => sum + count, 0),
-      types: sortedCounts(counts, 'type', decode),
+      types: typesOf(counts),
     })),
-    owners: sortedCounts(owned, 'owner', decode),
+    owners: sorted(owned).map(([owner, objects]) => ({ owner: decode(owner), objects })),
     privileges,
     tables: largestTables(catalog, sources),
     extensions: catalog.extensions.map(({ name, schema }) => ({ name, schema: schema ?? null })),
@@ -73,19 +75,9 @@ function add(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1)
 }
 
-function sortedCounts<Key extends string>(
-  counts: ReadonlyMap<string, number>,
-  key: Key,
-  decode: (text: string) => string,
-): readonly ({ readonly objects: number } & Readonly<Record<Key, string>>)[] {
-  return [...counts]
-    .sort((a, b) => b[1] - a[1])
-    .map(([name, objects]) => {
-      const named: Partial<Record<Key, string>> = {}
-      named[key] = decode(name)
-      // the one key is there now
-      return { ...(named as Record<Key, string>), objects }
-    })
+/** The most frequent first. */
+function sorted(counts: ReadonlyMap<string, number>): readonly (readonly [string, number])[] {
+  return [...counts].sort((a, b) => b[1] - a[1])
 }
 
 /** What grants leave when revokes are done with, in the order of the archive; default privileges aside. */

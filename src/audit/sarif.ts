@@ -51,7 +51,10 @@ function runOf({ path, report }: NamedReport): object {
       },
     },
     artifacts: [{ location: { uri: uriOf(path) }, roles: ['analysisTarget'] }],
-    results: [...findings.map(result), ...suppressed.map((one) => ({ ...result(one.finding), ...suppressionOf(one) }))],
+    results: [
+      ...findings.map(result),
+      ...suppressed.map((one) => Object.assign(result(one.finding), suppressionOf(one))),
+    ],
     columnKind: 'utf16CodeUnits',
     properties: { target: report.target ?? null, archive: report.archive },
   }
