@@ -58,12 +58,13 @@ export interface Statement {
 const space = /[ \t\n\r\f\v]+/y
 const lineComment = /--[^\n\r]*/y
 const number =
-  /(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:\d[\d_]*(?:\.(?!\.)[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?)/y
+  /(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:\d[\d_]*(?:\.(?!\.)[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)/y
 const parameter = /\$\d+/y
 const dollarQuote = /\$(?:[A-Za-z_\u0080-\u00ff][A-Za-z0-9_\u0080-\u00ff]*)?\$/y
 const plainWord = /[A-Za-z_\u0080-\u00ff][A-Za-z0-9_$\u0080-\u00ff]*/y
 const operatorChars = /[~!@#^&|`?+\-*/%<>=]+/y
 const stringPrefix = /(?:[eEbBxXnN]|[uU]&)(?=')/y
+const betweenStrings = /(?:[ \t\n\r\f\v]|--[^\n\r]*)*/y
 const namePrefix = /[uU]&(?=")/y
 
 /**
@@ -93,6 +94,8 @@ class Lexer {
   readonly #encoding: string
   /** Only in these may a later byte of a character be a backslash or other ASCII. */
   readonly #mixed: boolean
+  /** The last string in single quotes: another one on a later line goes on with it, escapes and all. */
+  #lastString = { end: -1, escapes: false, doubles: true }
 
   constructor(text: string, { stdStrings = true, encoding = 'UTF8' }: LexerOptions) {
     this.#text = text
@@ -145,23 +148,47 @@ class Lexer {
     const quote = prefixed ? stringPrefix.lastIndex : at
     if (this.#text.charAt(quote) !== "'") return undefined
     const prefix = this.#text.charAt(at)
-    const escapes = prefix === 'e' || prefix === 'E' || (!this.#stdStrings && (!prefixed || /[nN]/.test(prefix)))
-    return this.#quoted('string', at, quote, "'", escapes)
+    const continues = !prefixed && this.#continuesString(at)
+    const { escapes, doubles } = continues ? this.#lastString : this.#rulesOf(prefixed ? prefix : '')
+    const token = this.#quoted('string', at, quote, { mark: "'", escapes, doubles })
+    this.#lastString = { end: token.end, escapes, doubles }
+    return token
+  }
+
+  /** What a backslash and a doubled quote are to a string with this prefix. */
+  #rulesOf(prefix: string): { readonly escapes: boolean; readonly doubles: boolean } {
+    const escapes = /^[eE]$/.test(prefix) || (!this.#stdStrings && /^[nN]?$/.test(prefix))
+    return { escapes, doubles: !/^[bBxX]$/.test(prefix) }
+  }
+
+  /** Whether nothing but space with a line end, and comments to the end of the line, lie between (quotecontinue, scan.l). */
+  #continuesString(at: number): boolean {
+    const { end } = this.#lastString
+    if (end === -1 || end === at) return false
+    betweenStrings.lastIndex = end
+    return betweenStrings.test(this.#text) && betweenStrings.lastIndex >= at && /[\n\r]/.test(this.#text.slice(end, at))
   }
 
   #name(at: number): Token | undefined {
     namePrefix.lastIndex = at
     const quote = namePrefix.test(this.#text) ? namePrefix.lastIndex : at
-    return this.#text.charAt(quote) === '"' ? this.#quoted('name', at, quote, '"', false) : undefined
+    return this.#text.charAt(quote) === '"'
+      ? this.#quoted('name', at, quote, { mark: '"', escapes: false, doubles: true })
+      : undefined
   }
 
   /** A doubled quote is two tokens' worth of quotes within one token. */
-  #quoted(kind: TokenKind, start: number, quote: number, mark: string, escapes: boolean): Token {
+  #quoted(
+    kind: TokenKind,
+    start: number,
+    quote: number,
+    { mark, escapes, doubles }: { readonly mark: string; readonly escapes: boolean; readonly doubles: boolean },
+  ): Token {
     const text = this.#text
     for (let at = quote + 1; at < text.length;) {
       const char = text.charAt(at)
       if (char === mark) {
-        if (text.charAt(at + 1) !== mark) return { kind, start, end: at + 1, closed: true }
+        if (!doubles || text.charAt(at + 1) !== mark) return { kind, start, end: at + 1, closed: true }
         at += 2
       } else if (escapes && char === '\\') {
         at += 1 + this.#charLength(at + 1)
@@ -231,26 +258,41 @@ export const mixedEncodings: ReadonlySet<string> = new Set([
   'JOHAB',
 ])
 
+/** Who splits a text into statements. */
+export interface SplitOptions extends LexerOptions {
+  /**
+   * The way psql does it, which knows the end of an SQL-standard function body by counting words and is wrong where
+   * BEGIN, CASE or END is a name. Default false: the way the server's parser does it.
+   */
+  readonly asPsql?: boolean
+}
+
 /**
- * Splits SQL into statements at semicolons outside of parentheses and of SQL-standard function bodies (BEGIN ATOMIC … END),
- * as psql does. Text without a statement (comments only) gives none.
+ * Splits SQL into statements at semicolons outside of parentheses and of SQL-standard function bodies (BEGIN ATOMIC … END).
+ * Text without a statement (comments only) gives none.
  */
-export function* splitStatements(text: string, options: LexerOptions = {}): Generator<Statement, void, void> {
+export function* splitStatements(text: string, options: SplitOptions = {}): Generator<Statement, void, void> {
   let tokens: Token[] = []
-  const body = new BodyTracker()
+  const body = options.asPsql === true ? new CountedBody() : new ParsedBody()
   let parentheses = 0
   for (const token of tokenize(text, options)) {
     if (token.kind === 'space' || token.kind === 'comment') continue
     const char = token.kind === 'symbol' ? text.charAt(token.start) : ''
-    if (char === ';' && parentheses === 0 && body.depth === 0) {
-      if (tokens.length > 0) yield statement(tokens, token.end)
-      tokens = []
-      body.reset()
-      continue
+    if (char === ';' && parentheses === 0) {
+      if (body.depth === 0) {
+        if (tokens.length > 0) yield statement(tokens, token.end)
+        tokens = []
+        body.reset()
+        continue
+      }
+      body.semicolon()
+    } else if (char === '(') {
+      parentheses++
+    } else if (char === ')' && parentheses > 0) {
+      parentheses--
+    } else if (parentheses === 0) {
+      body.token(token.kind === 'word' ? text.slice(token.start, token.end).toLowerCase() : '')
     }
-    if (char === '(') parentheses++
-    else if (char === ')' && parentheses > 0) parentheses--
-    else if (token.kind === 'word' && parentheses === 0) body.word(text.slice(token.start, token.end).toLowerCase())
     tokens.push(token)
   }
   if (tokens.length > 0) yield statement(tokens, text.length)
@@ -260,8 +302,48 @@ function statement(tokens: readonly Token[], after: number): Statement {
   return { start: tokens[0]?.start ?? after, end: tokens.at(-1)?.end ?? after, after, tokens }
 }
 
-/** Depth of BEGIN … END within CREATE [OR REPLACE] FUNCTION or PROCEDURE (psqlscan.l). */
-class BodyTracker {
+/** Whether these are the first words of CREATE [OR REPLACE] FUNCTION or PROCEDURE. */
+function definesRoutine([first, second, third, fourth]: readonly string[]): boolean {
+  if (first !== 'create') return false
+  const type = second === 'or' && third === 'replace' ? fourth : second
+  return type === 'function' || type === 'procedure'
+}
+
+/** Depth of BEGIN ATOMIC … END: the END is that which begins a statement (routine_body_stmt_list, gram.y). */
+class ParsedBody {
+  depth = 0
+  /** First words of the statement, within a body of the statement there. */
+  #words: string[] = []
+  #last = ''
+
+  reset(): void {
+    this.depth = 0
+    this.#words = []
+    this.#last = ''
+  }
+
+  /** One within a body. */
+  semicolon(): void {
+    this.#words = []
+    this.#last = ''
+  }
+
+  /** A word in lower case; empty for any other token. */
+  token(word: string): void {
+    const isFirst = this.#words.length === 0
+    if (this.#words.length < 4) this.#words.push(word)
+    if (word === 'atomic' && this.#last === 'begin' && definesRoutine(this.#words)) {
+      this.depth++
+      this.semicolon()
+      return
+    }
+    if (word === 'end' && isFirst && this.depth > 0) this.depth--
+    this.#last = word
+  }
+}
+
+/** Depth of BEGIN … END within CREATE FUNCTION, as psql counts it (psqlscan.l). */
+class CountedBody {
   depth = 0
   #words: string[] = []
 
@@ -270,19 +352,17 @@ class BodyTracker {
     this.#words = []
   }
 
-  word(word: string): void {
+  semicolon(): void {
+    // one is as good as the other
+  }
+
+  token(word: string): void {
+    if (word === '') return
     if (this.#words.length < 4) this.#words.push(word)
-    if (!this.#definesRoutine()) return
+    if (!definesRoutine(this.#words)) return
     if (word === 'begin') this.depth++
     else if (word === 'case' && this.depth > 0) this.depth++
     else if (word === 'end' && this.depth > 0) this.depth--
-  }
-
-  #definesRoutine(): boolean {
-    const [first, second, third, fourth] = this.#words
-    if (first !== 'create') return false
-    const type = second === 'or' && third === 'replace' ? fourth : second
-    return type === 'function' || type === 'procedure'
   }
 }
 
