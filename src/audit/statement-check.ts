@@ -1,7 +1,7 @@
-import { splitStatements, type LexerOptions } from '../sql/lexer.ts'
+import { splitStatements, tokenize, type LexerOptions } from '../sql/lexer.ts'
 import { StatementText } from '../sql/statement-text.ts'
 import type { TocEntry } from '../toc/types.ts'
-import type { OwnNames } from './statement-pattern.ts'
+import type { MatchedStatement, OwnNames, StatementPattern } from './statement-pattern.ts'
 import { copyStatement, statementsOf, type TagForm } from './statement-table.ts'
 
 /** What a text of an entry holds beyond what entries of its type hold. */
@@ -24,30 +24,75 @@ export function isKnownType(desc: string): boolean {
 }
 
 /**
- * Looks at each statement that restoring an entry would run, to see whether entries of its type have such statements,
- * and whether it is about the entry's own object. Nothing is said of entries of unknown type.
+ * Looks at each statement of a definition, to see whether entries of its type have such statements, and whether it is
+ * about the entry's own object. Nothing is said of entries of unknown type.
  */
-export function* surprisesOf(entry: TocEntry, lexer: LexerOptions): Generator<Surprise, void, void> {
-  const desc = entry.raw.byteString('desc') ?? ''
-  const allowed = statementsOf(desc)
-  if (allowed === undefined) return
-  const defn = entry.raw.byteString('defn') ?? ''
-  if (desc === 'BLOB METADATA') yield* objectNumbers(defn)
-  else {
-    for (const statement of statementsIn(defn, lexer)) {
-      yield* judge('defn', statement, allowed.defn, (names) => fits(allowed.tag, entry, names))
-    }
-  }
-  for (const statement of statementsIn(entry.raw.byteString('dropStmt') ?? '', lexer)) {
-    yield* judge('dropStmt', statement, allowed.dropStmt, (names) => fits(allowed.tag, entry, names))
-  }
-  for (const statement of statementsIn(entry.raw.byteString('copyStmt') ?? '', lexer)) {
-    yield* judge('copyStmt', statement, [copyStatement], () => true)
+export function* surprisesIn(
+  entry: TocEntry,
+  statements: readonly (MatchedStatement & { readonly start: number; readonly end: number })[],
+): Generator<Surprise, void, void> {
+  const allowed = statementsOf(entry.raw.byteString('desc') ?? '')
+  const last = statements.at(-1)
+  if (allowed === undefined || last === undefined) return
+  const isOwn = (names: OwnNames): boolean => fits(allowed.tag, entry, names)
+  for (const statement of statements) {
+    const { start } = statement
+    const ended = statement !== last || isEnded(last.text.slice(last.end))
+    yield* judge('defn', { statement, start, ended }, allowed.defn, isOwn)
   }
 }
 
+/** Whether a semicolon is what comes next after the last token of a statement. */
+function isEnded(rest: string): boolean {
+  if (rest.startsWith(';')) return true
+  for (const { kind, start } of tokenize(rest)) {
+    if (kind !== 'space' && kind !== 'comment') return rest.charAt(start) === ';'
+  }
+  return false
+}
+
+/** The same for what else an entry has: the commands for --clean and for its data, and numbers of large objects. */
+export function* storedSurprises(entry: TocEntry, lexer: LexerOptions): Generator<Surprise, void, void> {
+  const desc = entry.raw.byteString('desc') ?? ''
+  const allowed = statementsOf(desc)
+  if (allowed === undefined) return
+  if (desc === 'BLOB METADATA') yield* objectNumbers(entry.raw.byteString('defn') ?? '')
+  const dropStmt = entry.raw.byteString('dropStmt') ?? ''
+  if (dropStmt !== '' && dropStmt !== plainDrop(entry, desc)) {
+    for (const statement of statementsIn(dropStmt, lexer)) {
+      yield* judge('dropStmt', statement, allowed.dropStmt, (names) => fits(allowed.tag, entry, names))
+    }
+  }
+  const copyStmt = entry.raw.byteString('copyStmt') ?? ''
+  if (copyStmt === '' || plainCopy.test(copyStmt)) return
+  for (const statement of statementsIn(copyStmt, lexer))
+    yield* judge('copyStmt', statement, [copyStatement], () => true)
+}
+
+/** The first words of each statement, for a type of which nothing is known. */
+export function commandWordsOf(text: string, lexer: LexerOptions): string {
+  const commands = [...statementsIn(text, lexer)].map(({ statement }) => commandOf(statement) || 'what is no command')
+  return [...new Set(commands)].slice(0, 5).join(', ')
+}
+
+const plainName = /^[a-z_][a-z0-9_]*$/
+const plainCopy = /^COPY [a-z0-9_.]+ \([a-z0-9_, ]*\) FROM stdin;\n$/
+
+/** What the command for --clean is where all names are plain, which is nearly always: it need not be read. */
+function plainDrop(entry: TocEntry, desc: string): string | undefined {
+  const namespace = entry.raw.byteString('namespace') ?? ''
+  const tag = entry.raw.byteString('tag') ?? ''
+  if (!plainName.test(namespace)) return undefined
+  if (desc === 'CONSTRAINT' || desc === 'FK CONSTRAINT') {
+    const [table = '', constraint = ''] = tag.split(' ', 2)
+    if (!plainName.test(table) || !plainName.test(constraint)) return undefined
+    return `ALTER TABLE ONLY ${namespace}.${table} DROP CONSTRAINT ${constraint};\n`
+  }
+  return plainName.test(tag) && isKnownType(desc) ? `DROP ${desc} ${namespace}.${tag};\n` : undefined
+}
+
 interface Found {
-  readonly statement: StatementText
+  readonly statement: MatchedStatement
   readonly start: number
   readonly ended: boolean
 }
@@ -63,7 +108,7 @@ function* statementsIn(text: string, lexer: LexerOptions): Generator<Found, void
 function* judge(
   field: Surprise['field'],
   { statement, start, ended }: Found,
-  patterns: Iterable<{ match(statement: StatementText): OwnNames | undefined }>,
+  patterns: readonly StatementPattern[],
   isOwn: (names: OwnNames) => boolean,
 ): Generator<Surprise, void, void> {
   const command = commandOf(statement)
@@ -79,7 +124,7 @@ function* judge(
 }
 
 /** The words at the beginning, which name the command; names and marks end them. */
-function commandOf(statement: StatementText): string {
+function commandOf(statement: MatchedStatement): string {
   const words: string[] = []
   for (let at = 0; at < 4 && statement.word(at) !== ''; at++) words.push(statement.word(at).toUpperCase())
   // what comes last may be a name, which is for others to show

@@ -1,4 +1,10 @@
-import type { StatementText } from '../sql/statement-text.ts'
+import type { DefinitionStatement } from './types.ts'
+
+/** What a pattern looks at. */
+export type MatchedStatement = Pick<
+  DefinitionStatement,
+  'text' | 'tokens' | 'length' | 'word' | 'mark' | 'kind' | 'name' | 'isName' | 'isString' | 'has'
+>
 
 /** Names that a statement was found to have where its pattern has `@` and `&`. */
 export interface OwnNames {
@@ -34,13 +40,13 @@ export interface OwnNames {
 export interface StatementPattern {
   readonly source: string
   /** The names in the statement, or undefined where it looks otherwise. */
-  match(statement: StatementText): OwnNames | undefined
+  match(statement: MatchedStatement): OwnNames | undefined
 }
 
 type Next = (at: number) => boolean
 
 interface Run {
-  readonly statement: StatementText
+  readonly statement: MatchedStatement
   readonly names: OwnNames
 }
 
@@ -203,7 +209,7 @@ const constants: Node = ({ statement }, at, next) => {
 }
 
 /** `(10)`, `(10,2)` after a type, which comes after `::`. */
-function isTypeModifier(statement: StatementText, open: number): boolean {
+function isTypeModifier(statement: MatchedStatement, open: number): boolean {
   let before = open - 1
   while (before > 0 && (statement.isName(before) || statement.mark(before) === '.')) before--
   return statement.mark(before) === '::'
@@ -215,7 +221,7 @@ function words(part: string): Node {
 }
 
 /** The place after a token, or after a whole pair of parentheses or brackets. */
-function afterGroup(statement: StatementText, at: number): number {
+function afterGroup(statement: MatchedStatement, at: number): number {
   const first = statement.mark(at)
   if (first !== '(' && first !== '[') return at + 1
   let open = 0
