@@ -23,6 +23,7 @@ function headerTexts({ header }: ArchiveView): readonly (readonly [name: string,
 }
 
 const lineBreak = /[\n\r]/
+// oxlint-disable-next-line no-control-regex -- what is looked for
 const otherControl = /[\0-\t\v\f\u000e-\u001f\u007f]/
 /** Marks that turn the direction of writing, as UTF-8: what is shown is not what is there. */
 const turned = /\u00e2\u0080[\u00aa-\u00ae]|\u00e2\u0081[\u00a6-\u00a9]/
