@@ -1,5 +1,38 @@
 export { open } from './archive.ts'
 export type { Archive, OpenOptions } from './archive.ts'
+export { audit } from './audit/audit.ts'
+export { auditCategories, auditSeverities } from './audit/options.ts'
+export type { AuditOptions, RuleSetting, Suppression } from './audit/options.ts'
+export { auditRules } from './audit/registry.ts'
+export type {
+  AppliedRule,
+  AuditCatalog,
+  AuditCategory,
+  AuditContext,
+  AuditData,
+  AuditFinding,
+  AuditReport,
+  AuditRule,
+  AuditSeverity,
+  CatalogColumn,
+  CatalogConstraint,
+  CatalogExtension,
+  CatalogFunction,
+  CatalogGrant,
+  CatalogIndex,
+  CatalogPolicy,
+  CatalogRole,
+  CatalogSchema,
+  CatalogSequence,
+  CatalogTable,
+  CatalogView,
+  DefinitionStatement,
+  QualifiedName,
+  RuleFinding,
+  SuppressedFinding,
+  TargetFact,
+  TargetProfile,
+} from './audit/types.ts'
 export { closest } from './closest.ts'
 export type { Algorithm } from './codec/codec.ts'
 export type { CopyField, CopyRow } from './copy/encode-row.ts'
@@ -74,6 +107,7 @@ export type { RewriteOptions, Rewritten } from './ops/rewrite.ts'
 export { separateLargeObjects } from './ops/separate-objects.ts'
 export { toSql } from './ops/to-sql.ts'
 export type { UndecidedReference } from './ops/undecided.ts'
+export type { Token, TokenKind } from './sql/lexer.ts'
 export type { UndecidedReason } from './sql/rename.ts'
 export type { ByteChunks, RowsOrBytes } from './author/new-data.ts'
 export type { NewLargeObject } from './author/new-large-objects.ts'

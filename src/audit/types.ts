@@ -26,8 +26,14 @@ export interface AuditRule {
   readonly needs?: 'data' | 'target'
   /** Off until a configuration or option turns it on. */
   readonly optional?: boolean
-  /** Looks at a whole archive once. May be asynchronous only where it needs data. */
-  check(context: AuditContext): void | Promise<void>
+  /**
+   * Looks at the statements of one definition, as every definition is read, in archive order. For rules that look at
+   * the SQL of any entry: nothing is lexed twice for them. The catalog is not complete yet; the statements must not be
+   * kept.
+   */
+  definition?(entry: TocEntry, statements: readonly DefinitionStatement[], context: AuditContext): void
+  /** Looks at the whole archive, once, when the catalog is complete. */
+  check?(context: AuditContext): void
 }
 
 /** What a rule says of one object. */
@@ -54,35 +60,68 @@ export interface AuditContext {
   readonly target: TargetProfile | undefined
   /** What reading the rows gave, with `data: true`. */
   readonly data: AuditData | undefined
-  readonly signal: AbortSignal | undefined
   report(finding: RuleFinding): void
 }
 
-/** One statement of a definition. */
+/**
+ * One statement of a definition, to be asked about its tokens by their place: what is not there answers with nothing.
+ * Texts are byte strings (see RawTocEntry.byteString): the same as the text wherever that is ASCII.
+ */
 export interface DefinitionStatement {
+  /** The whole definition; tokens count in it. */
+  readonly text: string
   /** Tokens that are neither space nor comment, without the semicolon. */
   readonly tokens: readonly Token[]
-  /** The definition as a byte string (see RawTocEntry.byteString); tokens count in it. */
-  readonly text: string
   readonly start: number
   readonly end: number
   /**
    * Leading key words in upper case that name the command: `CREATE FUNCTION`, `CREATE TABLE`, `ALTER TABLE`,
-   * `GRANT`, `COMMENT ON`, `SELECT`, …; modifiers such as OR REPLACE, UNLOGGED, UNIQUE, TEMPORARY are left out.
+   * `ALTER DEFAULT PRIVILEGES`, `GRANT`, `COMMENT ON`, `SELECT`, …; modifiers such as OR REPLACE, UNLOGGED, UNIQUE,
+   * TEMPORARY are left out.
    */
   readonly command: string
+  /** Number of tokens. */
+  readonly length: number
+  /** Place of the body of a routine written in SQL (`BEGIN ATOMIC …`, `RETURN …`); `length` where there is none. */
+  readonly bodyStart: number
+  /** An unquoted word in lower case; empty for any other token. */
+  word(at: number): string
+  /** The text of a symbol or operator; empty for any other token. */
+  mark(at: number): string
+  kind(at: number): Token['kind'] | undefined
+  /** What a word or quoted name stands for; a word folded to lower case. */
+  name(at: number): string | undefined
+  isName(at: number): boolean
+  /** The value of a string constant; undefined for other tokens and for constants with escapes by number. */
+  literal(at: number): string | undefined
+  isString(at: number): boolean
+  /** Number of parentheses open at the token; the parentheses themselves lie outside. */
+  depth(at: number): number
+  /** Whether the words follow each other from `at` on; `a|b` is either of two. */
+  has(at: number, ...words: readonly string[]): boolean
+  /** Place of the first such word outside of parentheses, from `from` on and before `to`; −1 when there is none. */
+  find(word: string, from?: number, to?: number): number
+  /** The text of tokens [from, to), with what lies between them. */
+  source(from: number, to?: number): string
 }
 
-/** What an archive creates, as its definitions say, read when asked for and kept. Names are decoded, without quotes. */
+/**
+ * What an archive creates, as its definitions say, whatever entry they stand in. Names are decoded, without quotes;
+ * expressions, types and bodies are byte strings as written.
+ */
 export interface AuditCatalog {
   readonly entries: readonly TocEntry[]
   /** Entries of one type, in order: `ofType('TABLE')`. */
   ofType(desc: string): readonly TocEntry[]
   entry(dumpId: DumpId): TocEntry | undefined
-  /** The statements of an entry's definition; empty where it has none. */
+  /** The statements of an entry's definition, read anew each time; empty where it has none. */
   statements(entry: TocEntry): readonly DefinitionStatement[]
   /** `schema.name` as it is quoted in SQL, or the tag for what is in no schema. */
   label(entry: TocEntry): string
+  /** A name, or `schema.name`, quoted as in SQL where it must be. */
+  quote(...names: readonly string[]): string
+  /** A byte string as text. */
+  decode(text: string): string
   readonly tables: readonly CatalogTable[]
   table(schema: string, name: string): CatalogTable | undefined
   readonly functions: readonly CatalogFunction[]
@@ -92,9 +131,15 @@ export interface AuditCatalog {
   readonly policies: readonly CatalogPolicy[]
   readonly grants: readonly CatalogGrant[]
   readonly extensions: readonly CatalogExtension[]
-  readonly schemas: readonly string[]
+  readonly schemas: readonly CatalogSchema[]
   /** Every role that the archive names, with where: owners, grantees, policies, mappings, default privileges. */
   readonly roles: readonly CatalogRole[]
+}
+
+/** A schema that the archive creates. */
+export interface CatalogSchema {
+  readonly entry: TocEntry
+  readonly name: string
 }
 
 /** A table, foreign or partitioned table. */
@@ -105,14 +150,21 @@ export interface CatalogTable {
   readonly columns: readonly CatalogColumn[]
   readonly constraints: readonly CatalogConstraint[]
   readonly unlogged: boolean
-  readonly partitionOf: string | undefined
+  /** The table that this one is a partition of. */
+  readonly partitionOf: QualifiedName | undefined
   readonly partitioned: boolean
-  readonly inherits: readonly string[]
+  readonly inherits: readonly QualifiedName[]
   readonly foreign: boolean
   readonly rowSecurity: boolean
   readonly forceRowSecurity: boolean
   /** The TABLE DATA entry. */
   readonly data: TocEntry | undefined
+}
+
+/** A name with its schema, decoded. */
+export interface QualifiedName {
+  readonly schema: string
+  readonly name: string
 }
 
 /** A column, as CREATE TABLE says, with defaults and identities that other entries add. */
@@ -124,35 +176,44 @@ export interface CatalogColumn {
   /** Expression, as a byte string. */
   readonly default: string | undefined
   readonly identity: 'always' | 'by default' | undefined
-  readonly generated: boolean
+  readonly generated: 'stored' | 'virtual' | undefined
 }
 
 /** A constraint of a table, whether within CREATE TABLE or added by an entry of its own. */
 export interface CatalogConstraint {
   readonly name: string | undefined
   readonly kind: 'primary key' | 'unique' | 'foreign key' | 'check' | 'exclude' | 'not null'
+  /** Empty for a check constraint; of an exclusion constraint the elements as written. */
   readonly columns: readonly string[]
   /** Of a foreign key: the table, `[schema, name]`, and columns referred to. */
-  readonly references:
-    | { readonly schema: string; readonly name: string; readonly columns: readonly string[] }
-    | undefined
+  readonly references: (QualifiedName & { readonly columns: readonly string[] }) | undefined
   readonly notValid: boolean
+  readonly notEnforced: boolean
+  readonly deferrable: boolean
   readonly entry: TocEntry
 }
 
 /** A function, procedure or aggregate. */
 export interface CatalogFunction {
   readonly entry: TocEntry
+  readonly kind: 'function' | 'procedure' | 'aggregate'
   readonly schema: string
   readonly name: string
-  /** Types of the arguments as written. */
+  /** The arguments as written, without the parentheses. */
   readonly arguments: string
+  /** The type of the result as written; empty for procedures. */
+  readonly returns: string
+  /** Decoded; empty for an aggregate. */
   readonly language: string
   readonly securityDefiner: boolean
   /** `SET name TO value` clauses: name in lower case, value as written. */
   readonly settings: ReadonlyMap<string, string>
   /** The source text without its quotes, as a byte string; undefined for C and for SQL-standard bodies. */
   readonly body: string | undefined
+  /** Position of the body in the definition; of one in SQL (`BEGIN ATOMIC`, `RETURN`) too. */
+  readonly bodyPosition: number | undefined
+  /** The object file, of a function in C. */
+  readonly objectFile: string | undefined
   readonly leakproof: boolean
 }
 
@@ -164,6 +225,8 @@ export interface CatalogIndex {
   readonly table: string
   readonly method: string
   readonly unique: boolean
+  /** The constraint that it belongs to. */
+  readonly constraint: CatalogConstraint | undefined
   /** Columns and expressions, as written with their order and operator class. */
   readonly keys: readonly string[]
   readonly include: readonly string[]
@@ -177,12 +240,14 @@ export interface CatalogSequence {
   readonly entry: TocEntry
   readonly schema: string
   readonly name: string
+  /** `smallint`, `integer` or `bigint`. */
+  readonly type: string
   readonly increment: bigint
   readonly max: bigint
   readonly min: bigint
   readonly cycle: boolean
-  /** `[schema, table, column]` that owns it. */
-  readonly ownedBy: readonly [string, string, string] | undefined
+  /** The column that owns it. */
+  readonly ownedBy: (QualifiedName & { readonly column: string }) | undefined
   readonly identity: boolean
   readonly value: { readonly last: bigint; readonly isCalled: boolean } | undefined
 }
@@ -218,11 +283,17 @@ export interface CatalogGrant {
   readonly privileges: readonly string[]
   /** `TABLE`, `SCHEMA`, `FUNCTION`, … as in the statement; of default privileges `TABLES`, … */
   readonly objectType: string
-  /** The object as written. */
+  /** The object as written; empty for default privileges. */
   readonly object: string
+  /** Schema of the object, undefined where it is in none. */
+  readonly schema: string | undefined
+  /** Name of the (first) object without quotes; undefined for default privileges. */
+  readonly name: string | undefined
   /** Role names without quotes; `PUBLIC` in capitals is everybody. */
   readonly grantees: readonly string[]
   readonly grantOption: boolean
+  /** `SET SESSION AUTHORIZATION` around it, or GRANTED BY. */
+  readonly grantor: string | undefined
   /** Of ALTER DEFAULT PRIVILEGES: FOR ROLE, IN SCHEMA. */
   readonly defaults: { readonly role: string | undefined; readonly schema: string | undefined } | undefined
 }
@@ -323,4 +394,27 @@ export interface AuditFinding {
   readonly position: number | undefined
   /** Identity across dumps, for baselines: rule, type and name of the object, hashed. */
   readonly fingerprint: string
+}
+
+/** A finding that is left out of a report, and why. */
+export interface SuppressedFinding {
+  readonly finding: AuditFinding
+  /** By a suppression of the options, by a mark in the archive itself, or because the baseline has it. */
+  readonly by: 'options' | 'archive' | 'baseline'
+  readonly reason: string | undefined
+}
+
+/** A rule as it was applied. */
+export type AppliedRule = Pick<AuditRule, 'id' | 'severity' | 'category' | 'message' | 'explanation' | 'fix' | 'links'>
+
+/** What an audit found. */
+export interface AuditReport {
+  /** The worst first; within a severity by category and rule, then in the order of the archive. */
+  readonly findings: readonly AuditFinding[]
+  readonly counts: Readonly<Record<AuditSeverity, number>>
+  readonly suppressed: readonly SuppressedFinding[]
+  /** The rules that were applied, with the severities that they had, in the order of reports. */
+  readonly rules: readonly AppliedRule[]
+  /** Name of the target profile. */
+  readonly target: string | undefined
 }

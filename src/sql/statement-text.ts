@@ -5,30 +5,23 @@ import type { QuoteRules } from './quote.ts'
 export class StatementText {
   readonly text: string
   readonly tokens: readonly Token[]
+  // Taken out of the text once, and not before someone asks: most statements are looked at in a few places only.
+  readonly #words: (string | undefined)[] = []
+  #depths: readonly number[] | undefined
+  #bodyStart: number | undefined
+
+  constructor(text: string, { tokens }: Pick<Statement, 'tokens'>) {
+    this.text = text
+    this.tokens = tokens
+  }
+
   /**
    * Place of the first token of a body written in SQL: `BEGIN ATOMIC …` or `RETURN …` of a routine; the number of
    * tokens where there is none.
    */
-  readonly bodyStart: number
-  /** Words in lower case, marks as they are, and nothing for other tokens: taken out of the text once. */
-  readonly #words: string[] = []
-  readonly #marks: string[] = []
-  readonly #depths: number[] = []
-
-  constructor(text: string, { tokens }: Statement) {
-    this.text = text
-    this.tokens = tokens
-    let depth = 0
-    for (const { kind, start, end } of tokens) {
-      const isMark = kind === 'symbol' || kind === 'operator'
-      const mark = isMark ? text.slice(start, end) : ''
-      if (mark === ')' && depth > 0) depth--
-      this.#words.push(kind === 'word' ? text.slice(start, end).toLowerCase() : '')
-      this.#marks.push(mark)
-      this.#depths.push(depth)
-      if (mark === '(') depth++
-    }
-    this.bodyStart = this.#findBody()
+  get bodyStart(): number {
+    this.#bodyStart ??= this.#findBody()
+    return this.#bodyStart
   }
 
   get length(): number {
@@ -37,12 +30,20 @@ export class StatementText {
 
   /** An unquoted word in lower case; empty for any other token. */
   word(at: number): string {
-    return this.#words[at] ?? ''
+    const known = this.#words[at]
+    if (known !== undefined) return known
+    const token = this.tokens[at]
+    if (token === undefined || token.kind !== 'word') return ''
+    const word = this.text.slice(token.start, token.end).toLowerCase()
+    this.#words[at] = word
+    return word
   }
 
   /** The text of a symbol or operator; empty for any other token. */
   mark(at: number): string {
-    return this.#marks[at] ?? ''
+    const token = this.tokens[at]
+    if (token === undefined || (token.kind !== 'symbol' && token.kind !== 'operator')) return ''
+    return this.text.slice(token.start, token.end)
   }
 
   kind(at: number): Token['kind'] | undefined {
@@ -67,6 +68,7 @@ export class StatementText {
 
   /** Number of parentheses that are open at the token; the parentheses themselves lie outside. */
   depth(at: number): number {
+    this.#depths ??= depthsOf(this.text, this.tokens)
     return this.#depths[at] ?? 0
   }
 
@@ -105,6 +107,18 @@ export class StatementText {
     }
     return this.length
   }
+}
+
+function depthsOf(text: string, tokens: readonly Token[]): number[] {
+  const depths: number[] = []
+  let depth = 0
+  for (const { kind, start } of tokens) {
+    const mark = kind === 'symbol' ? text.charAt(start) : ''
+    if (mark === ')' && depth > 0) depth--
+    depths.push(depth)
+    if (mark === '(') depth++
+  }
+  return depths
 }
 
 /** What a token of kind word or name stands for; undefined for a key word that names nothing without quotes. */

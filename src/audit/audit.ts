@@ -1,0 +1,130 @@
+import { encodeByteString, utf8ToByteString } from '../bytes/byte-string.ts'
+import { checkOptions } from '../check-options.ts'
+import { createSha256, toHex } from '../codec/sha256.ts'
+import type { ArchiveView } from '../view.ts'
+import { Catalog } from './catalog.ts'
+import { chooseRules, type ChosenRule } from './choose-rules.ts'
+import { auditCategories, auditOptionNames, auditSeverities, type AuditOptions } from './options.ts'
+import { suppressionFinder } from './suppress.ts'
+import type {
+  AppliedRule,
+  AuditContext,
+  AuditFinding,
+  AuditReport,
+  AuditSeverity,
+  RuleFinding,
+  SuppressedFinding,
+} from './types.ts'
+
+/**
+ * Says what restoring an archive would do and what it would come across, by its table of contents alone: no server, and
+ * none of the data.
+ *
+ * @example
+ * const { findings } = await audit(archive, { settings: { hygiene: 'off' } })
+ * for (const { severity, rule, message } of findings) console.log(severity, rule, message)
+ *
+ * @throws ArchiveError USAGE for a rule, setting or option that there is not
+ */
+export async function audit(view: ArchiveView, options: AuditOptions = {}): Promise<AuditReport> {
+  checkOptions('audit', options, auditOptionNames)
+  const { signal } = options
+  const chosen = chooseRules(options)
+  const catalog = new Catalog(view)
+  const seen = new Map<string, number>()
+  const found: AuditFinding[] = []
+  const applied = chosen.map((one) => {
+    const report = (finding: RuleFinding): void => void found.push(complete(catalog, one, finding, seen))
+    const context: AuditContext = { view, catalog, target: options.target, data: undefined, report }
+    return { rule: one.rule, context }
+  })
+  const readers = applied.filter(({ rule }) => rule.definition !== undefined)
+  catalog.read((entry, statements) => {
+    for (const { rule, context } of readers) rule.definition?.(entry, statements, context)
+  })
+  for (const { rule, context } of applied) {
+    signal?.throwIfAborted()
+    rule.check?.(context)
+  }
+  const { findings, suppressed } = separate(sorted(found, chosen), options)
+  return {
+    findings,
+    counts: countsOf(findings),
+    suppressed,
+    rules: chosen.map(appliedRule),
+    target: options.target?.name,
+  }
+}
+
+/** Makes of what a rule said a finding that stands on its own. */
+function complete(
+  catalog: Catalog,
+  { rule, severity }: ChosenRule,
+  { entry, object, message, fix, severity: own, position }: RuleFinding,
+  seen: Map<string, number>,
+): AuditFinding {
+  const desc = entry?.desc
+  const name = object ?? (entry === undefined ? '' : catalog.label(entry))
+  const identity = [rule.id, desc ?? '', name].join('\u0000')
+  const count = (seen.get(identity) ?? 0) + 1
+  seen.set(identity, count)
+  return {
+    rule: rule.id,
+    severity: severity ?? own ?? rule.severity,
+    category: rule.category,
+    message,
+    fix: fix ?? rule.fix,
+    dumpId: entry?.dumpId,
+    desc,
+    object: name,
+    position,
+    fingerprint: fingerprintOf(count === 1 ? identity : `${identity}\u0000${count}`),
+  }
+}
+
+/** 32 hexadecimal digits. */
+function fingerprintOf(identity: string): string {
+  const hash = createSha256()
+  hash.update(encodeByteString(utf8ToByteString(identity)))
+  return toHex(hash.digest().subarray(0, 16))
+}
+
+/** The order of a report; of findings alike, as they were found. */
+function sorted(found: readonly AuditFinding[], chosen: readonly ChosenRule[]): AuditFinding[] {
+  const places = new Map(chosen.map(({ rule }, index) => [rule.id, index]))
+  const rank = ({ severity, category, rule }: AuditFinding): number =>
+    (auditSeverities.indexOf(severity) * auditCategories.length + auditCategories.indexOf(category)) * 10_000 +
+    (places.get(rule) ?? 0)
+  return found
+    .map((finding) => ({ finding, place: rank(finding) }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ finding }) => finding)
+}
+
+function separate(
+  found: readonly AuditFinding[],
+  { suppressions = [], baseline = [] }: AuditOptions,
+): { readonly findings: readonly AuditFinding[]; readonly suppressed: readonly SuppressedFinding[] } {
+  const find = suppressionFinder(suppressions)
+  const known = new Set(baseline)
+  const findings: AuditFinding[] = []
+  const suppressed: SuppressedFinding[] = []
+  for (const finding of found) {
+    const suppression = find(finding)
+    if (suppression !== undefined) suppressed.push({ finding, by: 'options', reason: suppression.reason })
+    else if (known.has(finding.fingerprint)) suppressed.push({ finding, by: 'baseline', reason: undefined })
+    else findings.push(finding)
+  }
+  return { findings, suppressed }
+}
+
+function countsOf(findings: readonly AuditFinding[]): Record<AuditSeverity, number> {
+  const counts = { error: 0, warning: 0, notice: 0, info: 0 }
+  for (const { severity } of findings) counts[severity]++
+  return counts
+}
+
+function appliedRule({ rule, severity }: ChosenRule): AppliedRule {
+  const { id, category, message, explanation, fix, links } = rule
+  return { id, severity: severity ?? rule.severity, category, message, explanation, fix, links }
+}

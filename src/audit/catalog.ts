@@ -1,0 +1,327 @@
+import type { DumpId, TocEntry } from '../toc/types.ts'
+import type { ArchiveView } from '../view.ts'
+import { labelOf } from './label.ts'
+import { readDefaultPrivileges, readGrant } from './read-grant.ts'
+import { readFunction } from './read-function.ts'
+import {
+  integerAt,
+  readIdentity,
+  readIndex,
+  readPolicy,
+  readSequence,
+  readView,
+  type SequenceDraft,
+} from './read-relation.ts'
+import { RoleGatherer } from './read-roles.ts'
+import { alteredTable, alterTable, attachedPartition, readTable, type TableDraft } from './read-table.ts'
+import { qualifiedName, readingOf, type Reading } from './reading.ts'
+import { statementsOf, type SqlStatement } from './statement.ts'
+import type {
+  AuditCatalog,
+  CatalogConstraint,
+  CatalogExtension,
+  CatalogFunction,
+  CatalogGrant,
+  CatalogIndex,
+  CatalogPolicy,
+  CatalogRole,
+  CatalogSchema,
+  CatalogTable,
+  CatalogView,
+  DefinitionStatement,
+} from './types.ts'
+
+/** Receives the statements of each definition while the catalog is being read. */
+export type OnDefinition = (entry: TocEntry, statements: readonly DefinitionStatement[]) => void
+
+/** Entries without SQL of their own: numbers of large objects, texts that pg_restore makes something of. */
+const withoutSql: ReadonlySet<string> = new Set(['BLOB METADATA'])
+
+const keyOf = (schema: string, name: string): string => `${schema}\u0000${name}`
+
+/**
+ * Reads every definition of an archive once, in archive order, and keeps what rules ask about. What an entry creates
+ * counts by its SQL, not by the entry's type.
+ */
+export class Catalog implements AuditCatalog {
+  readonly entries: readonly TocEntry[]
+  readonly tables: TableDraft[] = []
+  readonly functions: CatalogFunction[] = []
+  readonly indexes: CatalogIndex[] = []
+  readonly sequences: SequenceDraft[] = []
+  readonly views: CatalogView[] = []
+  readonly policies: CatalogPolicy[] = []
+  readonly grants: CatalogGrant[] = []
+  readonly extensions: CatalogExtension[] = []
+  readonly schemas: CatalogSchema[] = []
+  #roles: readonly CatalogRole[] = []
+  readonly #view: ArchiveView
+  readonly #reading: Reading
+  readonly #gatherer: RoleGatherer
+  readonly #byType = new Map<string, TocEntry[]>()
+  readonly #tables = new Map<string, TableDraft>()
+  readonly #sequences = new Map<string, SequenceDraft>()
+  /** What concerns a table or sequence that has not come yet. */
+  #late: (() => void)[] = []
+  #authorization: string | undefined
+
+  constructor(view: ArchiveView) {
+    this.#view = view
+    this.#reading = readingOf(view)
+    this.#gatherer = new RoleGatherer(this.#reading)
+    this.entries = view.toc
+  }
+
+  /** Every role that the archive names, with where: owners, grantees, policies, mappings, default privileges. */
+  get roles(): readonly CatalogRole[] {
+    return this.#roles
+  }
+
+  /** Reads all definitions: once, before anything is asked. */
+  read(onDefinition?: OnDefinition): void {
+    for (const entry of this.entries) this.#entry(entry, onDefinition)
+    const late = this.#late
+    this.#late = []
+    for (const again of late) again()
+    for (const entry of this.ofType('TABLE DATA')) {
+      const table = this.#tables.get(keyOf(entry.namespace ?? '', entry.tag ?? ''))
+      if (table !== undefined) table.data = entry
+    }
+    this.#roles = this.#gatherer.roles()
+  }
+
+  ofType(desc: string): readonly TocEntry[] {
+    return this.#byType.get(desc) ?? []
+  }
+
+  entry(dumpId: DumpId): TocEntry | undefined {
+    return this.#view.entry(dumpId)
+  }
+
+  statements(entry: TocEntry): readonly SqlStatement[] {
+    const desc = entry.raw.byteString('desc') ?? ''
+    const text = withoutSql.has(desc) ? undefined : entry.raw.byteString('defn')
+    return text == null || text === '' ? [] : statementsOf(text, this.#reading)
+  }
+
+  label(entry: TocEntry): string {
+    return labelOf(this.#reading, entry)
+  }
+
+  quote(...names: readonly string[]): string {
+    return this.#reading.quoteNames(...names)
+  }
+
+  decode(text: string): string {
+    return this.#reading.decode(text)
+  }
+
+  table(schema: string, name: string): CatalogTable | undefined {
+    return this.#tables.get(keyOf(schema, name))
+  }
+
+  #entry(entry: TocEntry, onDefinition: OnDefinition | undefined): void {
+    const desc = entry.raw.byteString('desc') ?? ''
+    const same = this.#byType.get(desc)
+    if (same === undefined) this.#byType.set(desc, [entry])
+    else same.push(entry)
+    this.#gatherer.owner(entry)
+    const statements = this.statements(entry)
+    this.#authorization = undefined
+    for (const statement of statements) {
+      this.#gatherer.statement(statement, entry)
+      this.#statement(statement, entry, desc)
+    }
+    if (statements.length > 0) onDefinition?.(entry, statements)
+  }
+
+  #statement(statement: SqlStatement, entry: TocEntry, desc: string): void {
+    const reading = this.#reading
+    switch (statement.command) {
+      case 'CREATE TABLE':
+      case 'CREATE FOREIGN TABLE':
+        this.#table(readTable(reading, statement, entry))
+        break
+      case 'ALTER TABLE':
+      case 'ALTER FOREIGN TABLE':
+        this.#alterTable(statement, entry)
+        break
+      case 'CREATE INDEX':
+        push(this.indexes, readIndex(reading, statement, entry))
+        break
+      case 'CREATE FUNCTION':
+      case 'CREATE PROCEDURE':
+      case 'CREATE AGGREGATE':
+        push(this.functions, readFunction(reading, statement, entry))
+        break
+      case 'CREATE SEQUENCE':
+        this.#sequence(readSequence(reading, statement, entry))
+        break
+      case 'ALTER SEQUENCE':
+        this.#alterSequence(statement, entry)
+        break
+      case 'CREATE VIEW':
+      case 'CREATE MATERIALIZED VIEW':
+        push(this.views, readView(reading, statement, entry))
+        break
+      case 'CREATE POLICY':
+        push(this.policies, readPolicy(reading, statement, entry))
+        break
+      case 'GRANT':
+      case 'REVOKE':
+        push(this.grants, readGrant(reading, statement, 0, entry, { grantor: this.#authorization }))
+        break
+      case 'ALTER DEFAULT PRIVILEGES':
+        this.grants.push(...readDefaultPrivileges(reading, statement, entry))
+        break
+      case 'CREATE EXTENSION':
+        this.#extension(statement, entry)
+        break
+      case 'CREATE SCHEMA':
+        this.#schema(statement, entry)
+        break
+      case 'SET':
+      case 'RESET':
+        this.#setAuthorization(statement)
+        break
+      case 'SELECT':
+        if (desc === 'SEQUENCE SET') this.#setSequence(statement, entry)
+        break
+    }
+  }
+
+  #table(table: TableDraft | undefined): void {
+    if (table === undefined) return
+    this.tables.push(table)
+    this.#tables.set(keyOf(table.schema, table.name), table)
+  }
+
+  #alterTable(statement: SqlStatement, entry: TocEntry): void {
+    const found = alteredTable(this.#reading, statement, entry)
+    if (found === undefined) return
+    const { schema, name, next } = found
+    const child = attachedPartition(this.#reading, statement, next, entry)
+    if (child !== undefined) {
+      this.#whenThere(this.#tables, child, (table) => (table.partitionOf = { schema, name }))
+      return
+    }
+    this.#whenThere(this.#tables, found, (table) => {
+      const added = alterTable(this.#reading, statement, next, table, entry)
+      for (const constraint of added) push(this.indexes, indexOf(table, constraint))
+      if (statement.find('identity', next) !== -1) this.#identity(statement, next, table, entry)
+    })
+  }
+
+  #identity(statement: SqlStatement, at: number, table: TableDraft, entry: TocEntry): void {
+    const place = statement.has(at, 'alter', 'column') ? at + 2 : at + 1
+    const column = this.#reading.decode(statement.name(place) ?? '')
+    const type = table.columns.find(({ name }) => name === column)?.type ?? 'bigint'
+    const { schema, name } = table
+    this.#sequence(readIdentity(this.#reading, statement, entry, { schema, name, column, type }))
+  }
+
+  #sequence(sequence: SequenceDraft | undefined): void {
+    if (sequence === undefined) return
+    this.sequences.push(sequence)
+    this.#sequences.set(keyOf(sequence.schema, sequence.name), sequence)
+  }
+
+  #alterSequence(statement: SqlStatement, entry: TocEntry): void {
+    const owned = statement.find('owned')
+    const found = qualifiedName(this.#reading, statement, 2, entry)
+    if (owned === -1 || found === undefined) return
+    const column = columnPath(this.#reading, statement, owned + 2)
+    if (column === undefined) return
+    const { schema = found.schema, ...rest } = column
+    this.#whenThere(this.#sequences, found, (sequence) => (sequence.ownedBy = { schema, ...rest }))
+  }
+
+  /** `SELECT pg_catalog.setval('s.n', 42, true)` */
+  #setSequence(statement: SqlStatement, entry: TocEntry): void {
+    const place = { schema: entry.namespace ?? '', name: entry.tag ?? '' }
+    for (let at = 0; at < statement.length; at++) {
+      if (statement.mark(at) !== ',') continue
+      const last = integerAt(statement, at + 1)
+      if (last === undefined) return
+      const isCalled = statement.word(statement.length - 2) !== 'false'
+      this.#whenThere(this.#sequences, place, (sequence) => (sequence.value = { last, isCalled }))
+      return
+    }
+  }
+
+  #extension(statement: SqlStatement, entry: TocEntry): void {
+    const at = statement.has(2, 'if', 'not', 'exists') ? 5 : 2
+    const name = statement.name(at)
+    if (name === undefined) return
+    const inSchema = statement.find('schema', at + 1)
+    const schema = inSchema === -1 ? undefined : statement.name(inSchema + 1)
+    const { decode } = this.#reading
+    this.extensions.push({ entry, name: decode(name), schema: schema === undefined ? undefined : decode(schema) })
+  }
+
+  #schema(statement: SqlStatement, entry: TocEntry): void {
+    const at = statement.has(2, 'if', 'not', 'exists') ? 5 : 2
+    const name = statement.name(statement.word(at) === 'authorization' ? at + 1 : at)
+    if (name !== undefined) this.schemas.push({ entry, name: this.#reading.decode(name) })
+  }
+
+  #setAuthorization(statement: SqlStatement): void {
+    if (!statement.has(1, 'session', 'authorization')) return
+    const role = statement.word(0) === 'set' ? (statement.literal(3) ?? statement.name(3)) : undefined
+    this.#authorization = role === undefined || statement.word(3) === 'default' ? undefined : this.#reading.decode(role)
+  }
+
+  #whenThere<T>(
+    objects: ReadonlyMap<string, T>,
+    { schema, name }: { readonly schema: string; readonly name: string },
+    change: (object: T) => void,
+  ): void {
+    const object = objects.get(keyOf(schema, name))
+    if (object !== undefined) change(object)
+    else {
+      this.#late.push(() => {
+        const there = objects.get(keyOf(schema, name))
+        if (there !== undefined) change(there)
+      })
+    }
+  }
+}
+
+function push<T>(list: T[], item: T | undefined): void {
+  if (item !== undefined) list.push(item)
+}
+
+/** The index that a constraint makes. */
+function indexOf(table: CatalogTable, constraint: CatalogConstraint): CatalogIndex | undefined {
+  const { kind, columns, name, entry } = constraint
+  if (kind !== 'primary key' && kind !== 'unique' && kind !== 'exclude') return undefined
+  return {
+    entry,
+    name: name ?? '',
+    schema: table.schema,
+    table: table.name,
+    method: kind === 'exclude' ? '' : 'btree',
+    unique: kind !== 'exclude',
+    constraint,
+    keys: columns,
+    include: [],
+    where: undefined,
+    only: false,
+  }
+}
+
+/** `schema.table.column` or `table.column`. */
+function columnPath(
+  { decode }: Reading,
+  statement: DefinitionStatement,
+  from: number,
+): { readonly schema?: string; readonly name: string; readonly column: string } | undefined {
+  const parts: string[] = []
+  for (let at = from; statement.isName(at); at += 2) {
+    parts.push(decode(statement.name(at) ?? ''))
+    if (statement.mark(at + 1) !== '.') break
+  }
+  const [column, name, schema] = parts.toReversed()
+  if (name === undefined || column === undefined) return undefined
+  return schema === undefined ? { name, column } : { schema, name, column }
+}

@@ -1,0 +1,67 @@
+import { findRoles } from '../sql/find-roles.ts'
+import { Renamer, type RenameRules } from '../sql/rename.ts'
+import type { TocEntry } from '../toc/types.ts'
+import type { Reading } from './reading.ts'
+import type { SqlStatement } from './statement.ts'
+import type { CatalogRole } from './types.ts'
+
+type RoleUse = CatalogRole['uses'][number]
+
+const usesByCommand: Readonly<Record<string, RoleUse['as']>> = {
+  GRANT: 'grantee',
+  REVOKE: 'grantee',
+  'CREATE POLICY': 'policy',
+  'ALTER POLICY': 'policy',
+  'CREATE USER MAPPING': 'mapping',
+  'ALTER DEFAULT PRIVILEGES': 'defaults',
+}
+
+/** A statement of another command may name a role only where its text has one of these. */
+const mayNameRole = /role|owner|authorization|mapping|\b(?:user|group)\b/i
+
+/** Gathers the roles that an archive names. */
+export class RoleGatherer {
+  readonly #reading: Reading
+  readonly #rules: RenameRules
+  readonly #roles = new Map<string, { readonly name: string; readonly uses: RoleUse[] }>()
+  #found: string[] = []
+
+  constructor(reading: Reading) {
+    this.#reading = reading
+    this.#rules = {
+      lexer: reading.lexer,
+      quote: reading.quote,
+      quotesAll: false,
+      rename: (name) => void this.#found.push(name),
+      isWanted: () => false,
+      find: findRoles,
+    }
+  }
+
+  owner(entry: TocEntry): void {
+    const owner = entry.raw.byteString('owner')
+    if (owner != null && owner !== '') this.#add(owner, entry, 'owner')
+  }
+
+  statement(statement: SqlStatement, entry: TocEntry): void {
+    const known = usesByCommand[statement.command]
+    if (known === undefined && !mayNameRole.test(statement.text)) return
+    this.#found = []
+    findRoles(new Renamer(statement, this.#rules))
+    const isGrantor = statement.has(0, 'set', 'session', 'authorization')
+    for (const name of new Set(this.#found)) this.#add(name, entry, known ?? (isGrantor ? 'grantor' : 'other'))
+  }
+
+  roles(): readonly CatalogRole[] {
+    return [...this.#roles.values()]
+  }
+
+  #add(bytes: string, entry: TocEntry, as: RoleUse['as']): void {
+    let role = this.#roles.get(bytes)
+    if (role === undefined) {
+      role = { name: this.#reading.decode(bytes), uses: [] }
+      this.#roles.set(bytes, role)
+    }
+    role.uses.push({ entry, as })
+  }
+}

@@ -1,0 +1,5 @@
+import { tableRules } from './rules/hygiene-tables.ts'
+import type { AuditRule } from './types.ts'
+
+/** All rules that pgdmp has, in the order of spec/audit-rules.md. */
+export const auditRules: readonly AuditRule[] = [...tableRules]
