@@ -1,5 +1,6 @@
 import { tableRules } from './rules/hygiene-tables.ts'
+import { targetRestoreRules } from './rules/target-restore.ts'
 import type { AuditRule } from './types.ts'
 
 /** All rules that pgdmp has, in the order of spec/audit-rules.md. */
-export const auditRules: readonly AuditRule[] = [...tableRules]
+export const auditRules: readonly AuditRule[] = [...tableRules, ...targetRestoreRules]

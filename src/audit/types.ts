@@ -338,6 +338,7 @@ export type PrivilegedAct =
   | 'base-type'
   | 'cast-without-function'
   | 'event-trigger'
+  | 'extension-comment'
   | 'foreign-data-wrapper'
   | 'internal-aggregate'
   | 'leakproof'
