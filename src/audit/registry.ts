@@ -1,6 +1,13 @@
 import { tableRules } from './rules/hygiene-tables.ts'
+import { needsRules } from './rules/restorability-needs.ts'
+import { wholenessRules } from './rules/restorability-whole.ts'
 import { targetRestoreRules } from './rules/target-restore.ts'
 import type { AuditRule } from './types.ts'
 
 /** All rules that pgdmp has, in the order of spec/audit-rules.md. */
-export const auditRules: readonly AuditRule[] = [...tableRules, ...targetRestoreRules]
+export const auditRules: readonly AuditRule[] = [
+  ...needsRules,
+  ...wholenessRules,
+  ...targetRestoreRules,
+  ...tableRules,
+]
