@@ -1,3 +1,5 @@
+import { columnRules } from './rules/hygiene-columns.ts'
+import { constraintRules } from './rules/hygiene-constraints.ts'
 import { tableRules } from './rules/hygiene-tables.ts'
 import { needsRules } from './rules/restorability-needs.ts'
 import { wholenessRules } from './rules/restorability-whole.ts'
@@ -10,4 +12,6 @@ export const auditRules: readonly AuditRule[] = [
   ...wholenessRules,
   ...targetRestoreRules,
   ...tableRules,
+  ...constraintRules,
+  ...columnRules,
 ]
