@@ -1,5 +1,5 @@
 import type { OptionNames } from '../check-options.ts'
-import type { AuditCategory, AuditRule, AuditSeverity, TargetProfile } from './types.ts'
+import type { AuditCategory, AuditData, AuditRule, AuditSeverity, TargetProfile } from './types.ts'
 
 /** What is made of a rule: switched off, on at its own severity, or at another. */
 export type RuleSetting = 'off' | 'on' | AuditSeverity
@@ -31,6 +31,8 @@ export interface AuditOptions {
   /** Fingerprints of findings that are known: an earlier report, or its findings. */
   readonly baseline?: Iterable<string>
   readonly target?: TargetProfile
+  /** What the rows say: see {@link auditData}. */
+  readonly data?: AuditData
   readonly signal?: AbortSignal
 }
 
@@ -42,6 +44,7 @@ export const auditOptionNames: OptionNames<AuditOptions> = {
   inline: true,
   baseline: true,
   target: true,
+  data: true,
   signal: true,
 }
 

@@ -314,10 +314,29 @@ export interface CatalogRole {
   }[]
 }
 
-/** What the rows of an archive say (`data: true`). */
+/** What the rows of an archive say: see `auditData`. */
 export interface AuditData {
-  /** Rows of a TABLE DATA entry. */
+  /** Rows of a TABLE DATA entry; undefined where they could not be counted. */
   rowCount(entry: TocEntry): number | undefined
+  /** The highest value (of a falling sequence the lowest) of the column that a sequence serves, where it is beyond its own. */
+  readonly behind: readonly { readonly sequence: CatalogSequence; readonly reached: bigint }[]
+  /** Rows that repeat the key of another. */
+  readonly duplicates: readonly ConstraintViolation[]
+  /** Rows that refer to a row that is not there. */
+  readonly orphans: readonly ConstraintViolation[]
+  /** Checks that were not made. */
+  readonly leftOut: readonly { readonly entry: TocEntry; readonly what: string; readonly why: string }[]
+}
+
+/** Rows that break a constraint. */
+export interface ConstraintViolation {
+  readonly table: CatalogTable
+  readonly constraint: CatalogConstraint
+  /** TABLE DATA with the first of the rows. */
+  readonly entry: TocEntry
+  /** Place of the first of the rows in it, from 1. */
+  readonly row: number
+  readonly count: number
 }
 
 /** What is known of a place to restore to; src/audit/profiles has one file for each. */

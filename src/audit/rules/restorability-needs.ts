@@ -1,6 +1,6 @@
 import type { TocEntry } from '../../toc/types.ts'
 import { trustOfExtension } from '../privileged.ts'
-import type { AuditContext, AuditRule, CatalogRole } from '../types.ts'
+import type { AuditContext, AuditRule, CatalogRole, DefinitionStatement } from '../types.ts'
 
 const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
@@ -212,7 +212,7 @@ export const needsRules: readonly AuditRule[] = [
           context.report({ entry, object: name, message })
         }
         if (statement.command !== 'CREATE COLLATION' || statement.find('from') !== -1) continue
-        if (!statement.tokens.some((_, at) => statement.has(at, 'builtin'))) {
+        if (!isOfAll(statement)) {
           context.report({ entry, message: `Collation ${context.catalog.label(entry)} needs its locale on the server` })
         }
       }
@@ -255,7 +255,7 @@ export const needsRules: readonly AuditRule[] = [
     links: ['https://www.postgresql.org/docs/current/xfunc-c.html'],
     check(context) {
       const used = context.catalog.functions.flatMap(({ objectFile, entry }) =>
-        objectFile === undefined ? [] : [[context.catalog.decode(objectFile), entry] as const],
+        objectFile === undefined || objectFile === '$libdir/plpgsql' ? [] : [[context.catalog.decode(objectFile), entry] as const],
       )
       reportEach(gather(used), context, (name, entries) => ({
         message: `Library ${JSON.stringify(name)} must be on the server: ${plural(entries.length, 'function')}`,
@@ -263,6 +263,16 @@ export const needsRules: readonly AuditRule[] = [
     },
   },
 ]
+
+/** Whether a collation is of the provider builtin, or of a locale that is no matter of the system. */
+function isOfAll(statement: DefinitionStatement): boolean {
+  for (let at = 2; at < statement.length; at++) {
+    if (statement.mark(at + 1) !== '=') continue
+    if (statement.has(at, 'provider') && statement.word(at + 2) === 'builtin') return true
+    if (statement.has(at, 'locale|lc_collate') && /^(?:C|POSIX)$/.test(statement.literal(at + 2) ?? '')) return true
+  }
+  return false
+}
 
 const collationsSeen = new WeakMap<object, Set<string>>()
 
