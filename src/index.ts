@@ -1,9 +1,24 @@
 export { open } from './archive.ts'
 export type { Archive, OpenOptions } from './archive.ts'
+export { adaptTo } from './audit/adapt-to.ts'
+export type { AdaptOptions } from './audit/adapt-to.ts'
 export { audit } from './audit/audit.ts'
+export { auditData } from './audit/audit-data.ts'
+export type { AuditDataOptions } from './audit/audit-data.ts'
+export { parseAuditBaseline, parseAuditConfig } from './audit/config.ts'
+export type { AuditConfig } from './audit/config.ts'
+export { targetProfile, targetProfiles } from './audit/find-profile.ts'
+export { auditMarkdown } from './audit/markdown.ts'
 export { auditCategories, auditSeverities } from './audit/options.ts'
 export type { AuditOptions, RuleSetting, Suppression } from './audit/options.ts'
+export { postRestoreSql } from './audit/post-restore.ts'
+export type { PostRestoreOptions } from './audit/post-restore.ts'
 export { auditRules } from './audit/registry.ts'
+export { rolesSql } from './audit/roles-sql.ts'
+export type { RolesSqlOptions } from './audit/roles-sql.ts'
+export { auditSarif } from './audit/sarif.ts'
+export type { NamedReport } from './audit/sarif.ts'
+export { harmless } from './audit/text.ts'
 export type {
   AppliedRule,
   AuditCatalog,
@@ -11,9 +26,11 @@ export type {
   AuditContext,
   AuditData,
   AuditFinding,
+  AuditInventory,
   AuditReport,
   AuditRule,
   AuditSeverity,
+  AuditedArchive,
   CatalogColumn,
   CatalogConstraint,
   CatalogExtension,
@@ -26,12 +43,17 @@ export type {
   CatalogSequence,
   CatalogTable,
   CatalogView,
+  ConstraintViolation,
   DefinitionStatement,
+  InventoryPrivilege,
+  InventoryRole,
   QualifiedName,
   RuleFinding,
   SuppressedFinding,
   TargetFact,
+  PrivilegedAct,
   TargetProfile,
+  TargetSubject,
 } from './audit/types.ts'
 export { closest } from './closest.ts'
 export type { Algorithm } from './codec/codec.ts'

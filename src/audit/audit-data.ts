@@ -13,7 +13,9 @@ export interface AuditDataOptions {
   readonly memory?: number
   readonly signal?: AbortSignal
   /** Called before the rows of each entry. */
-  readonly onProgress?: ((progress: { readonly entry: TocEntry; readonly done: number; readonly of: number }) => void) | undefined
+  readonly onProgress?:
+    | ((progress: { readonly entry: TocEntry; readonly done: number; readonly of: number }) => void)
+    | undefined
 }
 
 const defaultMemory = 256 * 1024 * 1024
@@ -79,12 +81,17 @@ class DataReader {
       if (deferred.length > 0) later.push({ plan, foreignKeys: deferred })
     }
     for (const { foreignKeys } of later) {
-      for (const { parent } of foreignKeys) if (parent.pending > 0) parent.gap ??= 'rows of its parent could not be read'
+      for (const { parent } of foreignKeys)
+        if (parent.pending > 0) parent.gap ??= 'rows of its parent could not be read'
     }
     if (!canGoBack) {
       for (const { plan, foreignKeys } of later) {
         for (const { constraint } of foreignKeys) {
-          this.#leave(plan.entry, `foreign key ${constraint.name ?? ''}`, 'its rows come before those that they refer to, and the input cannot go back')
+          this.#leave(
+            plan.entry,
+            `foreign key ${constraint.name ?? ''}`,
+            'its rows come before those that they refer to, and the input cannot go back',
+          )
         }
       }
       return

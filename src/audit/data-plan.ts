@@ -82,7 +82,9 @@ export class DataPlan {
 
   /** One plan for each entry with rows of a known table, in archive order. */
   tables(): readonly TablePlan[] {
-    const known = this.#catalog.tables.flatMap((table) => (table.data === undefined ? [] : [{ table, entry: table.data }]))
+    const known = this.#catalog.tables.flatMap((table) =>
+      table.data === undefined ? [] : [{ table, entry: table.data }],
+    )
     for (const { table } of known) {
       for (const one of this.#lineage(table)) this.#dataOf.set(keyOf(one), (this.#dataOf.get(keyOf(one)) ?? 0) + 1)
     }
@@ -96,7 +98,8 @@ export class DataPlan {
     const found: CatalogTable[] = []
     for (let one: CatalogTable | undefined = table; one !== undefined && !found.includes(one);) {
       found.push(one)
-      one = one.partitionOf === undefined ? undefined : this.#catalog.table(one.partitionOf.schema, one.partitionOf.name)
+      one =
+        one.partitionOf === undefined ? undefined : this.#catalog.table(one.partitionOf.schema, one.partitionOf.name)
     }
     return found
   }

@@ -34,6 +34,9 @@ export function targetProfile(name: string): TargetProfile {
   const names = targetProfiles.map((known) => known.name)
   const near = closest(name, names)
   throw new ArchiveError('USAGE', `There is no target ${JSON.stringify(name)}`, {
-    hint: near === undefined ? `Use ${names.filter((one) => !one.endsWith(':owner')).join(', ')}` : `Did you mean "${near}"?`,
+    hint:
+      near === undefined
+        ? `Use ${names.filter((one) => !one.endsWith(':owner')).join(', ')}`
+        : `Did you mean "${near}"?`,
   })
 }

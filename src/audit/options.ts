@@ -33,6 +33,8 @@ export interface AuditOptions {
   readonly target?: TargetProfile
   /** What the rows say: see {@link auditData}. */
   readonly data?: AuditData
+  /** Bytes that the data of each entry take, by dump id, for the inventory: `(await archive.storedSizes()).dataBytes`. */
+  readonly storedBytes?: ReadonlyMap<number, number> | undefined
   readonly signal?: AbortSignal
 }
 
@@ -45,6 +47,7 @@ export const auditOptionNames: OptionNames<AuditOptions> = {
   baseline: true,
   target: true,
   data: true,
+  storedBytes: true,
   signal: true,
 }
 

@@ -42,20 +42,25 @@ export function postRestoreSql(view: ArchiveView, options: PostRestoreOptions = 
     catalog.tables.flatMap(({ schema, name, constraints }) =>
       constraints
         .filter((one) => one.notValid && !one.notEnforced && one.name !== undefined)
-        .map((one) => `ALTER TABLE ${catalog.quote(schema, name)} VALIDATE CONSTRAINT ${catalog.quote(one.name ?? '')};`),
+        .map(
+          (one) => `ALTER TABLE ${catalog.quote(schema, name)} VALIDATE CONSTRAINT ${catalog.quote(one.name ?? '')};`,
+        ),
     ),
   )
   // of a partitioned table, too: nothing else does it
   script.section(
     'Statistics for the planner',
-    catalog.tables.filter(({ foreign }) => !foreign).map(({ schema, name }) => `ANALYZE ${catalog.quote(schema, name)};`),
+    catalog.tables
+      .filter(({ foreign }) => !foreign)
+      .map(({ schema, name }) => `ANALYZE ${catalog.quote(schema, name)};`),
   )
   script.section('Tables that have another number of rows than the archive', countRows(catalog, options.data))
   return script.text
 }
 
 class Script {
-  text = "SET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\nSELECT pg_catalog.set_config('search_path', '', false);\n"
+  text =
+    "SET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\nSELECT pg_catalog.set_config('search_path', '', false);\n"
 
   section(title: string, statements: readonly string[]): void {
     if (statements.length > 0) this.text += `\n-- ${title}\n${statements.join('\n')}\n`

@@ -268,7 +268,6 @@ export const mixedEncodings: ReadonlySet<string> = new Set([
  */
 export function* splitStatements(text: string, options: LexerOptions = {}): Generator<Statement, void, void> {
   const lexer = new Lexer(text, options)
-  let tokens: Token[] = []
   const body = new BodyTracker()
   let parentheses = 0
   for (let at = 0; at < text.length;) {
@@ -283,9 +282,8 @@ export function* splitStatements(text: string, options: LexerOptions = {}): Gene
     if (token.kind === 'space' || token.kind === 'comment') continue
     if (token.kind === 'symbol') {
       if (code === semicolon && parentheses === 0 && body.depth === 0) {
-        if (tokens.length > 0) yield statement(tokens, token.end)
-        tokens = []
         body.reset()
+        if (gathered.length > 0) yield statement(takeGathered(), token.end)
         continue
       }
       if (code === openParenthesis) parentheses++
@@ -293,9 +291,21 @@ export function* splitStatements(text: string, options: LexerOptions = {}): Gene
     } else if (token.kind === 'word' && parentheses === 0 && body.listens) {
       body.word(text.slice(token.start, token.end).toLowerCase())
     }
-    tokens.push(token)
+    gathered.push(token)
   }
-  if (tokens.length > 0) yield statement(tokens, text.length)
+  if (gathered.length > 0) yield statement(takeGathered(), text.length)
+}
+
+/**
+ * Tokens of the statement that is being read. One list for all: it holds nothing whenever a statement is given away, and
+ * an array of its own would be copied several times as it grows (bench case audit).
+ */
+const gathered: Token[] = []
+
+function takeGathered(): Token[] {
+  const tokens = gathered.slice()
+  gathered.length = 0
+  return tokens
 }
 
 const semicolon = 0x3b

@@ -26,7 +26,14 @@ if (servers.length === 0) test('what is foreseen fails', ({ skip }) => skip(with
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function psql(server: Server, database: string, files: readonly string[]): void {
-  const args = ['-Xq', '-v', 'ON_ERROR_STOP=1', '-d', server.database(database), ...files.flatMap((file) => ['-f', file])]
+  const args = [
+    '-Xq',
+    '-v',
+    'ON_ERROR_STOP=1',
+    '-d',
+    server.database(database),
+    ...files.flatMap((file) => ['-f', file]),
+  ]
   const env = { ...process.env, PGOPTIONS: '--client-min-messages=error' }
   execFileSync(server.psql, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
 }
@@ -52,7 +59,10 @@ function dumpOf(server: Server, files: readonly string[]): string {
 function drop(server: Server, name: string): void {
   // a subscription keeps its database
   const known = `SELECT subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE datname = '${name}'`
-  for (const subscription of server.ask([known]).split('\n').filter((line) => line !== '')) {
+  for (const subscription of server
+    .ask([known])
+    .split('\n')
+    .filter((line) => line !== '')) {
     server.ask([`DROP SUBSCRIPTION "${subscription}"`], name)
   }
   server.ask([`DROP DATABASE ${name}`])

@@ -28,7 +28,10 @@ const isWithoutZone = (type: string): boolean => /^timestamp(?:\(\d\))? without 
 
 /** Types that PostgreSQL's documentation tells not to use in new tables. */
 const discouraged: readonly { readonly type: RegExp; readonly why: string }[] = [
-  { type: /^money(?:\[\])*$/, why: 'money depends on lc_monetary of the server: the same rows may mean another currency there' },
+  {
+    type: /^money(?:\[\])*$/,
+    why: 'money depends on lc_monetary of the server: the same rows may mean another currency there',
+  },
   {
     type: /^time(?:\(\d\))? with time zone(?:\[\])*$/,
     why: 'a time of day without its date does not tell the offset of its zone',
@@ -135,7 +138,11 @@ export const columnRules: readonly AuditRule[] = [
           const found = discouraged.find(({ type }) => type.test(column.type))
           if (found === undefined) continue
           const full = `${catalog.quote(schema, name)}.${catalog.quote(column.name)}`
-          report({ entry, object: full, message: `Column ${full} is of type ${catalog.decode(column.type)}: ${found.why}` })
+          report({
+            entry,
+            object: full,
+            message: `Column ${full} is of type ${catalog.decode(column.type)}: ${found.why}`,
+          })
         }
       }
     },
@@ -145,7 +152,8 @@ export const columnRules: readonly AuditRule[] = [
     severity: 'notice',
     category: 'hygiene',
     message: 'The definition of an object is larger than 1 MiB',
-    explanation: 'Such a definition is mostly data in disguise, and every tool that reads the archive holds it in memory.',
+    explanation:
+      'Such a definition is mostly data in disguise, and every tool that reads the archive holds it in memory.',
     fix: 'Look what is in it; rows belong into a table.',
     links: ['https://www.postgresql.org/docs/current/app-pgdump.html'],
     check({ catalog, report }) {
@@ -170,7 +178,9 @@ export const columnRules: readonly AuditRule[] = [
     check({ catalog, report }) {
       const tables = catalog.ofType('TABLE DATA').length
       if (tables === 0 || catalog.ofType('STATISTICS DATA').length > 0) return
-      report({ message: `The archive has the rows of ${tables} tables, and no statistics: run ANALYZE after the restore` })
+      report({
+        message: `The archive has the rows of ${tables} tables, and no statistics: run ANALYZE after the restore`,
+      })
     },
   },
 ]

@@ -72,7 +72,11 @@ export const constraintRules: readonly AuditRule[] = [
         for (const constraint of table.constraints) {
           if (!constraint.notEnforced) continue
           const message = `Constraint ${nameOf(catalog, table, constraint)} is NOT ENFORCED`
-          report({ entry: constraint.entry, object: `${catalog.quote(table.schema, table.name)} ${constraint.name ?? ''}`, message })
+          report({
+            entry: constraint.entry,
+            object: `${catalog.quote(table.schema, table.name)} ${constraint.name ?? ''}`,
+            message,
+          })
         }
       }
     },
@@ -89,7 +93,9 @@ export const constraintRules: readonly AuditRule[] = [
       for (const indexes of indexesByTable(catalog).values()) {
         const seen = new Map<string, CatalogIndex>()
         // those of constraints first: the others can go
-        const ordered = [...indexes].sort((a, b) => Number(b.constraint !== undefined) - Number(a.constraint !== undefined))
+        const ordered = [...indexes].sort(
+          (a, b) => Number(b.constraint !== undefined) - Number(a.constraint !== undefined),
+        )
         for (const index of ordered) {
           const first = seen.get(shapeOf(index))
           if (first === undefined) {
@@ -155,7 +161,10 @@ export const constraintRules: readonly AuditRule[] = [
       for (const statement of statements) {
         if (statement.word(0) !== 'alter') continue
         for (let at = 2; at < statement.length; at++) {
-          if (!statement.has(at, 'disable', 'trigger|rule') && !(statement.has(1, 'event') && statement.word(at) === 'disable')) {
+          if (
+            !statement.has(at, 'disable', 'trigger|rule') &&
+            !(statement.has(1, 'event') && statement.word(at) === 'disable')
+          ) {
             continue
           }
           report({

@@ -35,7 +35,8 @@ export const dataRules: readonly AuditRule[] = [
       for (const { sequence, reached } of data?.behind ?? []) {
         const name = catalog.quote(sequence.schema, sequence.name)
         const { ownedBy, value } = sequence
-        const column = ownedBy === undefined ? '' : `${catalog.quote(ownedBy.schema, ownedBy.name)}.${catalog.quote(ownedBy.column)}`
+        const column =
+          ownedBy === undefined ? '' : `${catalog.quote(ownedBy.schema, ownedBy.name)}.${catalog.quote(ownedBy.column)}`
         report({
           entry: sequence.entry,
           object: name,

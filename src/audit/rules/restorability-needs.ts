@@ -40,16 +40,11 @@ const collationsOfAll: ReadonlySet<string> = new Set([
 const languagesOfAll: ReadonlySet<string> = new Set(['', 'c', 'internal', 'plpgsql', 'sql'])
 
 /** Options of text search dictionaries that name files on the server. */
-const dictionaryFiles: ReadonlySet<string> = new Set([
-  'afffile',
-  'dictfile',
-  'rules',
-  'stopwords',
-  'synonyms',
-])
+const dictionaryFiles: ReadonlySet<string> = new Set(['afffile', 'dictfile', 'rules', 'stopwords', 'synonyms'])
 
 /** Stop words that come with PostgreSQL. */
-const stopWordsOfAll = /^(?:danish|dutch|english|finnish|french|german|hungarian|italian|nepali|norwegian|portuguese|russian|spanish|swedish|turkish)$/
+const stopWordsOfAll =
+  /^(?:danish|dutch|english|finnish|french|german|hungarian|italian|nepali|norwegian|portuguese|russian|spanish|swedish|turkish)$/
 
 /** One finding for each name, at the entry that names it first. */
 function reportEach(
@@ -81,7 +76,10 @@ export const needsRules: readonly AuditRule[] = [
       'Roles belong to the cluster, not to a database, so no archive of pg_dump creates them. Without a role pg_restore ' +
       'cannot give it its objects and privileges, and goes on after an error.',
     fix: 'Create the role first: pgdmp audit --roles-sql prints a script. Or restore with --no-owner and --no-privileges.',
-    links: ['https://www.postgresql.org/docs/current/app-pgdump.html', 'https://www.postgresql.org/docs/current/sql-createrole.html'],
+    links: [
+      'https://www.postgresql.org/docs/current/app-pgdump.html',
+      'https://www.postgresql.org/docs/current/sql-createrole.html',
+    ],
     check({ catalog, report }) {
       for (const role of catalog.roles) {
         if (!mustBeMade(role)) continue
@@ -250,12 +248,15 @@ export const needsRules: readonly AuditRule[] = [
     severity: 'warning',
     category: 'restorability',
     message: 'A function in C needs a library on the server',
-    explanation: 'An archive has the name of the library, not the library. CREATE FUNCTION fails where it is not there.',
+    explanation:
+      'An archive has the name of the library, not the library. CREATE FUNCTION fails where it is not there.',
     fix: 'Install the library, built for the release of the server.',
     links: ['https://www.postgresql.org/docs/current/xfunc-c.html'],
     check(context) {
       const used = context.catalog.functions.flatMap(({ objectFile, entry }) =>
-        objectFile === undefined || objectFile === '$libdir/plpgsql' ? [] : [[context.catalog.decode(objectFile), entry] as const],
+        objectFile === undefined || objectFile === '$libdir/plpgsql'
+          ? []
+          : [[context.catalog.decode(objectFile), entry] as const],
       )
       reportEach(gather(used), context, (name, entries) => ({
         message: `Library ${JSON.stringify(name)} must be on the server: ${plural(entries.length, 'function')}`,

@@ -135,7 +135,9 @@ export const wholenessRules: readonly AuditRule[] = [
       if (view.header.format === 'tar') report({ message: 'pg_restore --jobs does not take tar archives' })
       const without = catalog.entries.filter(({ data }) => data.state === 'not-set').length
       if (without > 1 && view.header.format === 'custom') {
-        report({ message: `The archive does not say where the data of ${without} entries lie: pg_restore --jobs must look for them` })
+        report({
+          message: `The archive does not say where the data of ${without} entries lie: pg_restore --jobs must look for them`,
+        })
       }
     },
   },
@@ -156,7 +158,9 @@ export const wholenessRules: readonly AuditRule[] = [
         else if (entry.desc === 'BLOB METADATA') locks += lines(entry.raw.byteString('defn') ?? '')
       }
       if (locks <= locksByDefault) return
-      report({ message: `pg_restore --single-transaction holds about ${locks} locks; a server has ${locksByDefault} by default` })
+      report({
+        message: `pg_restore --single-transaction holds about ${locks} locks; a server has ${locksByDefault} by default`,
+      })
     },
   },
 ]
