@@ -50,11 +50,8 @@ export type {
   QualifiedName,
   RuleFinding,
   SuppressedFinding,
-  TargetFact,
-  PrivilegedAct,
-  TargetProfile,
-  TargetSubject,
 } from './audit/types.ts'
+export type { TargetFact, PrivilegedAct, TargetProfile, TargetSubject } from './audit/target.ts'
 export { closest } from './closest.ts'
 export type { Algorithm } from './codec/codec.ts'
 export type { CopyField, CopyRow } from './copy/encode-row.ts'

@@ -10,7 +10,7 @@ import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { targetProfile } from './find-profile.ts'
 import { targetProblems } from './target-problems.ts'
-import type { TargetProfile } from './types.ts'
+import type { TargetProfile } from './target.ts'
 
 /** Options of {@link adaptTo}. */
 export interface AdaptOptions {

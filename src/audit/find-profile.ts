@@ -8,7 +8,7 @@ import { neon } from './profiles/neon.ts'
 import { pglite } from './profiles/pglite.ts'
 import { ownerProfile, serverProfile, serverReleases } from './profiles/postgres.ts'
 import { supabase } from './profiles/supabase.ts'
-import type { TargetProfile } from './types.ts'
+import type { TargetProfile } from './target.ts'
 
 /** Every target that is known, in the order in which they are listed. */
 export const targetProfiles: readonly TargetProfile[] = [

@@ -1,5 +1,6 @@
 import type { OptionNames } from '../check-options.ts'
-import type { AuditCategory, AuditData, AuditRule, AuditSeverity, TargetProfile } from './types.ts'
+import type { AuditCategory, AuditData, AuditRule, AuditSeverity } from './types.ts'
+import type { TargetProfile } from './target.ts'
 
 /** What is made of a rule: switched off, on at its own severity, or at another. */
 export type RuleSetting = 'off' | 'on' | AuditSeverity

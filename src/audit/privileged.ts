@@ -1,5 +1,6 @@
 import type { TocEntry } from '../toc/types.ts'
-import type { DefinitionStatement, PrivilegedAct } from './types.ts'
+import type { DefinitionStatement } from './types.ts'
+import type { PrivilegedAct } from './target.ts'
 
 /** Extensions of PostgreSQL's own that whoever may create in a database can create (`trusted = true`, from 13 on). */
 const trustedExtensions: ReadonlySet<string> = new Set([

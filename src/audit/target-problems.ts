@@ -1,7 +1,8 @@
 import { dataDescs, descOf } from '../ops/ties.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { privilegedActsOf } from './privileged.ts'
-import type { AuditCatalog, PrivilegedAct, TargetFact, TargetProfile, TargetSubject } from './types.ts'
+import type { AuditCatalog } from './types.ts'
+import type { PrivilegedAct, TargetFact, TargetProfile, TargetSubject } from './target.ts'
 
 /** An entry that a target does not take, or takes otherwise. */
 export interface TargetProblem {

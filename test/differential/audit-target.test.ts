@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'pgdmp-audit-target-'))
 const id = process.pid
 const owner = `pgdmp_audit_${id}`
 const password = 'of-a-test'
-const scripts = join(root, 'test/fixtures/audit')
+const scripts = join(root, 'test/differential')
 const timeout = 300_000
 
 if (servers.length === 0) test('what is foreseen fails', ({ skip }) => skip(withoutServers))

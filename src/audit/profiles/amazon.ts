@@ -1,4 +1,4 @@
-import type { TargetFact, TargetProfile } from '../types.ts'
+import type { TargetFact, TargetProfile } from '../target.ts'
 import { readOn, withoutSuperuser } from './superuser-facts.ts'
 
 const guide = 'https://docs.aws.amazon.com/AmazonRDS/latest/'

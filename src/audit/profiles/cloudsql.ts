@@ -1,4 +1,4 @@
-import type { TargetProfile } from '../types.ts'
+import type { TargetProfile } from '../target.ts'
 import { readOn, withoutSuperuser, withoutTablespaces } from './superuser-facts.ts'
 
 const users = 'https://docs.cloud.google.com/sql/docs/postgres/users'

@@ -1,4 +1,4 @@
-import type { TargetFact, TargetProfile } from '../types.ts'
+import type { TargetFact, TargetProfile } from '../target.ts'
 import { readOn, withoutSuperuser } from './superuser-facts.ts'
 
 /** Releases whose servers were asked: restored into, as superuser and as owner of the database. */

@@ -1,4 +1,4 @@
-import type { PrivilegedAct, TargetFact } from '../types.ts'
+import type { PrivilegedAct, TargetFact } from '../target.ts'
 
 /** Day on which every source of these profiles was read. */
 export const readOn = '2026-11-27'

@@ -134,8 +134,8 @@ export const constraintRules: readonly AuditRule[] = [
           const { kind, columns, entry, name } = constraint
           if (kind !== 'foreign key' || columns.length === 0) continue
           const covered = indexes.some((index) => {
-            const first = columnsOf(index).slice(0, columns.length)
-            return index.where === undefined && columns.every((column) => first.includes(column))
+            const first = new Set(columnsOf(index).slice(0, columns.length))
+            return index.where === undefined && columns.every((column) => first.has(column))
           })
           if (covered) continue
           const on = catalog.quote(table.schema, table.name)

@@ -1,7 +1,8 @@
 import { downgrade, type DowngradeLoss } from '../../ops/downgrade.ts'
 import { releaseNotes, removedFeatures } from '../removed-features.ts'
 import { targetProblems, type TargetProblem, type TargetProblems } from '../target-problems.ts'
-import type { AuditContext, AuditRule, TargetSubject } from '../types.ts'
+import type { AuditContext, AuditRule } from '../types.ts'
+import type { TargetSubject } from '../target.ts'
 
 const known = new WeakMap<object, TargetProblems>()
 
@@ -19,14 +20,15 @@ function problemsIn({ catalog, target }: AuditContext): TargetProblems {
 /** Reports the problems that come of facts of one kind. */
 function reportKind(context: AuditContext, kind: TargetSubject['kind']): void {
   for (const problem of problemsIn(context).direct) {
-    if (problem.fact.about.kind === kind) report(context, problem)
+    if (problem.fact.about.kind === kind) reportProblem(context, problem)
   }
 }
 
-function report({ catalog, target, report }: AuditContext, { entry, fact, detail }: TargetProblem): void {
+function reportProblem(context: AuditContext, { entry, fact, detail }: TargetProblem): void {
+  const { catalog, target } = context
   const subject = detail === undefined ? catalog.label(entry) : `${catalog.label(entry)} (${detail})`
   const { why, fix, effect, proven, source } = fact
-  report({
+  context.report({
     entry,
     ...(detail === undefined ? {} : { object: `${catalog.label(entry)} ${detail}` }),
     message: `${target?.title ?? ''}: ${entry.desc} ${subject}: ${why}`,
