@@ -7,7 +7,7 @@ import { mustBeMade, usesOfRole } from './rules/restorability-needs.ts'
 export interface RolesSqlOptions {
   /**
    * The restoring role is no superuser: it must be a member of the roles that it gives objects to, so the script makes
-   * it one.
+   * it one of those that it creates.
    */
   readonly memberships?: boolean
 }
@@ -31,23 +31,20 @@ export function rolesSql(view: ArchiveView, options: RolesSqlOptions = {}): stri
   ]
   for (const role of roles) {
     const name = catalog.quote(role.name)
-    parts.push('', `-- ${usesOfRole(role)}`, createUnlessThere(role.name, name))
     const gives = role.uses.some(({ as }) => as === 'owner' || as === 'defaults')
-    if (options.memberships === true && gives) parts.push(grantUnlessMember(role.name, name))
+    const isMember = options.memberships === true && gives
+    parts.push('', `-- ${usesOfRole(role)}`, createUnlessThere(role.name, name, isMember))
   }
   return `${parts.join('\n')}\n`
 }
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
-function createUnlessThere(role: string, quoted: string): string {
+/** A role that was there is left alone: whether its membership may be granted is for others to say. */
+function createUnlessThere(role: string, quoted: string, isMember: boolean): string {
   const there = `SELECT FROM pg_catalog.pg_roles WHERE rolname = ${literal(role)}`
-  return doBlock(`BEGIN IF NOT EXISTS (${there}) THEN CREATE ROLE ${quoted}; END IF; END`)
-}
-
-function grantUnlessMember(role: string, quoted: string): string {
-  const isItself = `current_user = ${literal(role)}`
-  return doBlock(`BEGIN IF NOT ${isItself} THEN EXECUTE ${literal(`GRANT ${quoted} TO CURRENT_USER`)}; END IF; END`)
+  const grant = isMember ? ` GRANT ${quoted} TO CURRENT_USER;` : ''
+  return doBlock(`BEGIN IF NOT EXISTS (${there}) THEN CREATE ROLE ${quoted};${grant} END IF; END`)
 }
 
 /** The text between dollar quotes that it does not contain. */
