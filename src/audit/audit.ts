@@ -30,7 +30,7 @@ export async function audit(view: ArchiveView, options: AuditOptions = {}): Prom
   const found: AuditFinding[] = []
   const applied = chosen.map((one) => {
     const report = (finding: RuleFinding): void => void found.push(complete(catalog, one, finding, seen))
-    const context: AuditContext = { view, catalog, target: options.target, data: undefined, report }
+    const context: AuditContext = { view, catalog, target: options.target, data: options.data, report }
     return { rule: one.rule, context }
   })
   const readers = applied.filter(({ rule }) => rule.definition !== undefined)

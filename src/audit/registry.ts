@@ -1,3 +1,5 @@
+import { columnRules } from './rules/hygiene-columns.ts'
+import { constraintRules } from './rules/hygiene-constraints.ts'
 import { tableRules } from './rules/hygiene-tables.ts'
 import { functionRules } from './rules/security-functions.ts'
 import { grantRules } from './rules/security-grants.ts'
@@ -7,6 +9,10 @@ import { secretRules } from './rules/security-secrets.ts'
 import { shadowingRules } from './rules/security-shadowing.ts'
 import { statementRules } from './rules/security-statements.ts'
 import { superuserRules } from './rules/security-superuser.ts'
+import { dataRules } from './rules/restorability-data.ts'
+import { needsRules } from './rules/restorability-needs.ts'
+import { wholenessRules } from './rules/restorability-whole.ts'
+import { targetRestoreRules } from './rules/target-restore.ts'
 import type { AuditRule } from './types.ts'
 
 /** All rules that pgdmp has, in the order of spec/audit-rules.md. */
@@ -19,5 +25,11 @@ export const auditRules: readonly AuditRule[] = [
   ...grantRules,
   ...rowRules,
   ...shadowingRules,
+  ...needsRules,
+  ...wholenessRules,
+  ...dataRules,
+  ...targetRestoreRules,
   ...tableRules,
+  ...constraintRules,
+  ...columnRules,
 ]

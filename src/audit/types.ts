@@ -1,6 +1,7 @@
 import type { Token } from '../sql/lexer.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
+import type { TargetProfile } from './target.ts'
 
 /** How much a finding matters, the worst first. */
 export type AuditSeverity = 'error' | 'warning' | 'notice' | 'info'
@@ -314,47 +315,29 @@ export interface CatalogRole {
   }[]
 }
 
-/** What the rows of an archive say (`data: true`). */
+/** What the rows of an archive say: see `auditData`. */
 export interface AuditData {
-  /** Rows of a TABLE DATA entry. */
+  /** Rows of a TABLE DATA entry; undefined where they could not be counted. */
   rowCount(entry: TocEntry): number | undefined
+  /** The highest value (of a falling sequence the lowest) of the column that a sequence serves, where it is beyond its own. */
+  readonly behind: readonly { readonly sequence: CatalogSequence; readonly reached: bigint }[]
+  /** Rows that repeat the key of another. */
+  readonly duplicates: readonly ConstraintViolation[]
+  /** Rows that refer to a row that is not there. */
+  readonly orphans: readonly ConstraintViolation[]
+  /** Checks that were not made. */
+  readonly leftOut: readonly { readonly entry: TocEntry; readonly what: string; readonly why: string }[]
 }
 
-/** What is known of a place to restore to; src/audit/profiles has one file for each. */
-export interface TargetProfile {
-  /** `rds`, `postgres:17`, … */
-  readonly name: string
-  readonly title: string
-  /** PostgreSQL releases it offers, newest last. */
-  readonly releases: readonly number[]
-  /** The restoring role is no superuser. */
-  readonly superuser: boolean
-  readonly facts: readonly TargetFact[]
-}
-
-/** One thing a target does not take. */
-export interface TargetFact {
-  readonly id: string
-  /** What it is about: the rule that uses it branches on this. */
-  readonly about:
-    | { readonly kind: 'command'; readonly commands: readonly string[] }
-    | { readonly kind: 'entry'; readonly types: readonly string[] }
-    | { readonly kind: 'extensions'; readonly offered: readonly string[] }
-    | { readonly kind: 'languages'; readonly offered: readonly string[] }
-    | { readonly kind: 'settings'; readonly refused: readonly string[] }
-    | { readonly kind: 'tablespaces' }
-    | { readonly kind: 'roles'; readonly refused: readonly string[] }
-  readonly effect: 'fails' | 'differs'
-  readonly why: string
-  readonly fix: string
-  /** `convert --for` may leave it out or change it without loss. */
-  readonly lossless: boolean
-  /** Page that says so. */
-  readonly source: string
-  /** Day the source was read, `2026-11-27`. */
-  readonly date: string
-  /** True only where it was run against the real thing. */
-  readonly proven: boolean
+/** Rows that break a constraint. */
+export interface ConstraintViolation {
+  readonly table: CatalogTable
+  readonly constraint: CatalogConstraint
+  /** TABLE DATA with the first of the rows. */
+  readonly entry: TocEntry
+  /** Place of the first of the rows in it, from 1. */
+  readonly row: number
+  readonly count: number
 }
 
 /** One finding of an audit. */

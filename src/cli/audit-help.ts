@@ -16,6 +16,18 @@ Output:
                                info or never (default: error)
       --baseline=FILE          leave out what an earlier report (--format=json) has
 
+What else to look at:
+      --target=NAME            what this place refuses: rds, aurora, cloudsql, azure,
+                               supabase, neon, heroku, pglite, postgres:13 to 18 (as
+                               superuser), postgres:17:owner (as owner of the database)
+      --data                   read the rows too: keys, foreign keys, sequences
+      --key-memory=BYTES       memory for keys with --data, such as 1G (default: 256M)
+
+Scripts instead of a report:
+      --roles-sql              create the roles that the archive needs
+      --post-restore           what to run after the restore; with --data it also
+                               compares the numbers of rows
+
 Rules (spec/audit-rules.md):
       --rule=NAME=SETTING      off, on, error, warning, notice or info for a rule, or for
                                a category: security, restorability, target, hygiene
@@ -38,5 +50,7 @@ Examples:
   pgdmp audit nightly.dump
   pgdmp audit --limits strict --rule hygiene=off from-a-stranger.dump
   pgdmp audit --format=json --fail-on=never -f known.json nightly.dump
+  pgdmp audit --target supabase --data nightly.dump
+  pgdmp audit --roles-sql nightly.dump | psql -d postgres
   pgdmp audit --baseline=known.json --fail-on=warning nightly.dump
 `

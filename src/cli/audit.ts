@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import {
   ArchiveError,
   audit as auditArchive,
+  auditData,
   auditMarkdown,
   auditRules,
   auditRulesMarkdown,
@@ -13,7 +14,11 @@ import {
   packageVersion,
   parseAuditBaseline,
   parseAuditConfig,
+  postRestoreSql,
+  rolesSql,
+  targetProfile,
   type AuditConfig,
+  type AuditDataOptions,
   type AuditOptions,
   type AuditReport,
   type AuditRule,
@@ -23,7 +28,7 @@ import {
 } from '../index.ts'
 import { auditHelp } from './audit-help.ts'
 import { auditText } from './audit-text.ts'
-import { parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
+import { parseBytes, parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { openArchive, openOptions } from './input.ts'
 import { writeText } from './output.ts'
 import { complain, exit, hintOf, messageOf, type Terminal } from './terminal.ts'
@@ -35,15 +40,20 @@ const syntax: CommandSyntax = {
     'all',
     'baseline',
     'config',
+    'data',
     'fail-on',
     'inline',
     'input-format',
     'inventory',
     'list-rules',
+    'key-memory',
     'no-config',
+    'post-restore',
     'report-format',
+    'roles-sql',
     'rule',
     'rules',
+    'target',
   ],
   restore: ['file'],
 }
@@ -75,6 +85,8 @@ export async function audit(terminal: Terminal, args: readonly string[]): Promis
     await writeText(terminal, line.value('file'), auditRulesMarkdown([...auditRules, ...(options.rules ?? [])]))
     return exit.good
   }
+  const script = scriptOf(line)
+  if (script !== undefined) return await writeScript(terminal, line, archives, options, script)
   const reports: NamedReport[] = []
   let worst: number = exit.good
   for (const archive of archives) {
@@ -89,6 +101,41 @@ export async function audit(terminal: Terminal, args: readonly string[]): Promis
   return worst
 }
 
+type Script = 'roles-sql' | 'post-restore'
+
+/** Which script is asked for instead of a report. */
+function scriptOf(line: CommandLine): Script | undefined {
+  const asked = (['roles-sql', 'post-restore'] as const).filter((name) => line.own(name).length > 0)
+  if (asked.length < 2) return asked[0]
+  throw new ArchiveError('USAGE', '--roles-sql and --post-restore are two scripts: ask for one at a time')
+}
+
+async function writeScript(
+  terminal: Terminal,
+  line: CommandLine,
+  archives: readonly string[],
+  { target }: AuditOptions,
+  script: Script,
+): Promise<number> {
+  const [name, ...others] = archives
+  if (name === undefined || others.length > 0) throw new ArchiveError('USAGE', `--${script} takes one archive`)
+  const one = { ...line, archive: name === '-' ? null : name }
+  await using archive = await openArchive(terminal, one, { format: line.own('input-format').at(-1) })
+  if (script === 'roles-sql') {
+    const memberships = target !== undefined && !target.superuser
+    await writeText(terminal, line.value('file'), rolesSql(archive, { memberships }))
+    return exit.good
+  }
+  const data = line.own('data').length > 0 ? await auditData(archive, dataOptions(terminal, line)) : undefined
+  await writeText(terminal, line.value('file'), postRestoreSql(archive, data === undefined ? {} : { data }))
+  return exit.good
+}
+
+function dataOptions(terminal: Terminal, line: CommandLine): AuditDataOptions {
+  const memory = line.own('key-memory').at(-1)
+  return { signal: terminal.signal, ...(memory === undefined ? {} : { memory: parseBytes('--key-memory', memory) }) }
+}
+
 /** @returns undefined for an archive that cannot be read, which has been told */
 async function auditOne(
   terminal: Terminal,
@@ -98,9 +145,9 @@ async function auditOne(
 ): Promise<AuditReport | undefined> {
   try {
     await using archive = await openArchive(terminal, line, { format: line.own('input-format').at(-1) })
-    if (!counts) return await auditArchive(archive, options)
-    const { dataBytes } = await archive.storedSizes({ signal: terminal.signal })
-    return await auditArchive(archive, { ...options, storedBytes: dataBytes })
+    const sizes = counts ? { storedBytes: (await archive.storedSizes({ signal: terminal.signal })).dataBytes } : {}
+    const data = line.own('data').length > 0 ? { data: await auditData(archive, dataOptions(terminal, line)) } : {}
+    return await auditArchive(archive, { ...options, ...sizes, ...data })
   } catch (error) {
     if (!isArchiveError(error) || error.code === 'USAGE' || error.code === 'BAD_CONFIG') throw error
     complain(terminal, `${name}: ${messageOf(error)}`, hintOf(error))
@@ -216,6 +263,7 @@ async function optionsOf(
   for (const path of modules) rules.push(...(await rulesOf(path)))
   const settings: Record<string, RuleSetting> = { ...config.rules }
   for (const text of line.own('rule')) Object.assign(settings, settingOf(text))
+  const target = line.own('target').at(-1)
   const baselineFile = line.own('baseline').at(-1)
   const baseline =
     baselineFile === undefined
@@ -227,6 +275,7 @@ async function optionsOf(
     suppressions: config.ignore,
     inline: config.inline || line.own('inline').length > 0,
     baseline,
+    ...(target === undefined ? {} : { target: targetProfile(target) }),
     signal: terminal.signal,
   }
 }

@@ -75,6 +75,12 @@ const ownOptions = [
   { name: 'inline' },
   { name: 'inventory' },
   { name: 'list-rules' },
+  { name: 'target', argument: true },
+  { name: 'data' },
+  { name: 'key-memory', argument: true },
+  { name: 'roles-sql' },
+  { name: 'post-restore' },
+  { name: 'for', argument: true },
 ] as const satisfies readonly OwnOption[]
 
 type IdOf<T> = T extends { readonly id: infer Id } ? Id : T extends { readonly name: infer Name } ? Name : never

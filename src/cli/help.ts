@@ -164,6 +164,9 @@ Output:
       --target-version=VERSION an archive for pg_restore and server of this release
                                of PostgreSQL: version, compression, SQL; what they
                                lack is left out and listed, with status 1
+      --for=NAME               an archive for this place (supabase, rds, postgres:17:owner,
+                               …: see pgdmp audit --help): what can be changed without
+                               loss is; the rest stays and is listed, with status 1
       --force                  replace an output that exists
       --reindex                give a custom archive the offsets that it lacks
       --allow-loss             status 0 even if something is lost
@@ -192,6 +195,7 @@ Examples:
   pgdmp convert -Z zstd nightly.dump smaller.dump
   pgdmp convert -F d nightly.dump nightly.dir
   pgdmp convert --target-version 15 nightly.dump for-15.dump
+  pgdmp convert --for supabase nightly.dump for-supabase.dump
   pgdmp convert -n app --exclude-table-data 'app.event_log*' nightly.dump app.dump
   pgdmp convert -t orders --with-dependencies nightly.dump orders.dump
   pgdmp convert --owner staging nightly.dump staging.dump

@@ -220,7 +220,7 @@ describe('the rules', () => {
 
   test.each(auditRules.map((rule) => [rule.id, rule] as const))('%s says all that it must', (id, rule) => {
     expect(id).toMatch(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/)
-    expect(rule.message).toMatch(/^[A-Z"\\].*[^.]$|^psql .*[^.]$/)
+    expect(rule.message).toMatch(/^[A-Z"\\].*[^.]$|^(psql|pg_restore) .*[^.]$/)
     expect(rule.explanation).toMatch(/\.$/)
     expect(rule.fix).toMatch(/\.$/)
     expect(rule.links.length).toBeGreaterThan(0)
