@@ -1,19 +1,42 @@
 export { open } from './archive.ts'
 export type { Archive, OpenOptions } from './archive.ts'
+export { adaptTo } from './audit/adapt-to.ts'
+export type { AdaptOptions } from './audit/adapt-to.ts'
 export { audit } from './audit/audit.ts'
+export { auditData } from './audit/audit-data.ts'
+export type { AuditDataOptions } from './audit/audit-data.ts'
+export { parseAuditBaseline, parseAuditConfig } from './audit/config.ts'
+export type { AuditConfig } from './audit/config.ts'
+export { targetProfile, targetProfiles } from './audit/find-profile.ts'
 export { auditHtml } from './audit/html.ts'
 export type { AuditHtmlOptions } from './audit/html.ts'
+export { auditMarkdown } from './audit/markdown.ts'
 export { auditCategories, auditSeverities } from './audit/options.ts'
 export type { AuditOptions, RuleSetting, Suppression } from './audit/options.ts'
+export { postRestoreSql } from './audit/post-restore.ts'
+export type { PostRestoreOptions } from './audit/post-restore.ts'
 export { auditRules } from './audit/registry.ts'
+export { auditRulesMarkdown } from './audit/rules-document.ts'
+export { rolesSql } from './audit/roles-sql.ts'
+export type { RolesSqlOptions } from './audit/roles-sql.ts'
+export { auditSarif } from './audit/sarif.ts'
+export type { NamedReport } from './audit/sarif.ts'
+export { harmless } from './audit/text.ts'
 export type {
   AppliedRule,
+  AuditInventory,
+  AuditReport,
+  AuditedArchive,
+  InventoryPrivilege,
+  InventoryRole,
+  SuppressedFinding,
+} from './audit/report.ts'
+export type {
   AuditCatalog,
   AuditCategory,
   AuditContext,
   AuditData,
   AuditFinding,
-  AuditReport,
   AuditRule,
   AuditSeverity,
   CatalogColumn,
@@ -28,13 +51,12 @@ export type {
   CatalogSequence,
   CatalogTable,
   CatalogView,
+  ConstraintViolation,
   DefinitionStatement,
   QualifiedName,
   RuleFinding,
-  SuppressedFinding,
-  TargetFact,
-  TargetProfile,
 } from './audit/types.ts'
+export type { TargetFact, PrivilegedAct, TargetProfile, TargetSubject } from './audit/target.ts'
 export { closest } from './closest.ts'
 export type { Algorithm } from './codec/codec.ts'
 export type { CopyField, CopyRow } from './copy/encode-row.ts'
@@ -133,6 +155,5 @@ export type {
   TimeZone,
   TocEntry,
 } from './toc/types.ts'
-export { printable } from './printable.ts'
 export { derive } from './view.ts'
 export type { ArchiveStorage, ArchiveView, DataBlock, DataOptions, LargeObject } from './view.ts'

@@ -15,7 +15,7 @@ export interface ChosenRule {
  * The rules that options ask for.
  * @throws ArchiveError USAGE for a rule, category or setting that there is not, and for two rules of one id
  */
-export function chooseRules({ rules = [], settings = {}, target }: AuditOptions): readonly ChosenRule[] {
+export function chooseRules({ rules = [], settings = {}, target, data }: AuditOptions): readonly ChosenRule[] {
   const all = [...auditRules, ...rules]
   const ids = new Set<string>()
   for (const { id } of rules) checkId(id)
@@ -28,6 +28,7 @@ export function chooseRules({ rules = [], settings = {}, target }: AuditOptions)
   for (const rule of all) {
     const setting = settings[rule.id] ?? settings[rule.category] ?? (rule.optional === true ? 'off' : 'on')
     if (setting === 'off' || (rule.needs === 'target' && target === undefined)) continue
+    if (rule.needs === 'data' && data === undefined) continue
     chosen.push({ rule, severity: setting === 'on' ? undefined : setting })
   }
   return chosen

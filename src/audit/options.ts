@@ -1,5 +1,6 @@
 import type { OptionNames } from '../check-options.ts'
-import type { AuditCategory, AuditRule, AuditSeverity, TargetProfile } from './types.ts'
+import type { AuditCategory, AuditData, AuditRule, AuditSeverity } from './types.ts'
+import type { TargetProfile } from './target.ts'
 
 /** What is made of a rule: switched off, on at its own severity, or at another. */
 export type RuleSetting = 'off' | 'on' | AuditSeverity
@@ -31,6 +32,10 @@ export interface AuditOptions {
   /** Fingerprints of findings that are known: an earlier report, or its findings. */
   readonly baseline?: Iterable<string>
   readonly target?: TargetProfile
+  /** What the rows say: see {@link auditData}. */
+  readonly data?: AuditData
+  /** Bytes that the data of each entry take, by dump id, for the inventory: `(await archive.storedSizes()).dataBytes`. */
+  readonly storedBytes?: ReadonlyMap<number, number> | undefined
   readonly signal?: AbortSignal
 }
 
@@ -42,6 +47,8 @@ export const auditOptionNames: OptionNames<AuditOptions> = {
   inline: true,
   baseline: true,
   target: true,
+  data: true,
+  storedBytes: true,
   signal: true,
 }
 

@@ -1,6 +1,7 @@
 import type { Token } from '../sql/lexer.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
+import type { TargetProfile } from './target.ts'
 
 /** How much a finding matters, the worst first. */
 export type AuditSeverity = 'error' | 'warning' | 'notice' | 'info'
@@ -314,47 +315,29 @@ export interface CatalogRole {
   }[]
 }
 
-/** What the rows of an archive say (`data: true`). */
+/** What the rows of an archive say: see `auditData`. */
 export interface AuditData {
-  /** Rows of a TABLE DATA entry. */
+  /** Rows of a TABLE DATA entry; undefined where they could not be counted. */
   rowCount(entry: TocEntry): number | undefined
+  /** The highest value (of a falling sequence the lowest) of the column that a sequence serves, where it is beyond its own. */
+  readonly behind: readonly { readonly sequence: CatalogSequence; readonly reached: bigint }[]
+  /** Rows that repeat the key of another. */
+  readonly duplicates: readonly ConstraintViolation[]
+  /** Rows that refer to a row that is not there. */
+  readonly orphans: readonly ConstraintViolation[]
+  /** Checks that were not made. */
+  readonly leftOut: readonly { readonly entry: TocEntry; readonly what: string; readonly why: string }[]
 }
 
-/** What is known of a place to restore to; src/audit/profiles has one file for each. */
-export interface TargetProfile {
-  /** `rds`, `postgres:17`, … */
-  readonly name: string
-  readonly title: string
-  /** PostgreSQL releases it offers, newest last. */
-  readonly releases: readonly number[]
-  /** The restoring role is no superuser. */
-  readonly superuser: boolean
-  readonly facts: readonly TargetFact[]
-}
-
-/** One thing a target does not take. */
-export interface TargetFact {
-  readonly id: string
-  /** What it is about: the rule that uses it branches on this. */
-  readonly about:
-    | { readonly kind: 'command'; readonly commands: readonly string[] }
-    | { readonly kind: 'entry'; readonly types: readonly string[] }
-    | { readonly kind: 'extensions'; readonly offered: readonly string[] }
-    | { readonly kind: 'languages'; readonly offered: readonly string[] }
-    | { readonly kind: 'settings'; readonly refused: readonly string[] }
-    | { readonly kind: 'tablespaces' }
-    | { readonly kind: 'roles'; readonly refused: readonly string[] }
-  readonly effect: 'fails' | 'differs'
-  readonly why: string
-  readonly fix: string
-  /** `convert --for` may leave it out or change it without loss. */
-  readonly lossless: boolean
-  /** Page that says so. */
-  readonly source: string
-  /** Day the source was read, `2026-11-27`. */
-  readonly date: string
-  /** True only where it was run against the real thing. */
-  readonly proven: boolean
+/** Rows that break a constraint. */
+export interface ConstraintViolation {
+  readonly table: CatalogTable
+  readonly constraint: CatalogConstraint
+  /** TABLE DATA with the first of the rows. */
+  readonly entry: TocEntry
+  /** Place of the first of the rows in it, from 1. */
+  readonly row: number
+  readonly count: number
 }
 
 /** One finding of an audit. */
@@ -371,27 +354,4 @@ export interface AuditFinding {
   readonly position: number | undefined
   /** Identity across dumps, for baselines: rule, type and name of the object, hashed. */
   readonly fingerprint: string
-}
-
-/** A finding that is left out of a report, and why. */
-export interface SuppressedFinding {
-  readonly finding: AuditFinding
-  /** By a suppression of the options, by a mark in the archive itself, or because the baseline has it. */
-  readonly by: 'options' | 'archive' | 'baseline'
-  readonly reason: string | undefined
-}
-
-/** A rule as it was applied. */
-export type AppliedRule = Pick<AuditRule, 'id' | 'severity' | 'category' | 'message' | 'explanation' | 'fix' | 'links'>
-
-/** What an audit found. */
-export interface AuditReport {
-  /** The worst first; within a severity by category and rule, then in the order of the archive. */
-  readonly findings: readonly AuditFinding[]
-  readonly counts: Readonly<Record<AuditSeverity, number>>
-  readonly suppressed: readonly SuppressedFinding[]
-  /** The rules that were applied, with the severities that they had, in the order of reports. */
-  readonly rules: readonly AppliedRule[]
-  /** Name of the target profile. */
-  readonly target: string | undefined
 }

@@ -1,4 +1,4 @@
-import { ArchiveError, compatRules, convert as convertArchive, filter, isFiltered, open, printable } from '../index.ts'
+import { adaptTo, ArchiveError, compatRules, convert as convertArchive, filter, isFiltered, open } from '../index.ts'
 import type {
   Archive,
   ArchiveFormat,
@@ -14,7 +14,7 @@ import { parseCompression } from './compression-option.ts'
 import { digestOf } from './digest-of.ts'
 import { convertHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
-import { formatBytes, formatCount } from './layout.ts'
+import { formatBytes, formatCount, printable } from './layout.ts'
 import { writeText } from './output.ts'
 import { labelOf, partsDone } from './parts-done.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
@@ -34,6 +34,7 @@ const syntax: CommandSyntax = {
     'compat',
     'compress',
     'digest',
+    'for',
     'force',
     'input-format',
     'keep-links',
@@ -90,7 +91,9 @@ export async function convert(terminal: Terminal, args: readonly string[]): Prom
   const completeLinks = line.own('keep-links').length === 0
   const selected =
     selection === undefined ? archive : filter(archive, { ...selection, create: true, completeLinks }, common)
-  const view = applyRewrites(selected, rewrites, common)
+  const rewritten = applyRewrites(selected, rewrites, common)
+  const target = line.own('for').at(-1)
+  const view = target === undefined ? rewritten : adaptTo(rewritten, { target, onWarning })
   const parts =
     progress === undefined ? () => undefined : await partsDone(archive, view.toc, holdsData(view), terminal.signal)
   let dropped = 0
@@ -112,7 +115,7 @@ export async function convert(terminal: Terminal, args: readonly string[]): Prom
   }
   if (wantsDigest && typeof line.output === 'string') {
     // of a part, other entries may no longer name what is gone among what they depend on
-    const isWhole = lost === 0 && dropped === 0 && wishes.targetVersion === undefined
+    const isWhole = lost === 0 && dropped === 0 && wishes.targetVersion === undefined && target === undefined
     const expected = archive.seekable && isWhole ? view : undefined
     if (!(await showDigest(terminal, archive, expected, line.output, quiet))) lost++
   }
@@ -120,7 +123,8 @@ export async function convert(terminal: Terminal, args: readonly string[]): Prom
   const allowed = line.own('allow-loss').length > 0
   if (!quiet) {
     const hint = allowed ? undefined : 'The output is there; --allow-loss takes that for success'
-    complain(terminal, lost === 1 ? '1 thing is lost' : `${formatCount(lost)} things are lost`, hint)
+    const what = target === undefined ? 'lost' : `lost, or refused by ${target}`
+    complain(terminal, lost === 1 ? `1 thing is ${what}` : `${formatCount(lost)} things are ${what}`, hint)
   }
   return allowed ? exit.good : exit.bad
 }

@@ -1,3 +1,5 @@
+import { harmless } from '../index.ts'
+
 /** A column of {@link table}. */
 export interface Column {
   readonly title: string
@@ -65,4 +67,9 @@ export function formatDuration(milliseconds: number): string {
   const parts = [Math.floor(seconds / 60) % 60, seconds % 60]
   if (seconds >= 3600) parts.unshift(Math.floor(seconds / 3600))
   return parts.map((part, at) => (at === 0 ? String(part) : String(part).padStart(2, '0'))).join(':')
+}
+
+/** Text from an archive made safe for a terminal and for one line: control characters appear as `\x1b`, `\u202e`. */
+export function printable(text: string): string {
+  return harmless(text)
 }

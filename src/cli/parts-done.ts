@@ -1,5 +1,5 @@
-import { printable } from '../index.ts'
 import type { Archive, ArchiveView, TocEntry } from '../index.ts'
+import { printable } from './layout.ts'
 
 /**
  * Which part of the stored data lies before an entry's, 0 to 1; undefined where sizes are not known without

@@ -1,17 +1,10 @@
-import {
-  ArchiveError,
-  compatRules,
-  isArchiveError,
-  salvage as salvageArchive,
-  standardInput,
-  printable,
-} from '../index.ts'
+import { ArchiveError, compatRules, isArchiveError, salvage as salvageArchive, standardInput } from '../index.ts'
 import type { ArchiveFormat, Finding, SalvageOptions, SalvageReport } from '../index.ts'
 import { parseCommandLine, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { parseCompression } from './compression-option.ts'
 import { salvageHelp } from './help.ts'
 import { limitOptions, limitsFrom } from './limits-option.ts'
-import { formatBytes, formatCount } from './layout.ts'
+import { formatBytes, formatCount, printable } from './layout.ts'
 import { writeText } from './output.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
 import { Progress } from './progress.ts'

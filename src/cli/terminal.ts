@@ -1,6 +1,6 @@
-import { printable } from '../index.ts'
 import type { Finding } from '../index.ts'
 import { isSystemError, strerror } from './strerror.ts'
+import { printable } from './layout.ts'
 
 /** The exit codes of pgdmp's own commands; the drop-in answers as pg_restore does. */
 export const exit = {

@@ -8,12 +8,11 @@ import {
   type Finding,
   type Receipt,
   type VerifyReport,
-  printable,
 } from '../index.ts'
 import { parseBytes, parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { verifyHelp } from './help.ts'
 import { openOptions } from './input.ts'
-import { formatBytes, formatCount } from './layout.ts'
+import { formatBytes, formatCount, printable } from './layout.ts'
 import { limitsFrom } from './limits-option.ts'
 import { writeText } from './output.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'

@@ -1,5 +1,5 @@
 import { ArchiveError } from '../../errors.ts'
-import { printable } from '../../printable.ts'
+import { harmless } from '../text.ts'
 import type { Drawing } from './drawing.ts'
 import { markup, type Html } from './escape.ts'
 
@@ -71,7 +71,7 @@ function merged(edges: Drawing['edges']): Drawing['edges'] {
 
 /** A label of Graphviz, in which a backslash begins an escape. */
 function labelOf(lines: readonly string[]): string {
-  return lines.map((line) => shorten(printable(line)).replaceAll('\\', '\\\\')).join('\\n')
+  return lines.map((line) => shorten(harmless(line)).replaceAll('\\', '\\\\')).join('\\n')
 }
 
 function shorten(text: string): string {

@@ -1,4 +1,4 @@
-import { printable } from '../../printable.ts'
+import { harmless } from '../text.ts'
 
 /** Text that is HTML already. */
 export interface Html {
@@ -15,7 +15,7 @@ const entities: Readonly<Record<string, string>> = {
 
 /** Text as HTML, for elements and quoted attributes; what would hide or reorder text is shown as an escape. */
 export function escapeHtml(text: string): string {
-  return printable(text).replaceAll(/[&<>"']/g, (character) => entities[character] ?? character)
+  return harmless(text).replaceAll(/[&<>"']/g, (character) => entities[character] ?? character)
 }
 
 /** A template whose values are escaped, unless they are HTML themselves; arrays are joined. */

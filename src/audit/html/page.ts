@@ -1,6 +1,7 @@
 import { createSha256 } from '../../codec/sha256.ts'
 import { auditCategories, auditSeverities } from '../options.ts'
-import type { AppliedRule, AuditFinding, AuditReport } from '../types.ts'
+import type { AppliedRule, AuditReport } from '../report.ts'
+import type { AuditFinding } from '../types.ts'
 import { markup, link, type Html } from './escape.ts'
 import { script } from './script.ts'
 import { style } from './style.ts'

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { printable } from '../../../src/printable.ts'
-import { formatBytes, formatCount, formatDuration, table } from '../../../src/cli/layout.ts'
+import { formatBytes, formatCount, formatDuration, printable, table } from '../../../src/cli/layout.ts'
 
 describe('layout', () => {
   test('table() aligns columns and leaves no blanks at the ends of lines', () => {

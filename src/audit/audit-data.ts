@@ -1,0 +1,272 @@
+import { checkOptions } from '../check-options.ts'
+import type { TocEntry } from '../toc/types.ts'
+import type { ArchiveView } from '../view.ts'
+import { Catalog } from './catalog.ts'
+import { CopyFields, isNull, KeyHash } from './copy-fields.ts'
+import { DataPlan, type ForeignKey, type KeyTable, type LeftOut, type TablePlan } from './data-plan.ts'
+import { KeyBudget } from './key-set.ts'
+import type { AuditData, CatalogSequence, ConstraintViolation } from './types.ts'
+
+/** Options of {@link auditData}. */
+export interface AuditDataOptions {
+  /** Memory for the keys of tables, in bytes; a check that does not fit is left out, and said to be. Default 256 MiB. */
+  readonly memory?: number
+  readonly signal?: AbortSignal
+  /** Called before the rows of each entry. */
+  readonly onProgress?:
+    | ((progress: { readonly entry: TocEntry; readonly done: number; readonly of: number }) => void)
+    | undefined
+}
+
+const defaultMemory = 256 * 1024 * 1024
+
+/**
+ * Reads the rows of an archive and says what they break: keys that two rows have, foreign keys without their row,
+ * sequences that will give values which are there already. Reads each table once, and once more those that refer to a
+ * table which comes later; memory stays within the budget, whatever the size of the archive.
+ *
+ * Values are compared by their text. Where equal values may have several texts (numeric, citext, …) a foreign key is not
+ * checked; two equal keys of such types are not seen.
+ *
+ * @example
+ * const data = await auditData(archive, { memory: 2 ** 30 })
+ * const { findings } = await audit(archive, { data })
+ */
+export async function auditData(view: ArchiveView, options: AuditDataOptions = {}): Promise<AuditData> {
+  checkOptions('auditData', options, { memory: true, signal: true, onProgress: true })
+  const catalog = new Catalog(view)
+  catalog.read()
+  const plan = new DataPlan(catalog, new KeyBudget(options.memory ?? defaultMemory))
+  const reader = new DataReader(view, plan.tables(), options, plan.leftOut)
+  await reader.read()
+  return reader.result()
+}
+
+interface Violation {
+  readonly entry: TocEntry
+  readonly row: number
+  count: number
+}
+
+class DataReader {
+  readonly #view: ArchiveView
+  readonly #plans: readonly TablePlan[]
+  readonly #options: AuditDataOptions
+  readonly #leftOut: LeftOut[]
+  readonly #counts = new Map<TocEntry, number>()
+  readonly #reached = new Map<CatalogSequence, bigint>()
+  readonly #duplicates = new Map<KeyTable, Violation>()
+  readonly #orphans = new Map<string, Violation & Pick<ForeignKey, 'table' | 'constraint'>>()
+  readonly #hash = new KeyHash()
+  #done = 0
+  #all = 0
+
+  constructor(view: ArchiveView, plans: readonly TablePlan[], options: AuditDataOptions, leftOut: LeftOut[]) {
+    this.#view = view
+    this.#plans = plans
+    this.#options = options
+    this.#leftOut = leftOut
+  }
+
+  async read(): Promise<void> {
+    const canGoBack = this.#view.storage?.seekable !== false
+    const order = canGoBack ? parentsFirst(this.#plans) : this.#plans
+    this.#all = order.length
+    this.#view.plan(order.map(({ entry }) => entry))
+    const later: { readonly plan: TablePlan; readonly foreignKeys: readonly ForeignKey[] }[] = []
+    for (const plan of order) {
+      const now = plan.foreignKeys.filter(({ parent }) => parent.pending === 0)
+      const deferred = plan.foreignKeys.filter(({ parent }) => parent.pending > 0)
+      await this.#first(plan, now)
+      if (deferred.length > 0) later.push({ plan, foreignKeys: deferred })
+    }
+    for (const { foreignKeys } of later) {
+      for (const { parent } of foreignKeys)
+        if (parent.pending > 0) parent.gap ??= 'rows of its parent could not be read'
+    }
+    if (!canGoBack) {
+      for (const { plan, foreignKeys } of later) {
+        for (const { constraint } of foreignKeys) {
+          this.#leave(
+            plan.entry,
+            `foreign key ${constraint.name ?? ''}`,
+            'its rows come before those that they refer to, and the input cannot go back',
+          )
+        }
+      }
+      return
+    }
+    const again = later.filter(({ foreignKeys }) => foreignKeys.some(({ parent }) => parent.gap === undefined))
+    this.#all += again.length
+    for (const { plan, foreignKeys } of later) {
+      if (!again.some((one) => one.plan === plan)) this.#sayGaps(plan, foreignKeys)
+    }
+    this.#view.plan(again.map(({ plan }) => plan.entry))
+    for (const { plan, foreignKeys } of again) await this.#second(plan, foreignKeys)
+  }
+
+  result(): AuditData {
+    const counts = this.#counts
+    const behind: { readonly sequence: CatalogSequence; readonly reached: bigint }[] = []
+    for (const [sequence, reached] of this.#reached) {
+      const { value, increment } = sequence
+      if (value === undefined) continue
+      const next = value.isCalled ? value.last : value.last - increment
+      if (increment > 0n ? reached > next : reached < next) behind.push({ sequence, reached })
+    }
+    const duplicates: ConstraintViolation[] = []
+    for (const [{ table, unique }, violation] of this.#duplicates) {
+      if (unique !== undefined) duplicates.push({ table, constraint: unique, ...violation })
+    }
+    return {
+      rowCount: (entry) => counts.get(entry),
+      behind,
+      duplicates,
+      orphans: [...this.#orphans.values()],
+      leftOut: this.#leftOut,
+    }
+  }
+
+  async #first(plan: TablePlan, foreignKeys: readonly ForeignKey[]): Promise<void> {
+    const { entry, keys, sequences } = plan
+    let row = 0
+    const checked = foreignKeys.filter(({ parent }) => parent.gap === undefined)
+    this.#sayGaps(plan, foreignKeys)
+    const rows = await this.#scan(entry, (bytes, starts, ends) => {
+      row++
+      for (const { key, columns } of keys) {
+        if (key.gap !== undefined || !this.#hash.of(bytes, starts, ends, columns)) continue
+        const added = key.keys.add(this.#hash.high, this.#hash.low)
+        if (added === undefined) this.#overflow(key, entry)
+        else if (!added && key.unique !== undefined) this.#duplicate(key, entry, row)
+      }
+      for (const foreignKey of checked) this.#check(foreignKey, entry, row, bytes, starts, ends)
+      for (const { sequence, column } of sequences) this.#reach(sequence, bytes, starts[column] ?? 0, ends[column] ?? 0)
+    })
+    this.#counts.set(entry, rows)
+    for (const { key } of keys) {
+      key.pending--
+      this.#release(key)
+    }
+    for (const { parent } of foreignKeys) {
+      parent.users--
+      this.#release(parent)
+    }
+  }
+
+  async #second(plan: TablePlan, foreignKeys: readonly ForeignKey[]): Promise<void> {
+    const checked = foreignKeys.filter(({ parent }) => parent.gap === undefined)
+    this.#sayGaps(plan, foreignKeys)
+    let row = 0
+    await this.#scan(plan.entry, (bytes, starts, ends) => {
+      row++
+      for (const foreignKey of checked) this.#check(foreignKey, plan.entry, row, bytes, starts, ends)
+    })
+    for (const { parent } of foreignKeys) {
+      parent.users--
+      this.#release(parent)
+    }
+  }
+
+  async #scan(
+    entry: TocEntry,
+    onRow: (bytes: Uint8Array, starts: Int32Array, ends: Int32Array) => void,
+  ): Promise<number> {
+    const { signal, onProgress } = this.#options
+    signal?.throwIfAborted()
+    onProgress?.({ entry, done: this.#done++, of: this.#all })
+    const fields = new CopyFields(onRow, Math.min(this.#view.limits.rowBytes, maxRowBytes))
+    for await (const chunk of this.#view.data(entry, signal === undefined ? {} : { signal })) fields.push(chunk)
+    return fields.rows
+  }
+
+  #check(
+    { table, constraint, columns, parent }: ForeignKey,
+    entry: TocEntry,
+    row: number,
+    bytes: Uint8Array,
+    starts: Int32Array,
+    ends: Int32Array,
+  ): void {
+    if (!this.#hash.of(bytes, starts, ends, columns)) return
+    if (parent.keys.has(this.#hash.high, this.#hash.low)) return
+    const id = `${table.entry.dumpId} ${constraint.name ?? constraint.columns.join()}`
+    const known = this.#orphans.get(id)
+    if (known === undefined) this.#orphans.set(id, { table, constraint, entry, row, count: 1 })
+    else known.count++
+  }
+
+  #duplicate(key: KeyTable, entry: TocEntry, row: number): void {
+    const known = this.#duplicates.get(key)
+    if (known === undefined) this.#duplicates.set(key, { entry, row, count: 1 })
+    else known.count++
+  }
+
+  #overflow(key: KeyTable, entry: TocEntry): void {
+    key.gap = 'the keys do not fit in the memory that was granted'
+    key.keys.clear()
+    if (key.unique !== undefined) this.#leave(entry, `the key ${key.unique.name ?? ''}`, key.gap)
+  }
+
+  #sayGaps({ entry }: TablePlan, foreignKeys: readonly ForeignKey[]): void {
+    for (const { constraint, parent } of foreignKeys) {
+      if (parent.gap === undefined) continue
+      this.#leave(entry, `foreign key ${constraint.name ?? ''}`, parent.gap)
+    }
+  }
+
+  #leave(entry: TocEntry, what: string, why: string): void {
+    this.#leftOut.push({ entry, what, why })
+  }
+
+  /** Gives the keys up that nobody needs any more. */
+  #release(key: KeyTable): void {
+    if (key.pending === 0 && key.users === 0) key.keys.clear()
+  }
+
+  #reach(sequence: CatalogSequence, bytes: Uint8Array, start: number, end: number): void {
+    if (isNull(bytes, start, end) || end - start > 20) return
+    let text = ''
+    for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at] ?? 0)
+    if (!/^-?\d+$/.test(text)) return
+    const value = BigInt(text)
+    const known = this.#reached.get(sequence)
+    if (known === undefined || (sequence.increment > 0n ? value > known : value < known)) {
+      this.#reached.set(sequence, value)
+    }
+  }
+}
+
+const maxRowBytes = 16 * 1024 * 1024
+
+/** Tables that others refer to before those, as far as they do not refer to each other. */
+function parentsFirst(plans: readonly TablePlan[]): readonly TablePlan[] {
+  const holders = new Map<KeyTable, TablePlan[]>()
+  for (const plan of plans) {
+    for (const { key } of plan.keys) {
+      const known = holders.get(key)
+      if (known === undefined) holders.set(key, [plan])
+      else known.push(plan)
+    }
+  }
+  const ordered = new Set<TablePlan>()
+  const entered = new Set<TablePlan>()
+  // a stack of its own: chains of tables may be long
+  for (const first of plans) {
+    const stack = [first]
+    while (stack.length > 0) {
+      const plan = stack.at(-1)
+      if (plan === undefined) break
+      if (!entered.has(plan)) {
+        entered.add(plan)
+        for (const { parent } of plan.foreignKeys) {
+          for (const holder of holders.get(parent) ?? []) if (!entered.has(holder)) stack.push(holder)
+        }
+        continue
+      }
+      stack.pop()
+      ordered.add(plan)
+    }
+  }
+  return [...ordered]
+}

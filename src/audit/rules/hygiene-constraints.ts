@@ -1,0 +1,180 @@
+import type { AuditCatalog, AuditRule, CatalogConstraint, CatalogIndex, CatalogTable } from '../types.ts'
+
+/** `a`, `b`: the columns of an index without order and operator class; undefined for an expression. */
+function columnsOf({ keys }: CatalogIndex): readonly (string | undefined)[] {
+  return keys.map((key) => {
+    const plain = /^(?:"((?:[^"]|"")+)"|([a-z_\u0080-\uffff][\w$\u0080-\uffff]*))(?:\s|$)/.exec(key)
+    return plain === null ? undefined : (plain[1]?.replaceAll('""', '"') ?? plain[2])
+  })
+}
+
+/** What makes two indexes the same but for their names. */
+function shapeOf({ schema, table, method, keys, include, where }: CatalogIndex): string {
+  return JSON.stringify([schema, table, method, keys, include, where ?? ''])
+}
+
+function indexesByTable({ indexes }: AuditCatalog): Map<string, CatalogIndex[]> {
+  const byTable = new Map<string, CatalogIndex[]>()
+  for (const index of indexes) {
+    const key = `${index.schema}\u0000${index.table}`
+    const known = byTable.get(key)
+    if (known === undefined) byTable.set(key, [index])
+    else known.push(index)
+  }
+  return byTable
+}
+
+const constraintsPage = 'https://www.postgresql.org/docs/current/ddl-constraints.html'
+
+function nameOf(catalog: AuditCatalog, table: CatalogTable, { name, kind }: CatalogConstraint): string {
+  const on = catalog.quote(table.schema, table.name)
+  return name === undefined ? `a ${kind} constraint of ${on}` : `${catalog.quote(name)} of ${on}`
+}
+
+/** Rules about constraints and indexes. */
+export const constraintRules: readonly AuditRule[] = [
+  {
+    id: 'constraint-not-valid',
+    severity: 'warning',
+    category: 'hygiene',
+    message: 'A constraint was never checked against the rows that were there',
+    explanation:
+      'A constraint that was added NOT VALID holds for new rows only, and the planner does not rely on it. The restore ' +
+      'adds it the same way.',
+    fix: 'Clean the rows up and validate the constraint.',
+    links: ['https://www.postgresql.org/docs/current/sql-altertable.html'],
+    check({ catalog, report }) {
+      for (const table of catalog.tables) {
+        for (const constraint of table.constraints) {
+          if (!constraint.notValid || constraint.notEnforced) continue
+          const { name, entry } = constraint
+          const command = `ALTER TABLE ${catalog.quote(table.schema, table.name)} VALIDATE CONSTRAINT ${catalog.quote(name ?? '')};`
+          report({
+            entry,
+            object: `${catalog.quote(table.schema, table.name)} ${name ?? ''}`,
+            message: `Constraint ${nameOf(catalog, table, constraint)} is NOT VALID`,
+            ...(name === undefined ? {} : { fix: command }),
+          })
+        }
+      }
+    },
+  },
+  {
+    id: 'constraint-not-enforced',
+    severity: 'notice',
+    category: 'hygiene',
+    message: 'A constraint is not enforced',
+    explanation: 'A constraint that is NOT ENFORCED says what is meant, and stops nothing.',
+    fix: 'Enforce it where the rows allow it: ALTER TABLE … ALTER CONSTRAINT … ENFORCED.',
+    links: ['https://www.postgresql.org/docs/current/sql-createtable.html'],
+    check({ catalog, report }) {
+      for (const table of catalog.tables) {
+        for (const constraint of table.constraints) {
+          if (!constraint.notEnforced) continue
+          const message = `Constraint ${nameOf(catalog, table, constraint)} is NOT ENFORCED`
+          report({
+            entry: constraint.entry,
+            object: `${catalog.quote(table.schema, table.name)} ${constraint.name ?? ''}`,
+            message,
+          })
+        }
+      }
+    },
+  },
+  {
+    id: 'index-duplicate',
+    severity: 'warning',
+    category: 'hygiene',
+    message: 'Two indexes of a table are the same',
+    explanation: 'Each index is written with every row. A second one of the same columns makes nothing faster.',
+    fix: 'Drop the one that no constraint needs.',
+    links: ['https://www.postgresql.org/docs/current/sql-dropindex.html'],
+    check({ catalog, report }) {
+      for (const indexes of indexesByTable(catalog).values()) {
+        const seen = new Map<string, CatalogIndex>()
+        // those of constraints first: the others can go
+        const ordered = [...indexes].sort(
+          (a, b) => Number(b.constraint !== undefined) - Number(a.constraint !== undefined),
+        )
+        for (const index of ordered) {
+          const first = seen.get(shapeOf(index))
+          if (first === undefined) {
+            seen.set(shapeOf(index), index)
+            continue
+          }
+          if (index.unique && !first.unique) continue
+          const [name, other] = [catalog.quote(index.schema, index.name), catalog.quote(first.schema, first.name)]
+          report({
+            entry: index.entry,
+            object: name,
+            message: `Index ${name} is the same as ${other}`,
+            ...(index.constraint === undefined ? { fix: `DROP INDEX ${name};` } : {}),
+          })
+        }
+      }
+    },
+  },
+  {
+    id: 'foreign-key-without-index',
+    severity: 'notice',
+    category: 'hygiene',
+    message: 'No index begins with the columns of a foreign key',
+    explanation:
+      'When a row is deleted or its key changed, PostgreSQL looks for the rows that refer to it. Without an index it ' +
+      'reads the whole table each time.',
+    fix: 'Create an index on the columns, unless the other table never loses rows.',
+    links: [`${constraintsPage}#DDL-CONSTRAINTS-FK`],
+    check({ catalog, report }) {
+      const byTable = indexesByTable(catalog)
+      for (const table of catalog.tables) {
+        // what a partition is checked by stands at its parent
+        if (table.foreign || table.partitionOf !== undefined) continue
+        const indexes = byTable.get(`${table.schema}\u0000${table.name}`) ?? []
+        for (const constraint of table.constraints) {
+          const { kind, columns, entry, name } = constraint
+          if (kind !== 'foreign key' || columns.length === 0) continue
+          const covered = indexes.some((index) => {
+            const first = new Set(columnsOf(index).slice(0, columns.length))
+            return index.where === undefined && columns.every((column) => first.has(column))
+          })
+          if (covered) continue
+          const on = catalog.quote(table.schema, table.name)
+          report({
+            entry,
+            object: `${on} ${name ?? columns.join(', ')}`,
+            message: `Foreign key ${nameOf(catalog, table, constraint)} has no index that begins with ${columns.map((column) => catalog.quote(column)).join(', ')}`,
+            fix: `CREATE INDEX ON ${on} (${columns.map((column) => catalog.quote(column)).join(', ')});`,
+          })
+        }
+      }
+    },
+  },
+  {
+    id: 'trigger-disabled',
+    severity: 'warning',
+    category: 'hygiene',
+    message: 'A trigger or rule is switched off',
+    explanation: 'Triggers are switched off for a load and then forgotten. What they were to keep right is not kept.',
+    fix: 'Switch it on (ALTER TABLE … ENABLE TRIGGER), or drop it.',
+    links: ['https://www.postgresql.org/docs/current/sql-altertable.html'],
+    definition(entry, statements, { catalog, report }) {
+      for (const statement of statements) {
+        if (statement.word(0) !== 'alter') continue
+        for (let at = 2; at < statement.length; at++) {
+          if (
+            !statement.has(at, 'disable', 'trigger|rule') &&
+            !(statement.has(1, 'event') && statement.word(at) === 'disable')
+          ) {
+            continue
+          }
+          report({
+            entry,
+            message: `${entry.desc} ${catalog.label(entry)} is switched off`,
+            position: statement.tokens[at]?.start,
+          })
+          break
+        }
+      }
+    },
+  },
+]

@@ -1,0 +1,184 @@
+import { isOlder, newestReadBy } from '../../toc/version.ts'
+import { dataDescs, descOf, remarkDescs } from '../../ops/ties.ts'
+import type { TocEntry } from '../../toc/types.ts'
+import type { AuditRule } from '../types.ts'
+
+/** Locks that a transaction may hold with the settings of a new server: max_locks_per_transaction × max_connections. */
+const locksByDefault = 64 * 100
+
+const restorePage = 'https://www.postgresql.org/docs/current/app-pgrestore.html'
+
+/** Relations and large objects: what a restore in one transaction holds a lock on until its end. */
+const lockedTypes: ReadonlySet<string> = new Set([
+  'BLOB',
+  'FOREIGN TABLE',
+  'INDEX',
+  'CONSTRAINT',
+  'MATERIALIZED VIEW',
+  'SEQUENCE',
+  'TABLE',
+  'VIEW',
+])
+
+/** Rules about whether an archive is complete and in order. */
+export const wholenessRules: readonly AuditRule[] = [
+  {
+    id: 'dependency-missing',
+    severity: 'warning',
+    category: 'restorability',
+    message: 'An object needs something that the archive does not have',
+    explanation:
+      'pg_dump writes dependencies of definitions on what it dumps, so one without what it names has lost it: by a ' +
+      'selection, by hand or by damage. Restored alone, its statement may fail.',
+    fix: 'Restore into a database that has what is missing, or dump it too.',
+    links: [restorePage],
+    check({ catalog, report }) {
+      for (const entry of catalog.entries) {
+        if (standsAlone(descOf(entry))) continue
+        const missing = new Set(entry.dependencies.filter((id) => catalog.entry(id) === undefined))
+        if (missing.size === 0) continue
+        const ids = [...missing].slice(0, 5).join(', ')
+        const more = missing.size > 5 ? ', …' : ''
+        report({
+          entry,
+          message: `${entry.desc} ${catalog.label(entry)} needs ${missing.size === 1 ? 'an entry that is' : `${missing.size} entries that are`} not in the archive: ${ids}${more}`,
+        })
+      }
+    },
+  },
+  {
+    id: 'dependency-order',
+    severity: 'warning',
+    category: 'restorability',
+    message: 'An object comes before something that it needs',
+    explanation:
+      'pg_restore without --jobs runs the entries in their order; with --jobs it waits for what an entry needs. An ' +
+      'archive put into another order by hand restores in the one way and not in the other, and not with ' +
+      '--single-transaction.',
+    fix: 'Restore by a list in the right order (pg_restore -L), or with --jobs.',
+    links: [restorePage],
+    check({ catalog, report }) {
+      const places = new Map<TocEntry, number>(catalog.entries.map((entry, place) => [entry, place]))
+      for (const [place, entry] of catalog.entries.entries()) {
+        for (const id of new Set(entry.dependencies)) {
+          const needed = catalog.entry(id)
+          if (needed === undefined || (places.get(needed) ?? -1) <= place || isLoose(entry, needed)) continue
+          report({
+            entry,
+            object: `${catalog.label(entry)} ${catalog.label(needed)}`,
+            message: `${entry.desc} ${catalog.label(entry)} comes before ${needed.desc} ${catalog.label(needed)}, which it needs`,
+          })
+        }
+      }
+    },
+  },
+  {
+    id: 'data-missing',
+    severity: 'error',
+    category: 'restorability',
+    message: 'The archive says that an entry has no data where it should',
+    explanation:
+      'An entry with a COPY statement whose data were never written: pg_dump was stopped, or the archive was cut.',
+    fix: 'Run pgdmp verify on the archive, and take another backup.',
+    links: [restorePage],
+    check({ catalog, report }) {
+      for (const entry of catalog.entries) {
+        if (!entry.hadDumper || entry.data.state !== 'no-data') continue
+        report({ entry, message: `${entry.desc} ${catalog.label(entry)} has no data in the archive` })
+      }
+    },
+  },
+  {
+    id: 'table-without-data',
+    severity: 'notice',
+    category: 'restorability',
+    message: 'A table comes without its rows, while others have theirs',
+    explanation: 'The dump was made with --exclude-table-data or a filter. The table will be there, and empty.',
+    fix: 'Make sure that the rows are not missed, or dump them too.',
+    links: ['https://www.postgresql.org/docs/current/app-pgdump.html'],
+    check({ catalog, report }) {
+      if (catalog.ofType('TABLE DATA').length === 0) return
+      const viaRoot = new Set(catalog.ofType('TABLE DATA').flatMap(({ dependencies }) => dependencies))
+      for (const { entry, data, partitioned, foreign, unlogged, schema, name } of catalog.tables) {
+        if (data !== undefined || partitioned || foreign || unlogged || viaRoot.has(entry.dumpId)) continue
+        report({ entry, message: `${catalog.quote(schema, name)} comes without rows` })
+      }
+    },
+  },
+  {
+    id: 'pg-restore-version',
+    severity: 'info',
+    category: 'restorability',
+    message: 'Only newer releases of pg_restore read the archive',
+    explanation: 'pg_dump writes the newest version of the format that it knows, which older releases refuse.',
+    fix: 'Use a pg_restore of that release or newer, or convert with --archive-version or --target-version.',
+    links: [restorePage],
+    check({ view, report }) {
+      const { version, compression } = view.header
+      const reader = [15, 16, 17].find((release) => !isOlder(newestReadBy(release), version))
+      if (reader === undefined || reader === 15) return
+      report({
+        message: `Reading the archive takes pg_restore ${reader} or newer (version 1.${version.minor}, compression ${compression.algorithm})`,
+      })
+    },
+  },
+  {
+    id: 'jobs-not-possible',
+    severity: 'info',
+    category: 'restorability',
+    message: 'pg_restore --jobs does not work, or not well, with this archive',
+    explanation:
+      'Parallel workers need to go straight to the data of a table. A tar archive does not allow it, and a custom ' +
+      'archive that was written into a pipe does not say where the data lie.',
+    fix: 'Convert it: pgdmp convert -F d, or pgdmp convert --reindex for the offsets.',
+    links: [restorePage],
+    check({ view, catalog, report }) {
+      if (view.header.format === 'tar') report({ message: 'pg_restore --jobs does not take tar archives' })
+      const without = catalog.entries.filter(({ data }) => data.state === 'not-set').length
+      if (without > 1 && view.header.format === 'custom') {
+        report({
+          message: `The archive does not say where the data of ${without} entries lie: pg_restore --jobs must look for them`,
+        })
+      }
+    },
+  },
+  {
+    id: 'single-transaction-locks',
+    severity: 'notice',
+    category: 'restorability',
+    message: 'A restore in one transaction needs more locks than a server has by default',
+    explanation:
+      'With --single-transaction each relation and large object that is created stays locked until the end, and the ' +
+      'server keeps max_locks_per_transaction × max_connections locks in all.',
+    fix: 'Raise max_locks_per_transaction, or restore with --transaction-size (from 17 on) instead.',
+    links: ['https://www.postgresql.org/docs/current/runtime-config-locks.html'],
+    check({ catalog, report }) {
+      let locks = 0
+      for (const entry of catalog.entries) {
+        if (lockedTypes.has(entry.desc)) locks++
+        else if (entry.desc === 'BLOB METADATA') locks += lines(entry.raw.byteString('defn') ?? '')
+      }
+      if (locks <= locksByDefault) return
+      report({
+        message: `pg_restore --single-transaction holds about ${locks} locks; a server has ${locksByDefault} by default`,
+      })
+    },
+  },
+]
+
+/** Data and remarks depend on what pg_dump leaves out too: on the schema public, on tables of a dump of data alone. */
+function standsAlone(desc: string): boolean {
+  return dataDescs.has(desc) || remarkDescs.has(desc) || desc === 'STATISTICS DATA' || desc.startsWith('BLOB')
+}
+
+function lines(text: string): number {
+  let count = 0
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count++
+  return count
+}
+
+/** What is ordered otherwise by pg_restore itself, or does without. */
+function isLoose(entry: TocEntry, needed: TocEntry): boolean {
+  if (remarkDescs.has(descOf(entry)) || remarkDescs.has(descOf(needed))) return true
+  return dataDescs.has(descOf(entry)) && dataDescs.has(descOf(needed))
+}
