@@ -88,7 +88,10 @@ function complete(
     desc,
     object: name,
     position,
-    fingerprint: fingerprintOf(count === 1 ? identity : `${identity}\u0000${count}`),
+    // hashed when somebody asks: text does not
+    get fingerprint() {
+      return fingerprintOf(count === 1 ? identity : `${identity}\u0000${count}`)
+    },
   }
 }
 
@@ -125,7 +128,8 @@ function separate(
     const inMark = inline?.find(finding)
     if (suppression !== undefined) suppressed.push({ finding, by: 'options', reason: suppression.reason })
     else if (inMark !== undefined) suppressed.push({ finding, by: 'archive', reason: inMark.reason })
-    else if (known.has(finding.fingerprint)) suppressed.push({ finding, by: 'baseline', reason: undefined })
+    else if (known.size > 0 && known.has(finding.fingerprint))
+      suppressed.push({ finding, by: 'baseline', reason: undefined })
     else findings.push(finding)
   }
   return { findings, suppressed }
