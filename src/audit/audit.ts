@@ -88,10 +88,7 @@ function complete(
     desc,
     object: name,
     position,
-    // hashed when somebody asks: text does not
-    get fingerprint() {
-      return fingerprintOf(count === 1 ? identity : `${identity}\u0000${count}`)
-    },
+    fingerprint: fingerprintOf(count === 1 ? identity : `${identity}\u0000${count}`),
   }
 }
 
@@ -128,8 +125,7 @@ function separate(
     const inMark = inline?.find(finding)
     if (suppression !== undefined) suppressed.push({ finding, by: 'options', reason: suppression.reason })
     else if (inMark !== undefined) suppressed.push({ finding, by: 'archive', reason: inMark.reason })
-    else if (known.size > 0 && known.has(finding.fingerprint))
-      suppressed.push({ finding, by: 'baseline', reason: undefined })
+    else if (known.has(finding.fingerprint)) suppressed.push({ finding, by: 'baseline', reason: undefined })
     else findings.push(finding)
   }
   return { findings, suppressed }
