@@ -57,13 +57,19 @@ export function readIndex(reading: Reading, statement: DefinitionStatement, entr
 }
 
 /** Largest and smallest values by type (sequence.c). */
-const ranges: Readonly<Record<string, readonly [bigint, bigint]>> = {
-  smallint: [-32_768n, 32_767n],
-  integer: [-2_147_483_648n, 2_147_483_647n],
-  bigint: [-9_223_372_036_854_775_808n, 9_223_372_036_854_775_807n],
-}
+const bigintRange: readonly [bigint, bigint] = [-9_223_372_036_854_775_808n, 9_223_372_036_854_775_807n]
 
-const otherNames: Readonly<Record<string, string>> = { int2: 'smallint', int4: 'integer', int: 'integer' }
+const ranges: ReadonlyMap<string, readonly [bigint, bigint]> = new Map([
+  ['smallint', [-32_768n, 32_767n]],
+  ['integer', [-2_147_483_648n, 2_147_483_647n]],
+  ['bigint', bigintRange],
+])
+
+const otherNames: ReadonlyMap<string, string> = new Map([
+  ['int2', 'smallint'],
+  ['int4', 'integer'],
+  ['int', 'integer'],
+])
 
 /** CREATE SEQUENCE. */
 export function readSequence(
@@ -132,8 +138,8 @@ function sequenceOptions(
         break
     }
   }
-  const known = otherNames[type] ?? type
-  const [least, most] = ranges[known] ?? ranges['bigint'] ?? [0n, 0n]
+  const known = otherNames.get(type) ?? type
+  const [least, most] = ranges.get(known) ?? bigintRange
   const up = increment > 0n
   return { type: known, increment, max: max ?? (up ? most : -1n), min: min ?? (up ? 1n : least), cycle }
 }

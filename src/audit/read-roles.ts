@@ -7,23 +7,43 @@ import type { CatalogRole } from './types.ts'
 
 type RoleUse = CatalogRole['uses'][number]
 
-const usesByCommand: Readonly<Record<string, RoleUse['as']>> = {
-  GRANT: 'grantee',
-  REVOKE: 'grantee',
-  'CREATE POLICY': 'policy',
-  'ALTER POLICY': 'policy',
-  'CREATE USER MAPPING': 'mapping',
-  'ALTER DEFAULT PRIVILEGES': 'defaults',
-}
+const usesByCommand: ReadonlyMap<string, RoleUse['as']> = new Map<string, RoleUse['as']>([
+  ['GRANT', 'grantee'],
+  ['REVOKE', 'grantee'],
+  ['CREATE POLICY', 'policy'],
+  ['ALTER POLICY', 'policy'],
+  ['CREATE USER MAPPING', 'mapping'],
+  ['ALTER DEFAULT PRIVILEGES', 'defaults'],
+])
 
 /** A statement of another command may name a role only where its text has one of these. */
 const mayNameRole = /role|owner|authorization|mapping|\b(?:user|group)\b/i
+
+/** A role, with its uses as two lists: an object for each entry that has an owner would be most of a catalog. */
+class RoleDraft implements CatalogRole {
+  readonly name: string
+  readonly #entries: TocEntry[] = []
+  readonly #as: RoleUse['as'][] = []
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  add(entry: TocEntry, as: RoleUse['as']): void {
+    this.#entries.push(entry)
+    this.#as.push(as)
+  }
+
+  get uses(): readonly RoleUse[] {
+    return this.#entries.map((entry, index) => ({ entry, as: this.#as[index] ?? 'other' }))
+  }
+}
 
 /** Gathers the roles that an archive names. */
 export class RoleGatherer {
   readonly #reading: Reading
   readonly #rules: RenameRules
-  readonly #roles = new Map<string, { readonly name: string; readonly uses: RoleUse[] }>()
+  readonly #roles = new Map<string, RoleDraft>()
   #found: string[] = []
 
   constructor(reading: Reading) {
@@ -44,7 +64,7 @@ export class RoleGatherer {
   }
 
   statement(statement: SqlStatement, entry: TocEntry): void {
-    const known = usesByCommand[statement.command]
+    const known = usesByCommand.get(statement.command)
     if (known === undefined && !mayNameRole.test(statement.text)) return
     this.#found = []
     findRoles(new Renamer(statement, this.#rules))
@@ -59,9 +79,9 @@ export class RoleGatherer {
   #add(bytes: string, entry: TocEntry, as: RoleUse['as']): void {
     let role = this.#roles.get(bytes)
     if (role === undefined) {
-      role = { name: this.#reading.decode(bytes), uses: [] }
+      role = new RoleDraft(this.#reading.decode(bytes))
       this.#roles.set(bytes, role)
     }
-    role.uses.push({ entry, as })
+    role.add(entry, as)
   }
 }

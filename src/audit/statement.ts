@@ -68,45 +68,68 @@ const modifiers: ReadonlySet<string> = new Set([
 ])
 
 /** Types of objects whose names are several words, by the first; the second may be any of these. */
-const longTypes: Readonly<Record<string, readonly string[]>> = {
-  access: ['method'],
-  default: ['privileges'],
-  event: ['trigger'],
-  foreign: ['table', 'data', 'schema'],
-  large: ['object'],
-  materialized: ['view'],
-  operator: ['class', 'family'],
-  text: ['search'],
-  user: ['mapping'],
-}
+const longTypes: ReadonlyMap<string, readonly string[]> = new Map([
+  ['access', ['method']],
+  ['default', ['privileges']],
+  ['event', ['trigger']],
+  ['foreign', ['table', 'data', 'schema']],
+  ['large', ['object']],
+  ['materialized', ['view']],
+  ['operator', ['class', 'family']],
+  ['text', ['search']],
+  ['user', ['mapping']],
+])
 
 /** The words after those of {@link longTypes}. */
-const thirdWords: Readonly<Record<string, readonly string[]>> = {
-  'foreign data': ['wrapper'],
-  'text search': ['configuration', 'dictionary', 'parser', 'template'],
-}
+const thirdWords: ReadonlyMap<string, readonly string[]> = new Map([
+  ['foreign data', ['wrapper']],
+  ['text search', ['configuration', 'dictionary', 'parser', 'template']],
+])
 
 /** Commands that name a type of object next. */
 const withObject: ReadonlySet<string> = new Set(['create', 'alter', 'drop', 'import', 'refresh'])
 
-const secondWords: Readonly<Record<string, string>> = {
-  comment: 'on',
-  security: 'label',
-  reassign: 'owned',
-  start: 'transaction',
-}
+const secondWords: ReadonlyMap<string, string> = new Map([
+  ['comment', 'on'],
+  ['security', 'label'],
+  ['reassign', 'owned'],
+  ['start', 'transaction'],
+])
 
 function commandOf(statement: SqlStatement): string {
   const verb = statement.word(0)
-  const second = secondWords[verb]
+  const second = secondWords.get(verb)
   if (second !== undefined && statement.word(1) === second) return `${verb} ${second}`.toUpperCase()
   if (!withObject.has(verb)) return verb.toUpperCase()
   let at = 1
   if (verb === 'create') while (modifiers.has(statement.word(at))) at++
-  const type = [statement.word(at)]
-  if (longTypes[type[0] ?? '']?.includes(statement.word(at + 1)) === true) {
-    type.push(statement.word(at + 1))
-    if (thirdWords[type.join(' ')]?.includes(statement.word(at + 2)) === true) type.push(statement.word(at + 2))
+  const type = statement.word(at)
+  const isLong = longTypes.get(type)?.includes(statement.word(at + 1)) === true
+  return isLong ? longCommand(statement, verb, at) : shortCommand(verb, type)
+}
+
+function longCommand(statement: SqlStatement, verb: string, at: number): string {
+  const type = `${statement.word(at)} ${statement.word(at + 1)}`
+  const third = statement.word(at + 2)
+  return `${verb} ${type}${thirdWords.get(type)?.includes(third) === true ? ` ${third}` : ''}`.toUpperCase()
+}
+
+/** Made once each: every statement of an archive asks. */
+const shortCommands = new Map<string, Map<string, string>>()
+
+/** More than there are types of objects: words of a stranger's are not kept. */
+const MOST_TYPES = 200
+
+function shortCommand(verb: string, type: string): string {
+  let byType = shortCommands.get(verb)
+  if (byType === undefined) {
+    byType = new Map()
+    shortCommands.set(verb, byType)
   }
-  return `${verb} ${type.join(' ')}`.trimEnd().toUpperCase()
+  let command = byType.get(type)
+  if (command === undefined) {
+    command = `${verb} ${type}`.trimEnd().toUpperCase()
+    if (byType.size < MOST_TYPES) byType.set(type, command)
+  }
+  return command
 }
