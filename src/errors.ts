@@ -9,7 +9,7 @@
  * | codec | BAD_COMPRESSED_DATA, TRAILING_DATA |
  * | order | DATA_OUT_OF_ORDER |
  * | limits | LIMIT_EXCEEDED |
- * | text | BAD_COPY_DATA, BAD_LIST, BAD_FILTER, BAD_RECEIPT |
+ * | text | BAD_COPY_DATA, BAD_LIST, BAD_FILTER, BAD_RECEIPT, BAD_CONFIG |
  * | look-ups | NAME_NOT_FOUND, ENTRY_NOT_FOUND, NO_DATA |
  * | rewriting | UNDECIDED_REFERENCE |
  * | safety | UNSAFE_SQL |
@@ -42,6 +42,7 @@ export type ArchiveErrorCode =
   | 'BAD_LIST'
   | 'BAD_FILTER'
   | 'BAD_RECEIPT'
+  | 'BAD_CONFIG'
   | 'NAME_NOT_FOUND'
   | 'ENTRY_NOT_FOUND'
   | 'NO_DATA'

@@ -1,9 +1,15 @@
 export { open } from './archive.ts'
 export type { Archive, OpenOptions } from './archive.ts'
 export { audit } from './audit/audit.ts'
+export { parseAuditBaseline, parseAuditConfig } from './audit/config.ts'
+export type { AuditConfig } from './audit/config.ts'
+export { auditMarkdown } from './audit/markdown.ts'
 export { auditCategories, auditSeverities } from './audit/options.ts'
 export type { AuditOptions, RuleSetting, Suppression } from './audit/options.ts'
 export { auditRules } from './audit/registry.ts'
+export { auditSarif } from './audit/sarif.ts'
+export type { NamedReport } from './audit/sarif.ts'
+export { harmless } from './audit/text.ts'
 export type {
   AppliedRule,
   AuditCatalog,
@@ -11,9 +17,11 @@ export type {
   AuditContext,
   AuditData,
   AuditFinding,
+  AuditInventory,
   AuditReport,
   AuditRule,
   AuditSeverity,
+  AuditedArchive,
   CatalogColumn,
   CatalogConstraint,
   CatalogExtension,
@@ -27,6 +35,8 @@ export type {
   CatalogTable,
   CatalogView,
   DefinitionStatement,
+  InventoryPrivilege,
+  InventoryRole,
   QualifiedName,
   RuleFinding,
   SuppressedFinding,

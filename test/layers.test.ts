@@ -167,6 +167,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...foundation,
     border,
     'closest.ts',
+    'package-version.ts',
     'bytes',
     'copy',
     'sql',

@@ -4,11 +4,14 @@ import { createSha256, toHex } from '../codec/sha256.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { chooseRules, type ChosenRule } from './choose-rules.ts'
+import { inventoryOf } from './inventory.ts'
 import { auditCategories, auditOptionNames, auditSeverities, type AuditOptions } from './options.ts'
 import { suppressionFinder } from './suppress.ts'
 import type {
   AppliedRule,
   AuditContext,
+  AuditedArchive,
+  AuditInventory,
   AuditFinding,
   AuditReport,
   AuditSeverity,
@@ -47,13 +50,26 @@ export async function audit(view: ArchiveView, options: AuditOptions = {}): Prom
     rule.check?.(context)
   }
   const { findings, suppressed } = separate(sorted(found, chosen), options)
+  let inventory: AuditInventory | undefined
   return {
     findings,
     counts: countsOf(findings),
     suppressed,
     rules: chosen.map(appliedRule),
     target: options.target?.name,
+    // counted when somebody looks
+    get inventory() {
+      inventory ??= inventoryOf(catalog, { storedBytes: options.storedBytes })
+      return inventory
+    },
+    archive: archiveOf(view),
   }
+}
+
+function archiveOf({ header, settings, storedEntryCount }: ArchiveView): AuditedArchive {
+  const { dbname, format, remoteVersion, dumpVersion } = header
+  const versions = { serverVersion: remoteVersion, pgDumpVersion: dumpVersion }
+  return { dbname, format, ...versions, encoding: settings.encoding, entries: storedEntryCount }
 }
 
 /** Makes of what a rule said a finding that stands on its own. */

@@ -31,6 +31,8 @@ export interface AuditOptions {
   /** Fingerprints of findings that are known: an earlier report, or its findings. */
   readonly baseline?: Iterable<string>
   readonly target?: TargetProfile
+  /** Bytes that the data of each entry take, by dump id, for the inventory: `(await archive.storedSizes()).dataBytes`. */
+  readonly storedBytes?: ReadonlyMap<number, number> | undefined
   readonly signal?: AbortSignal
 }
 
@@ -42,6 +44,7 @@ export const auditOptionNames: OptionNames<AuditOptions> = {
   inline: true,
   baseline: true,
   target: true,
+  storedBytes: true,
   signal: true,
 }
 

@@ -18,6 +18,8 @@ import type { Terminal } from './terminal.ts'
 
 interface OwnOption {
   readonly name: string
+  /** Where one of pg_restore's has the name and means something else. */
+  readonly id?: string
   readonly short?: string
   readonly argument?: true
 }
@@ -63,10 +65,21 @@ const ownOptions = [
   { name: 'against', argument: true },
   { name: 'certain-only' },
   { name: 'cut-large-objects' },
+  { name: 'format', id: 'report-format', argument: true },
+  { name: 'fail-on', argument: true },
+  { name: 'baseline', argument: true },
+  { name: 'config', argument: true },
+  { name: 'no-config' },
+  { name: 'rules', argument: true },
+  { name: 'rule', argument: true },
+  { name: 'inline' },
+  { name: 'inventory' },
 ] as const satisfies readonly OwnOption[]
 
+type IdOf<T> = T extends { readonly id: infer Id } ? Id : T extends { readonly name: infer Name } ? Name : never
+
 /** An option of pgdmp's own, by its long name. */
-export type OwnOptionId = (typeof ownOptions)[number]['name']
+export type OwnOptionId = IdOf<(typeof ownOptions)[number]>
 
 /** Options that select entries, the same for `list` and `sql`. */
 export const selectionOptions = {
@@ -190,7 +203,7 @@ function optionalText(value: string | undefined): string | undefined {
   return value === undefined ? undefined : textOf(value)
 }
 
-const ownIds: ReadonlySet<string> = new Set(ownOptions.map((option) => option.name))
+const ownIds: ReadonlySet<string> = new Set(ownOptions.map((option) => ('id' in option ? option.id : option.name)))
 
 function isOwn(id: AnyId): id is OwnOptionId {
   return ownIds.has(id)
@@ -202,8 +215,8 @@ function optionTable(syntax: CommandSyntax, rules: CompatRules): OptionTable<Any
   const own: readonly OwnOption[] = ownOptions
   const ownLong = own.map((option) => ({
     name: option.name,
-    // The names in `ownOptions` are the ids.
-    id: option.name as OwnOptionId,
+    // The names in `ownOptions` are the ids, where those have none.
+    id: (option.id ?? option.name) as OwnOptionId,
     argument: option.argument === true,
     short: option.short,
   }))

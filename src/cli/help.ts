@@ -1,4 +1,5 @@
 import { closest, type CompatRules, compatRules, formatRelease, packageVersion } from '../index.ts'
+import { auditHelp } from './audit-help.ts'
 import { limitsHelp } from './limits-option.ts'
 import { writeText } from './output.ts'
 import { complain, exit, type Terminal } from './terminal.ts'
@@ -15,6 +16,7 @@ Commands:
   convert      another archive: format, compression, version, a part, other names
   info         what an archive is, what is in it, and what it needs
   verify       whether an archive is sound, and what is wrong with it
+  audit        what an archive would do to a server, and whether it can be restored
   reindex      in place, the offsets that an archive lacks after a pipe
   salvage      what is whole of a damaged or truncated archive, as a new one
   pg_restore   the same options, output, messages and status as pg_restore
@@ -24,7 +26,7 @@ Commands:
 ARCHIVE is a file, a directory, or "-" for standard input; its format is found out.
 
 Exit status: 0 good, 1 bad input, defects found or something lost, 2 wrong usage,
-3 unreadable (verify), 130 interrupted.
+3 unreadable (verify, audit), 130 interrupted.
 `
 
 const inputOptions = `Input:
@@ -325,6 +327,7 @@ export async function help(terminal: Terminal, args: readonly string[]): Promise
     sql: () => sqlHelp,
     convert: () => convertHelp,
     info: () => infoHelp,
+    audit: () => auditHelp,
     verify: () => verifyHelp,
     reindex: () => reindexHelp,
     salvage: () => salvageHelp,

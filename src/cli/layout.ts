@@ -1,3 +1,5 @@
+import { harmless } from '../index.ts'
+
 /** A column of {@link table}. */
 export interface Column {
   readonly title: string
@@ -67,14 +69,7 @@ export function formatDuration(milliseconds: number): string {
   return parts.map((part, at) => (at === 0 ? String(part) : String(part).padStart(2, '0'))).join(':')
 }
 
-// Controls, and the characters that reorder, hide or break text.
-const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
-
 /** Text from an archive made safe for a terminal and for one line: control characters appear as `\x1b`, `\u202e`. */
 export function printable(text: string): string {
-  return text.replaceAll(unsafe, (character) => {
-    const code = (character.codePointAt(0) ?? 0).toString(16)
-    if (code.length <= 2) return `\\x${code.padStart(2, '0')}`
-    return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\u{${code}}`
-  })
+  return harmless(text)
 }

@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   sql: async () => (await import('./sql.ts')).sql,
   convert: async () => (await import('./convert.ts')).convert,
   info: async () => (await import('./info.ts')).info,
+  audit: async () => (await import('./audit.ts')).audit,
   verify: async () => (await import('./verify.ts')).verify,
   reindex: async () => (await import('./reindex.ts')).reindex,
   salvage: async () => (await import('./salvage.ts')).salvage,

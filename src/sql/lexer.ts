@@ -313,7 +313,6 @@ export interface SplitOptions extends LexerOptions {
  */
 export function* splitStatements(text: string, options: SplitOptions = {}): Generator<Statement, void, void> {
   const lexer = new Lexer(text, options)
-  let tokens: Token[] = []
   const body = options.asPsql === true ? new CountedBody() : new ParsedBody()
   let parentheses = 0
   for (let at = 0; at < text.length;) {
@@ -329,9 +328,8 @@ export function* splitStatements(text: string, options: SplitOptions = {}): Gene
     const isSymbol = token.kind === 'symbol'
     if (isSymbol && code === semicolon && parentheses === 0) {
       if (body.depth === 0) {
-        if (tokens.length > 0) yield statement(tokens, token.end)
-        tokens = []
         body.reset()
+        if (gathered.length > 0) yield statement(takeGathered(), token.end)
         continue
       }
       body.semicolon()
@@ -342,9 +340,21 @@ export function* splitStatements(text: string, options: SplitOptions = {}): Gene
     } else if (parentheses === 0 && body.listens) {
       body.token(token.kind === 'word' ? text.slice(token.start, token.end).toLowerCase() : '')
     }
-    tokens.push(token)
+    gathered.push(token)
   }
-  if (tokens.length > 0) yield statement(tokens, text.length)
+  if (gathered.length > 0) yield statement(takeGathered(), text.length)
+}
+
+/**
+ * Tokens of the statement that is being read. One list for all: it holds nothing whenever a statement is given away, and
+ * an array of its own would be copied several times as it grows (bench case audit).
+ */
+const gathered: Token[] = []
+
+function takeGathered(): Token[] {
+  const tokens = gathered.slice()
+  gathered.length = 0
+  return tokens
 }
 
 const semicolon = 0x3b

@@ -1,0 +1,253 @@
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import {
+  ArchiveError,
+  audit as auditArchive,
+  auditMarkdown,
+  auditSarif,
+  auditSeverities,
+  isArchiveError,
+  packageVersion,
+  parseAuditBaseline,
+  parseAuditConfig,
+  type AuditConfig,
+  type AuditOptions,
+  type AuditReport,
+  type AuditRule,
+  type AuditSeverity,
+  type NamedReport,
+  type RuleSetting,
+} from '../index.ts'
+import { auditHelp } from './audit-help.ts'
+import { auditText } from './audit-text.ts'
+import { parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
+import { openArchive, openOptions } from './input.ts'
+import { writeText } from './output.ts'
+import { complain, exit, hintOf, messageOf, type Terminal } from './terminal.ts'
+
+const syntax: CommandSyntax = {
+  name: 'audit',
+  own: [
+    ...openOptions.own,
+    'all',
+    'baseline',
+    'config',
+    'fail-on',
+    'inline',
+    'input-format',
+    'inventory',
+    'no-config',
+    'report-format',
+    'rule',
+    'rules',
+  ],
+  restore: ['file'],
+}
+
+/** Read without being asked for when it lies in the current folder. */
+const CONFIG_FILE = 'pgdmp.audit.json'
+
+const formats = ['text', 'json', 'ndjson', 'sarif', 'markdown'] as const
+
+type Format = (typeof formats)[number]
+
+/** `pgdmp audit`: what archives would do to a server, and whether they can be restored. */
+export async function audit(terminal: Terminal, args: readonly string[]): Promise<number> {
+  const parsed = await parseManyArchives(terminal, syntax, args)
+  if (parsed === null) {
+    await writeText(terminal, undefined, auditHelp)
+    return exit.good
+  }
+  const { line, archives } = parsed
+  const format = oneOf('--format', line.own('report-format').at(-1) ?? 'text', formats)
+  const config = await configOf(terminal, line)
+  const limit = failOn(line, config)
+  const options = await optionsOf(terminal, line, config)
+  const reports: NamedReport[] = []
+  let worst: number = exit.good
+  for (const archive of archives) {
+    const report = await auditOne(terminal, { ...line, archive: archive === '-' ? null : archive }, archive, options)
+    if (report === undefined) worst = exit.unreadable
+    else {
+      reports.push({ path: archive === '-' ? 'standard input' : archive, report })
+      if (worst === exit.good && reaches(report, limit)) worst = exit.bad
+    }
+  }
+  await writeText(terminal, line.value('file'), render(terminal, line, format, reports))
+  return worst
+}
+
+/** @returns undefined for an archive that cannot be read, which has been told */
+async function auditOne(
+  terminal: Terminal,
+  line: CommandLine,
+  name: string,
+  options: AuditOptions,
+): Promise<AuditReport | undefined> {
+  try {
+    await using archive = await openArchive(terminal, line, { format: line.own('input-format').at(-1) })
+    const { dataBytes } = await archive.storedSizes({ signal: terminal.signal })
+    return await auditArchive(archive, { ...options, storedBytes: dataBytes })
+  } catch (error) {
+    if (!isArchiveError(error) || error.code === 'USAGE' || error.code === 'BAD_CONFIG') throw error
+    complain(terminal, `${name}: ${messageOf(error)}`, hintOf(error))
+    return undefined
+  }
+}
+
+function* render(
+  terminal: Terminal,
+  line: CommandLine,
+  format: Format,
+  reports: readonly NamedReport[],
+): Generator<string> {
+  const all = line.own('all').length > 0
+  switch (format) {
+    case 'text': {
+      const onScreen = [undefined, '-'].includes(line.value('file')) && terminal.stdout.isTTY
+      const { NO_COLOR: noColour = '', TERM: term } = terminal.env
+      const colour = onScreen && noColour === '' && term !== 'dumb'
+      let separator = ''
+      for (const { path, report } of reports) {
+        yield separator
+        yield* auditText(path, report, { colour, all, inventory: line.own('inventory').length > 0 })
+        separator = '\n'
+      }
+      break
+    }
+    case 'json':
+      yield* asJson(reports)
+      break
+    case 'ndjson':
+      for (const { path, report } of reports) {
+        const { findings, suppressed, rules: _, ...rest } = report
+        for (const finding of findings) yield `${JSON.stringify({ path, ...finding })}\n`
+        for (const one of suppressed) {
+          const { finding, by, reason } = one
+          yield `${JSON.stringify({ path, ...finding, suppressed: { by, reason: reason ?? null } })}\n`
+        }
+        yield `${JSON.stringify({ path, summary: rest })}\n`
+      }
+      break
+    case 'sarif':
+      yield `${JSON.stringify(auditSarif(reports), null, 1)}\n`
+      break
+    case 'markdown':
+      yield auditMarkdown(reports, { all })
+      break
+    default:
+      format satisfies never
+  }
+}
+
+/** One document, a finding a line. */
+function* asJson(reports: readonly NamedReport[]): Generator<string> {
+  yield `{"audit":1,"tool":${JSON.stringify(`pgdmp ${packageVersion}`)},"reports":[`
+  let between = ''
+  for (const { path, report } of reports) {
+    const { findings, suppressed, ...rest } = report
+    yield `${between}\n{"path":${JSON.stringify(path)},\n"findings":[`
+    yield* lines(findings)
+    yield '],\n"suppressed":['
+    yield* lines(suppressed)
+    yield `],\n${JSON.stringify(rest).slice(1)}`
+    between = ','
+  }
+  yield '\n]}\n'
+}
+
+function* lines(items: readonly object[]): Generator<string> {
+  let between = '\n'
+  for (const item of items) {
+    yield `${between}${JSON.stringify(item)}`
+    between = ',\n'
+  }
+}
+
+async function configOf(
+  terminal: Terminal,
+  line: CommandLine,
+): Promise<AuditConfig & { readonly file: string | null }> {
+  const given = line.own('config').at(-1)
+  const none = line.own('no-config').length > 0
+  if (given === undefined && (none || !existsSync(CONFIG_FILE))) return { ...parseAuditConfig('{}'), file: null }
+  const file = given ?? CONFIG_FILE
+  const text = new TextDecoder().decode(await readText(terminal, 'configuration', file))
+  // nobody asked for it: say that it counts
+  if (given === undefined) complain(terminal, `note: ${file} of this folder counts`, 'Use --no-config to do without')
+  return { ...parseAuditConfig(text, file), file }
+}
+
+function failOn(line: CommandLine, config: AuditConfig): AuditSeverity | 'never' {
+  const given = line.own('fail-on').at(-1)
+  if (given === undefined) return config.failOn ?? 'error'
+  return oneOf('--fail-on', given, [...auditSeverities, 'never'])
+}
+
+function reaches({ counts }: AuditReport, limit: AuditSeverity | 'never'): boolean {
+  if (limit === 'never') return false
+  return auditSeverities.slice(0, auditSeverities.indexOf(limit) + 1).some((severity) => counts[severity] > 0)
+}
+
+async function optionsOf(
+  terminal: Terminal,
+  line: CommandLine,
+  config: AuditConfig & { readonly file: string | null },
+): Promise<AuditOptions> {
+  const folder = config.file === null || config.file === '-' ? '.' : dirname(config.file)
+  const modules = [
+    ...config.modules.map((path) => resolve(folder, path)),
+    ...line.own('rules').map((path) => resolve(path)),
+  ]
+  const rules: AuditRule[] = []
+  for (const path of modules) rules.push(...(await rulesOf(path)))
+  const settings: Record<string, RuleSetting> = { ...config.rules }
+  for (const text of line.own('rule')) Object.assign(settings, settingOf(text))
+  const baselineFile = line.own('baseline').at(-1)
+  const baseline =
+    baselineFile === undefined
+      ? []
+      : parseAuditBaseline(new TextDecoder().decode(await readText(terminal, 'baseline', baselineFile)), baselineFile)
+  return {
+    rules,
+    settings,
+    suppressions: config.ignore,
+    inline: config.inline || line.own('inline').length > 0,
+    baseline,
+    signal: terminal.signal,
+  }
+}
+
+/** `NAME=off|on|SEVERITY`; `audit` says whether there is such a rule. */
+function settingOf(text: string): Record<string, RuleSetting> {
+  const at = text.lastIndexOf('=')
+  if (at <= 0) {
+    throw new ArchiveError('USAGE', `--rule: "${text}" is not NAME=SETTING`, {
+      hint: 'Write for example --rule hygiene=off or --rule table-without-primary-key=error',
+    })
+  }
+  return { [text.slice(0, at)]: oneOf('--rule', text.slice(at + 1), ['off', 'on', ...auditSeverities]) }
+}
+
+/** Loads rules that somebody wrote: the array `rules` of a module. */
+async function rulesOf(path: string): Promise<readonly AuditRule[]> {
+  let module: unknown
+  try {
+    module = await import(pathToFileURL(path).href)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new ArchiveError('USAGE', `Cannot load rules from "${path}": ${why}`, { cause: error })
+  }
+  const rules = typeof module === 'object' && module !== null && 'rules' in module ? module.rules : undefined
+  if (Array.isArray(rules)) return rules
+  throw new ArchiveError('USAGE', `Cannot load rules from "${path}": it exports no array "rules"`, {
+    hint: 'Write export const rules = [ … ], as in examples/audit-rules.mjs',
+  })
+}
+
+function oneOf<T extends string>(option: string, given: string, values: readonly T[]): T {
+  const found = values.find((value) => value === given)
+  if (found !== undefined) return found
+  throw new ArchiveError('USAGE', `${option}: "${given}" is none of ${values.join(', ')}`)
+}
