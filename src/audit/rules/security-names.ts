@@ -37,7 +37,8 @@ function headerTexts({ header }: ArchiveView): readonly (readonly [name: string,
 }
 
 const lineBreak = /[\n\r]/
-const otherControl = /[\0-\t\v\f\u000e-\u001f\u007f]/
+/** Neither printable ASCII nor part of a longer character. */
+const otherControl = /[^ -~\u0080-\u00ff\n\r]/
 /** Marks that turn the direction of writing, as UTF-8: what is shown is not what is there. */
 const turned = /\u00e2\u0080[\u00aa-\u00ae]|\u00e2\u0081[\u00a6-\u00a9]/
 /** What begins a line that something other than a comment would be made of. */
@@ -45,7 +46,7 @@ const lineOfCode =
   /[\n\r][ \t]*(?:\\|(?:ALTER|CALL|COMMENT|COPY|CREATE|DELETE|DO|DROP|EXECUTE|GRANT|INSERT|LOAD|MERGE|REASSIGN|RESET|REVOKE|SELECT|SET|TRUNCATE|UPDATE|WITH)\b)/i
 const sqlMarks = /;|--|\/\*|\*\/|\\!/
 /** Where none of this is, there is nothing to say. */
-const odd = /[\0-\u001f\u007f;\\\u00e2]|--|\/\*|\*\//
+const odd = /[^ -~\u0080-\u00ff]|[;\\\u00e2]|--|\/\*|\*\//
 const versionText = /^[\w.+~()/ :,-]*$/
 
 const says: Readonly<Record<UnsafeKind, string>> = {
