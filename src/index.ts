@@ -12,16 +12,21 @@ export type { NamedReport } from './audit/sarif.ts'
 export { harmless } from './audit/text.ts'
 export type {
   AppliedRule,
+  AuditInventory,
+  AuditReport,
+  AuditedArchive,
+  InventoryPrivilege,
+  InventoryRole,
+  SuppressedFinding,
+} from './audit/report.ts'
+export type {
   AuditCatalog,
   AuditCategory,
   AuditContext,
   AuditData,
   AuditFinding,
-  AuditInventory,
-  AuditReport,
   AuditRule,
   AuditSeverity,
-  AuditedArchive,
   CatalogColumn,
   CatalogConstraint,
   CatalogExtension,
@@ -35,11 +40,8 @@ export type {
   CatalogTable,
   CatalogView,
   DefinitionStatement,
-  InventoryPrivilege,
-  InventoryRole,
   QualifiedName,
   RuleFinding,
-  SuppressedFinding,
   TargetFact,
   TargetProfile,
 } from './audit/types.ts'

@@ -7,17 +7,8 @@ import { chooseRules, type ChosenRule } from './choose-rules.ts'
 import { inventoryOf } from './inventory.ts'
 import { auditCategories, auditOptionNames, auditSeverities, type AuditOptions } from './options.ts'
 import { suppressionFinder } from './suppress.ts'
-import type {
-  AppliedRule,
-  AuditContext,
-  AuditedArchive,
-  AuditInventory,
-  AuditFinding,
-  AuditReport,
-  AuditSeverity,
-  RuleFinding,
-  SuppressedFinding,
-} from './types.ts'
+import type { AppliedRule, AuditedArchive, AuditInventory, AuditReport, SuppressedFinding } from './report.ts'
+import type { AuditContext, AuditFinding, AuditSeverity, RuleFinding } from './types.ts'
 
 /**
  * Says what restoring an archive would do and what it would come across, by its table of contents alone: no server, and

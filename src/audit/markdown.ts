@@ -1,7 +1,8 @@
 import { formatNumber, harmless } from './text.ts'
 import { auditSeverities } from './options.ts'
 import type { NamedReport } from './sarif.ts'
-import type { AuditFinding, AuditReport } from './types.ts'
+import type { AuditReport } from './report.ts'
+import type { AuditFinding } from './types.ts'
 
 /** Findings of one rule that are written out; the rest is counted. */
 const SHOWN = 50

@@ -1,4 +1,5 @@
-import { splitStatements, tokenize, type LexerOptions } from '../sql/lexer.ts'
+import { tokenize, type LexerOptions } from '../sql/lexer.ts'
+import { splitStatements } from '../sql/split-statements.ts'
 import { StatementText } from '../sql/statement-text.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { MatchedStatement, OwnNames, StatementPattern } from './statement-pattern.ts'

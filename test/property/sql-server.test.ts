@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { loadModule, parseSync, scanSync } from 'libpg-query'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { open } from '../../src/index.ts'
-import { splitStatements, tokenize } from '../../src/sql/lexer.ts'
+import { tokenize } from '../../src/sql/lexer.ts'
+import { splitStatements } from '../../src/sql/split-statements.ts'
 import { allArchives } from '../helpers/corpus.ts'
 
 /** The parser of PostgreSQL 18, made of its own sources: it knows nothing of ours. */

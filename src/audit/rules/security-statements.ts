@@ -1,4 +1,4 @@
-import { splitStatements } from '../../sql/lexer.ts'
+import { splitStatements } from '../../sql/split-statements.ts'
 import { commandWordsOf, isKnownType, storedSurprises, surprisesIn, type Surprise } from '../statement-check.ts'
 import type { TocEntry } from '../../toc/types.ts'
 import type { ArchiveView } from '../../view.ts'
@@ -13,15 +13,12 @@ const texts: Readonly<Record<Surprise['field'], string>> = {
 }
 
 /** What was found, for the three rules that report it by turns. */
-const inDefinitions = new WeakMap<readonly DefinitionStatement[], readonly Surprise[]>()
+let inLast: { readonly statements: readonly DefinitionStatement[]; readonly found: readonly Surprise[] } | undefined
 const elsewhere = new WeakMap<readonly TocEntry[], readonly (readonly [TocEntry, Surprise])[]>()
 
 function ofDefinition(entry: TocEntry, statements: readonly DefinitionStatement[]): readonly Surprise[] {
-  const known = inDefinitions.get(statements)
-  if (known !== undefined) return known
-  const found = [...surprisesIn(entry, statements)]
-  inDefinitions.set(statements, found)
-  return found
+  if (inLast?.statements !== statements) inLast = { statements, found: [...surprisesIn(entry, statements)] }
+  return inLast.found
 }
 
 function ofOtherTexts({ toc, settings }: ArchiveView): readonly (readonly [TocEntry, Surprise])[] {
