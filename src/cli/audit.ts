@@ -5,6 +5,8 @@ import {
   ArchiveError,
   audit as auditArchive,
   auditMarkdown,
+  auditRules,
+  auditRulesMarkdown,
   auditSarif,
   auditSeverities,
   isArchiveError,
@@ -37,6 +39,7 @@ const syntax: CommandSyntax = {
     'inline',
     'input-format',
     'inventory',
+    'list-rules',
     'no-config',
     'report-format',
     'rule',
@@ -54,7 +57,8 @@ type Format = (typeof formats)[number]
 
 /** `pgdmp audit`: what archives would do to a server, and whether they can be restored. */
 export async function audit(terminal: Terminal, args: readonly string[]): Promise<number> {
-  const parsed = await parseManyArchives(terminal, syntax, args)
+  // a list of rules is of no archive: none need be named
+  const parsed = await parseManyArchives(terminal, syntax, args.includes('--list-rules') ? [...args, '-'] : args)
   if (parsed === null) {
     await writeText(terminal, undefined, auditHelp)
     return exit.good
@@ -67,6 +71,10 @@ export async function audit(terminal: Terminal, args: readonly string[]): Promis
   // sizes of data are for inventories, which text has when asked and SARIF never has
   const counts = format === 'text' ? line.own('inventory').length > 0 : format !== 'sarif'
   const wanted = { options, counts }
+  if (line.own('list-rules').length > 0) {
+    await writeText(terminal, line.value('file'), auditRulesMarkdown([...auditRules, ...(options.rules ?? [])]))
+    return exit.good
+  }
   const reports: NamedReport[] = []
   let worst: number = exit.good
   for (const archive of archives) {

@@ -74,6 +74,7 @@ const ownOptions = [
   { name: 'rule', argument: true },
   { name: 'inline' },
   { name: 'inventory' },
+  { name: 'list-rules' },
 ] as const satisfies readonly OwnOption[]
 
 type IdOf<T> = T extends { readonly id: infer Id } ? Id : T extends { readonly name: infer Name } ? Name : never
