@@ -328,10 +328,12 @@ export function alterTable(
       added.push(constraint)
     } else if (statement.has(at, 'alter')) {
       alterColumn(reading, statement, statement.word(at + 1) === 'column' ? at + 2 : at + 1, to, table)
-    } else if (statement.has(at + 1, 'row', 'level', 'security')) {
-      table.rowSecurity = statement.word(at) === 'enable' || (table.rowSecurity && statement.word(at) !== 'disable')
-    } else if (statement.has(at, 'force', 'row')) {
+    } else if (statement.has(at, 'enable|disable', 'row', 'level', 'security')) {
+      table.rowSecurity = statement.word(at) === 'enable'
+    } else if (statement.has(at, 'force', 'row', 'level', 'security')) {
       table.forceRowSecurity = true
+    } else if (statement.has(at, 'no', 'force', 'row', 'level', 'security')) {
+      table.forceRowSecurity = false
     } else if (statement.has(at, 'inherit')) {
       const parent = nameOnly(qualifiedName(reading, statement, at + 1, entry))
       if (parent !== undefined) table.inherits = [...table.inherits, parent]

@@ -97,7 +97,7 @@ function look(
     const content = source.slice(open, source.length - (source.startsWith('$') ? open : 1))
     const position = offset + token.start
     const name = assignedTo(text, tokens, at)
-    if (name !== undefined && secretName.test(name) && content !== '' && !placeholder.test(content)) {
+    if (name !== undefined && content !== '' && !placeholder.test(content)) {
       tell({ shown: `${name} '****'`, position })
       continue
     }
@@ -111,24 +111,32 @@ function look(
   }
 }
 
-/** The name that a string is given to: `password 'x'` of options, `token := 'x'`, `api_key text DEFAULT 'x'`, `secret => 'x'`. */
+/** The name of something secret that a string is given to: `password 'x'` of options, `token := 'x'`, `api_key text DEFAULT 'x'`, `secret => 'x'`. */
 function assignedTo(text: string, tokens: readonly Token[], at: number): string | undefined {
   const before = tokens[at - 1]
   if (before === undefined) return undefined
   const source = text.slice(before.start, before.end)
+  const named = (place: number): string | undefined => {
+    const name = nameAt(text, tokens[place])
+    return name !== undefined && secretName.test(name) ? name : undefined
+  }
+  // a part of an expression is no secret yet
+  const next = tokens[at + 1]
+  if (next?.kind === 'operator' && text.slice(next.start, next.end) !== '::') return undefined
   if (before.kind === 'operator' || before.kind === 'symbol') {
     if (source !== ':=' && source !== '=>' && source !== '=') return undefined
-    return nameAt(text, tokens[at - 2])
+    // with a type between them, as in DECLARE
+    return named(at - 2) ?? (source === ':=' ? named(at - 3) : undefined)
   }
   if (before.kind !== 'word' && before.kind !== 'name') return undefined
-  if (source.toLowerCase() !== 'default') return nameAt(text, before)
+  if (source.toLowerCase() !== 'default') return named(at - 1)
   // the column: back over its type, to the comma or parenthesis before it
   for (let place = at - 2; place > 0 && place > at - 12; place--) {
     const token = tokens[place]
     const mark = token === undefined ? '' : text.slice(token.start, token.end)
-    if (mark === ',' || mark === '(') return nameAt(text, tokens[place + 1])
+    if (mark === ',' || mark === '(') return named(place + 1)
     // ALTER TABLE … ALTER COLUMN name SET DEFAULT
-    if (mark.toLowerCase() === 'set') return nameAt(text, tokens[place - 1])
+    if (mark.toLowerCase() === 'set') return named(place - 1)
   }
   return undefined
 }

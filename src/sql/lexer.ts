@@ -52,7 +52,6 @@ const dollarQuote = /\$(?:[A-Za-z_\u0080-\u00ff][A-Za-z0-9_\u0080-\u00ff]*)?\$/y
 const plainWord = /[A-Za-z_\u0080-\u00ff][A-Za-z0-9_$\u0080-\u00ff]*/y
 const operatorChars = /[~!@#^&|`?+\-*/%<>=]+/y
 const stringPrefix = /(?:[eEbBxXnN]|[uU]&)(?=')/y
-const betweenStrings = /(?:[ \t\n\r\f\v]|--[^\n\r]*)*/y
 const namePrefix = /[uU]&(?=")/y
 
 /**
@@ -185,8 +184,18 @@ export class Lexer {
   #continuesString(at: number): boolean {
     const { end } = this.#lastString
     if (end === -1 || end === at) return false
-    betweenStrings.lastIndex = end
-    return betweenStrings.test(this.#text) && betweenStrings.lastIndex >= at && /[\n\r]/.test(this.#text.slice(end, at))
+    const text = this.#text
+    let breaks = false
+    for (let place = end; place < at;) {
+      if (text.startsWith('--', place)) {
+        place = this.#match(lineComment, place, 'comment')?.end ?? at
+        continue
+      }
+      const char = text.charAt(place++)
+      if (!/[ \t\n\r\f\v]/.test(char)) return false
+      if (char === '\n' || char === '\r') breaks = true
+    }
+    return breaks
   }
 
   #name(at: number): Token | undefined {

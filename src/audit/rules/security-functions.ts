@@ -46,6 +46,10 @@ function callingText(statement: DefinitionStatement): string {
   return text.slice(tokens[open]?.start ?? end, end)
 }
 
+/** Archives for pg_upgrade have what belongs to extensions, too. */
+const ofExtension = (statements: readonly DefinitionStatement[]): boolean =>
+  statements.some(({ command }) => command === 'ALTER EXTENSION')
+
 /** Rules about functions, and about SQL that reaches beyond the database. */
 export const functionRules: readonly AuditRule[] = [
   {
@@ -163,10 +167,12 @@ export const functionRules: readonly AuditRule[] = [
     links: ['https://www.postgresql.org/docs/current/xfunc-c.html'],
     check({ catalog, report }) {
       for (const { entry, language, objectFile } of catalog.functions) {
+        if (language !== 'c' && language !== 'internal') continue
+        if (ofExtension(catalog.statements(entry))) continue
         if (language === 'c') {
           const library = objectFile === undefined ? '' : ` of ${JSON.stringify(catalog.decode(objectFile))}`
           report({ entry, message: `${catalog.label(entry)} is code${library}` })
-        } else if (language === 'internal') {
+        } else {
           report({
             entry,
             message: `${catalog.label(entry)} is another name for a function within the server`,

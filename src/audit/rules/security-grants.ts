@@ -52,7 +52,7 @@ export const grantRules: readonly AuditRule[] = [
         const reads = !kindsOf(grant).some((kind) => writing.has(kind))
         report({
           entry: grant.entry,
-          message: `PUBLIC has ${grant.privileges.join(', ')} on ${catalog.decode(grant.object)}`,
+          message: `PUBLIC has ${grant.privileges.join(', ')} on ${grant.object}`,
           severity: reads ? 'notice' : undefined,
         })
       }
@@ -78,7 +78,7 @@ export const grantRules: readonly AuditRule[] = [
         const creates = kindsOf(grant).some((kind) => kind === 'CREATE' || kind.startsWith('ALL'))
         // that everybody may use it is the default of this one
         if (!creates && grant.name === 'public') continue
-        const object = catalog.decode(grant.object)
+        const object = grant.object
         report({
           entry: grant.entry,
           message: creates ? `Everybody may create objects in ${object}` : `Everybody may use ${object}`,
@@ -108,7 +108,7 @@ export const grantRules: readonly AuditRule[] = [
         if (grant.objectType === 'DATABASE' && !kinds.some((kind) => kind === 'CREATE' || kind.startsWith('ALL')))
           continue
         const severity: AuditSeverity | undefined = openByDefault.has(grant.objectType) ? undefined : 'warning'
-        const what = `${grant.objectType} ${catalog.decode(grant.object)}`
+        const what = `${grant.objectType} ${grant.object}`
         report({ entry: grant.entry, message: `PUBLIC has ${grant.privileges.join(', ')} on ${what}`, severity })
       }
     },

@@ -5,12 +5,26 @@ import type { AuditRule } from '../types.ts'
 
 const fields: readonly TextField[] = ['tag', 'desc', 'namespace', 'tablespace', 'tableam', 'owner']
 
-/** The names of an entry that are something, as byte strings. */
-function* namesOf(entry: TocEntry): Generator<{ readonly field: TextField; readonly text: string }, void, void> {
-  for (const field of fields) {
-    const text = entry.raw.byteString(field)
-    if (text) yield { field, text }
+/** Every name of an archive once, as a byte string, with the first entry that has it. */
+function* namesOf({ toc }: ArchiveView): Generator<FoundName, void, void> {
+  const seen = new Map(fields.map((field) => [field, new Set<string>()]))
+  for (const entry of toc) {
+    for (const field of fields) {
+      const text = entry.raw.byteString(field)
+      const known = seen.get(field)
+      if (!text || known === undefined || (field !== 'tag' && known.has(text))) continue
+      // of tags most are different, and few are odd
+      if (field === 'tag' && (!odd.test(text) || known.has(text))) continue
+      known.add(text)
+      yield { entry, field, text }
+    }
   }
+}
+
+interface FoundName {
+  readonly entry: TocEntry
+  readonly field: TextField
+  readonly text: string
 }
 
 /** The strings of the header, which scripts and lists print as they are. */
@@ -23,14 +37,16 @@ function headerTexts({ header }: ArchiveView): readonly (readonly [name: string,
 }
 
 const lineBreak = /[\n\r]/
-// oxlint-disable-next-line no-control-regex -- what is looked for
-const otherControl = /[\0-\t\v\f\u000e-\u001f\u007f]/
+/** Neither printable ASCII nor part of a longer character. */
+const otherControl = /[^ -~\u0080-\u00ff\n\r]/
 /** Marks that turn the direction of writing, as UTF-8: what is shown is not what is there. */
 const turned = /\u00e2\u0080[\u00aa-\u00ae]|\u00e2\u0081[\u00a6-\u00a9]/
 /** What begins a line that something other than a comment would be made of. */
 const lineOfCode =
   /[\n\r][ \t]*(?:\\|(?:ALTER|CALL|COMMENT|COPY|CREATE|DELETE|DO|DROP|EXECUTE|GRANT|INSERT|LOAD|MERGE|REASSIGN|RESET|REVOKE|SELECT|SET|TRUNCATE|UPDATE|WITH)\b)/i
-const sqlMarks = /;|--|\/\*|\*\/|\\[!a-z]/
+const sqlMarks = /;|--|\/\*|\*\/|\\!/
+/** Where none of this is, there is nothing to say. */
+const odd = /[^ -~\u0080-\u00ff]|[;\\\u00e2]|--|\/\*|\*\//
 const versionText = /^[\w.+~()/ :,-]*$/
 
 const says: Readonly<Record<UnsafeKind, string>> = {
@@ -62,17 +78,15 @@ export const nameRules: readonly AuditRule[] = [
     fix: 'Rename the object; restore with pg_restore -d, not by a script, and with a release that has the fixes.',
     links: ['https://www.postgresql.org/support/security/CVE-2025-8715/'],
     check({ view, report }) {
-      for (const entry of view.toc) {
-        for (const { field, text } of namesOf(entry)) {
-          if (!lineBreak.test(text)) continue
-          const grave = field === 'desc' || lineOfCode.test(text)
-          const behind = lineOfCode.test(text) ? ', and what looks like a command behind it' : ''
-          report({
-            entry,
-            message: `Its ${field} has a line break${behind}`,
-            severity: grave ? 'error' : undefined,
-          })
-        }
+      for (const { entry, field, text } of namesOf(view)) {
+        if (!lineBreak.test(text)) continue
+        const grave = field === 'desc' || lineOfCode.test(text)
+        const behind = lineOfCode.test(text) ? ', and what looks like a command behind it' : ''
+        report({
+          entry,
+          message: `Its ${field} has a line break${behind}`,
+          severity: grave ? 'error' : undefined,
+        })
       }
       for (const [name, text] of headerTexts(view)) {
         if (text !== null && lineBreak.test(text)) {
@@ -93,15 +107,13 @@ export const nameRules: readonly AuditRule[] = [
     links: ['https://www.postgresql.org/docs/current/app-pgrestore.html'],
     check({ view, report }) {
       const utf8 = view.settings.encoding === 'UTF8'
-      for (const entry of view.toc) {
-        for (const { field, text } of namesOf(entry)) {
-          const control = otherControl.exec(text)?.[0]
-          if (control !== undefined) {
-            const code = control.charCodeAt(0).toString(16).padStart(2, '0')
-            report({ entry, message: `Its ${field} has the control character 0x${code}` })
-          } else if (utf8 && turned.test(text)) {
-            report({ entry, message: `Its ${field} has marks that turn the direction of writing` })
-          }
+      for (const { entry, field, text } of namesOf(view)) {
+        const control = otherControl.exec(text)?.[0]
+        if (control !== undefined) {
+          const code = control.charCodeAt(0).toString(16).padStart(2, '0')
+          report({ entry, message: `Its ${field} has the control character 0x${code}` })
+        } else if (utf8 && turned.test(text)) {
+          report({ entry, message: `Its ${field} has marks that turn the direction of writing` })
         }
       }
     },
@@ -134,15 +146,14 @@ export const nameRules: readonly AuditRule[] = [
     fix: 'Rename the object, or see that what works with its name quotes it.',
     links: ['https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS'],
     check({ view, report }) {
-      for (const entry of view.toc) {
+      for (const { entry, field, text } of namesOf(view)) {
         const desc = entry.raw.byteString('desc') ?? ''
         // their tags are written as SQL, or are of operators, which consist of such marks
-        if (/^(?:ACL|COMMENT|SECURITY LABEL|OPERATOR|CAST|TABLE DATA|SEQUENCE SET)$/.test(desc)) continue
-        for (const { field, text } of namesOf(entry)) {
-          if ((field === 'tag' || field === 'owner') && sqlMarks.test(text) && !lineBreak.test(text)) {
-            report({ entry, message: `Its ${field} has ${JSON.stringify(sqlMarks.exec(text)?.[0])} in it` })
-          }
-        }
+        if (/^(?:ACL|COMMENT|SECURITY LABEL|OPERATOR|CAST|TABLE DATA|SEQUENCE SET|STATISTICS DATA)$/.test(desc))
+          continue
+        if ((field !== 'tag' && field !== 'owner') || lineBreak.test(text)) continue
+        const mark = sqlMarks.exec(text)?.[0]
+        if (mark !== undefined) report({ entry, message: `Its ${field} has ${mark} in it` })
       }
     },
   },

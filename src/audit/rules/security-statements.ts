@@ -66,7 +66,7 @@ export const statementRules: readonly AuditRule[] = [
     ...rule('statement', (text, { command }, { desc }) =>
       command === ''
         ? `${text} has a line that is no statement for an entry ${desc}`
-        : `${text} has ${command}, which is nothing that an entry ${desc} is for`,
+        : `${text} has ${command}, which pg_dump does not write like this for an entry ${desc}`,
     ),
   },
   {

@@ -90,6 +90,8 @@ export const superuserRules: readonly AuditRule[] = [
     fix: 'Restore as a role that is no superuser where you can, and these entries separately, after you have read them.',
     links: ['https://www.postgresql.org/docs/current/role-attributes.html'],
     definition(entry, statements, { report }) {
+      // in archives for pg_upgrade: what belongs to an extension, whose installation is another matter
+      if (statements.some(({ command }) => command === 'ALTER EXTENSION')) return
       const told = new Set<string>()
       for (const statement of statements) {
         const what = needsSuperuser(statement)

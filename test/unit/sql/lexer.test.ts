@@ -39,6 +39,16 @@ describe('tokenize()', () => {
     expect(seen("b'\\' x", { stdStrings: false })).toEqual(["string b'\\'", 'word x'])
   })
 
+  it('goes on with a string in a later line, escapes and all', () => {
+    expect(seen("E'a' -- b\n'\\'; c'")).toEqual(["string E'a'", 'comment -- b', "string '\\'; c'"])
+    expect(seen("E'a' '\\' b")).toEqual(["string E'a'", "string '\\'", 'word b'])
+    expect(seen("'a'\n'\\' b")).toEqual(["string 'a'", "string '\\'", 'word b'])
+  })
+
+  it('knows that bits have no doubled quotes', () => {
+    expect(seen("b'01''a'")).toEqual(["string b'01'", "string 'a'"])
+  })
+
   it('knows that a later byte of a character may look like a backslash', () => {
     expect(seen("'\u0083\\' x", { stdStrings: false, encoding: 'SJIS' })).toEqual(["string '\u0083\\'", 'word x'])
     expect(seen('\u0083|\u0083|a b', { encoding: 'SJIS' })).toEqual(['word \u0083|\u0083|a', 'word b'])
@@ -98,6 +108,15 @@ describe('splitStatements()', () => {
   it('keeps the body of an SQL-standard function together', () => {
     const body = 'CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN a THEN 1 END; SELECT 2; END'
     expect(statements(`${body};\nBEGIN; END;`)).toEqual([body, 'BEGIN', 'END'])
+  })
+
+  it('finds the end of a body by the grammar, and by counting words as psql does', () => {
+    const text = 'CREATE FUNCTION begin() RETURNS int BEGIN ATOMIC SELECT 1 AS case; SELECT 2 AS end; END; SELECT 3'
+    expect(statements(text)).toEqual([text.slice(0, -10), 'SELECT 3'])
+    expect([...splitStatements(text, { asPsql: true })].length).toBe(1)
+    const ends = 'CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS end; DROP TABLE a; END; SELECT 3'
+    expect(statements(ends).length).toBe(2)
+    expect([...splitStatements(ends, { asPsql: true })].length).toBe(4)
   })
 
   it('gives no statement for empty text and comments', () => {
