@@ -16,21 +16,27 @@ export type { PostRestoreOptions } from './audit/post-restore.ts'
 export { auditRules } from './audit/registry.ts'
 export { rolesSql } from './audit/roles-sql.ts'
 export type { RolesSqlOptions } from './audit/roles-sql.ts'
+export { auditRulesMarkdown } from './audit/rules-document.ts'
 export { auditSarif } from './audit/sarif.ts'
 export type { NamedReport } from './audit/sarif.ts'
 export { harmless } from './audit/text.ts'
 export type {
   AppliedRule,
+  AuditInventory,
+  AuditReport,
+  AuditedArchive,
+  InventoryPrivilege,
+  InventoryRole,
+  SuppressedFinding,
+} from './audit/report.ts'
+export type {
   AuditCatalog,
   AuditCategory,
   AuditContext,
   AuditData,
   AuditFinding,
-  AuditInventory,
-  AuditReport,
   AuditRule,
   AuditSeverity,
-  AuditedArchive,
   CatalogColumn,
   CatalogConstraint,
   CatalogExtension,
@@ -45,11 +51,8 @@ export type {
   CatalogView,
   ConstraintViolation,
   DefinitionStatement,
-  InventoryPrivilege,
-  InventoryRole,
   QualifiedName,
   RuleFinding,
-  SuppressedFinding,
 } from './audit/types.ts'
 export type { TargetFact, PrivilegedAct, TargetProfile, TargetSubject } from './audit/target.ts'
 export { closest } from './closest.ts'

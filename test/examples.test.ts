@@ -22,6 +22,8 @@ const renamed = join(scratch, 'renamed.dump')
 const examples: Readonly<
   Record<string, { readonly args: readonly string[]; readonly stdin?: string; readonly prints: RegExp }>
 > = {
+  'audit.mjs': { args: [full], prints: /error password-in-options: [^]*\d+ errors, \d+ warnings\nroles: .*alice/ },
+  'audit-rules.mjs': { args: [latin1], prints: /notice: .*"Straße" has no comment\n/ },
   'convert-in-worker.mjs': { args: [full, converted], prints: /converted\.dir: \d{6} bytes\n$/ },
   'csv-to-archive.mjs': {
     args: [csv, 'city', made],

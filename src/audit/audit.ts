@@ -4,20 +4,12 @@ import { createSha256, toHex } from '../codec/sha256.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { chooseRules, type ChosenRule } from './choose-rules.ts'
+import { InlineMarks } from './inline.ts'
 import { inventoryOf } from './inventory.ts'
 import { auditCategories, auditOptionNames, auditSeverities, type AuditOptions } from './options.ts'
 import { suppressionFinder } from './suppress.ts'
-import type {
-  AppliedRule,
-  AuditContext,
-  AuditedArchive,
-  AuditInventory,
-  AuditFinding,
-  AuditReport,
-  AuditSeverity,
-  RuleFinding,
-  SuppressedFinding,
-} from './types.ts'
+import type { AppliedRule, AuditedArchive, AuditInventory, AuditReport, SuppressedFinding } from './report.ts'
+import type { AuditContext, AuditFinding, AuditSeverity, RuleFinding } from './types.ts'
 
 /**
  * Says what restoring an archive would do and what it would come across, by its table of contents alone: no server, and
@@ -42,14 +34,16 @@ export async function audit(view: ArchiveView, options: AuditOptions = {}): Prom
     return { rule: one.rule, context }
   })
   const readers = applied.filter(({ rule }) => rule.definition !== undefined)
+  const inline = options.inline === true ? new InlineMarks() : undefined
   catalog.read((entry, statements) => {
+    inline?.add(entry, statements[0]?.text ?? '', (text) => catalog.decode(text))
     for (const { rule, context } of readers) rule.definition?.(entry, statements, context)
   })
   for (const { rule, context } of applied) {
     signal?.throwIfAborted()
     rule.check?.(context)
   }
-  const { findings, suppressed } = separate(sorted(found, chosen), options)
+  const { findings, suppressed } = separate(sorted(found, chosen), options, inline)
   let inventory: AuditInventory | undefined
   return {
     findings,
@@ -120,6 +114,7 @@ function sorted(found: readonly AuditFinding[], chosen: readonly ChosenRule[]): 
 function separate(
   found: readonly AuditFinding[],
   { suppressions = [], baseline = [] }: AuditOptions,
+  inline: InlineMarks | undefined,
 ): { readonly findings: readonly AuditFinding[]; readonly suppressed: readonly SuppressedFinding[] } {
   const find = suppressionFinder(suppressions)
   const known = new Set(baseline)
@@ -127,7 +122,9 @@ function separate(
   const suppressed: SuppressedFinding[] = []
   for (const finding of found) {
     const suppression = find(finding)
+    const inMark = inline?.find(finding)
     if (suppression !== undefined) suppressed.push({ finding, by: 'options', reason: suppression.reason })
+    else if (inMark !== undefined) suppressed.push({ finding, by: 'archive', reason: inMark.reason })
     else if (known.has(finding.fingerprint)) suppressed.push({ finding, by: 'baseline', reason: undefined })
     else findings.push(finding)
   }

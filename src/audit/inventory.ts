@@ -1,5 +1,6 @@
 import type { TocEntry } from '../toc/types.ts'
-import type { AuditCatalog, AuditInventory, CatalogGrant, InventoryPrivilege, InventoryRole } from './types.ts'
+import type { AuditInventory, InventoryPrivilege, InventoryRole } from './report.ts'
+import type { AuditCatalog, CatalogGrant } from './types.ts'
 
 /** Entries that say something of another object, or hold its data: no objects of their own. */
 const noObjects: ReadonlySet<string> = new Set([

@@ -1,7 +1,8 @@
 import { formatNumber, harmless } from './text.ts'
 import { auditSeverities } from './options.ts'
 import type { NamedReport } from './sarif.ts'
-import type { AuditFinding, AuditReport } from './types.ts'
+import type { AuditReport } from './report.ts'
+import type { AuditFinding } from './types.ts'
 
 /** Findings of one rule that are written out; the rest is counted. */
 const SHOWN = 50
@@ -59,9 +60,11 @@ function section(report: AuditReport, id: string, findings: readonly AuditFindin
   const severity = findings[0]?.severity ?? 'info'
   const lines = [`## ${severity}: ${text(rule?.message ?? id)} (${formatNumber(findings.length)})`, '']
   lines.push(`${code(id)} ${text(rule?.explanation ?? '')}`, '')
-  for (const { message, desc, fix } of findings.slice(0, shown)) {
+  for (const { message, desc, object, fix } of findings.slice(0, shown)) {
     const own = fix === rule?.fix ? '' : ` ${text(fix)}`
-    lines.push(`- ${desc === undefined ? '' : `${text(desc)}: `}${text(message)}.${own}`)
+    lines.push(
+      `- ${desc === undefined ? '' : `${text(desc)}: `}${message.includes(object) ? '' : `${code(object)}: `}${text(message)}.${own}`,
+    )
   }
   if (findings.length > shown) lines.push(`- … and ${formatNumber(findings.length - shown)} more`)
   if (rule !== undefined) {

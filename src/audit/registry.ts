@@ -5,10 +5,26 @@ import { dataRules } from './rules/restorability-data.ts'
 import { needsRules } from './rules/restorability-needs.ts'
 import { wholenessRules } from './rules/restorability-whole.ts'
 import { targetRestoreRules } from './rules/target-restore.ts'
+import { functionRules } from './rules/security-functions.ts'
+import { grantRules } from './rules/security-grants.ts'
+import { nameRules } from './rules/security-names.ts'
+import { rowRules } from './rules/security-rows.ts'
+import { secretRules } from './rules/security-secrets.ts'
+import { shadowingRules } from './rules/security-shadowing.ts'
+import { statementRules } from './rules/security-statements.ts'
+import { superuserRules } from './rules/security-superuser.ts'
 import type { AuditRule } from './types.ts'
 
 /** All rules that pgdmp has, in the order of spec/audit-rules.md. */
 export const auditRules: readonly AuditRule[] = [
+  ...statementRules,
+  ...nameRules,
+  ...functionRules,
+  ...superuserRules,
+  ...secretRules,
+  ...grantRules,
+  ...rowRules,
+  ...shadowingRules,
   ...needsRules,
   ...wholenessRules,
   ...dataRules,

@@ -1,5 +1,6 @@
 import { packageVersion } from '../package-version.ts'
-import type { AppliedRule, AuditFinding, AuditReport, AuditSeverity, SuppressedFinding } from './types.ts'
+import type { AppliedRule, AuditReport, SuppressedFinding } from './report.ts'
+import type { AuditFinding, AuditSeverity } from './types.ts'
 
 /** A report and the archive that it is about, as a path or URI. */
 export interface NamedReport {

@@ -1,5 +1,5 @@
-import type { LexerOptions, Statement, Token } from '../sql/lexer.ts'
-import { splitStatements } from '../sql/lexer.ts'
+import type { LexerOptions, Token } from '../sql/lexer.ts'
+import { splitStatements, type Statement } from '../sql/split-statements.ts'
 import { literalOf } from '../sql/literal.ts'
 import type { QuoteRules } from '../sql/quote.ts'
 import { StatementText } from '../sql/statement-text.ts'

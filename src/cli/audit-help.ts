@@ -34,6 +34,7 @@ Rules (spec/audit-rules.md):
       --rules=FILE             further rules: a module that exports an array "rules"
       --inline                 let the archive itself say what is to be ignored:
                                "pgdmp-audit: ignore RULE" in comments of objects
+      --list-rules             print all rules, as Markdown, and do nothing else
       --config=FILE            settings; pgdmp.audit.json of this folder counts unasked
       --no-config              do without it
 

@@ -79,9 +79,11 @@ function* groupText(
   const title = printable(rule?.message ?? first.rule)
   yield `  ${paint(first.severity, first.severity.padEnd(7))}  ${title}${count}  ${paint('faint', printable(first.rule))}\n`
   const fixes = new Set(findings.map(({ fix }) => fix))
-  for (const { desc, dumpId, message, fix } of findings.slice(0, shown)) {
+  for (const { desc, dumpId, object, message, fix } of findings.slice(0, shown)) {
+    // most messages name the object
+    const subject = message.includes(object) ? '' : `${printable(object)}: `
     const entry = desc === undefined ? '' : paint('faint', printable(`  ${desc} ${dumpId ?? ''}`))
-    yield `    ${printable(message)}${entry}\n`
+    yield `    ${subject}${printable(message)}${entry}\n`
     if (fixes.size > 1 && fix !== rule?.fix) yield `      ${paint('faint', `fix: ${printable(fix)}`)}\n`
   }
   if (findings.length > shown) yield `    … and ${formatCount(findings.length - shown)} more: --all shows them\n`

@@ -6,6 +6,8 @@ import {
   audit as auditArchive,
   auditData,
   auditMarkdown,
+  auditRules,
+  auditRulesMarkdown,
   auditSarif,
   auditSeverities,
   isArchiveError,
@@ -44,6 +46,7 @@ const syntax: CommandSyntax = {
     'input-format',
     'inventory',
     'key-memory',
+    'list-rules',
     'no-config',
     'post-restore',
     'report-format',
@@ -64,7 +67,8 @@ type Format = (typeof formats)[number]
 
 /** `pgdmp audit`: what archives would do to a server, and whether they can be restored. */
 export async function audit(terminal: Terminal, args: readonly string[]): Promise<number> {
-  const parsed = await parseManyArchives(terminal, syntax, args)
+  // a list of rules is of no archive: none need be named
+  const parsed = await parseManyArchives(terminal, syntax, args.includes('--list-rules') ? [...args, '-'] : args)
   if (parsed === null) {
     await writeText(terminal, undefined, auditHelp)
     return exit.good
@@ -76,10 +80,17 @@ export async function audit(terminal: Terminal, args: readonly string[]): Promis
   const options = await optionsOf(terminal, line, config)
   const script = scriptOf(line)
   if (script !== undefined) return await writeScript(terminal, line, archives, options, script)
+  // sizes of data are for inventories, which text has when asked and SARIF never has
+  const counts = format === 'text' ? line.own('inventory').length > 0 : format !== 'sarif'
+  const wanted = { options, counts }
+  if (line.own('list-rules').length > 0) {
+    await writeText(terminal, line.value('file'), auditRulesMarkdown([...auditRules, ...(options.rules ?? [])]))
+    return exit.good
+  }
   const reports: NamedReport[] = []
   let worst: number = exit.good
   for (const archive of archives) {
-    const report = await auditOne(terminal, { ...line, archive: archive === '-' ? null : archive }, archive, options)
+    const report = await auditOne(terminal, { ...line, archive: archive === '-' ? null : archive }, archive, wanted)
     if (report === undefined) worst = exit.unreadable
     else {
       reports.push({ path: archive === '-' ? 'standard input' : archive, report })
@@ -130,13 +141,15 @@ async function auditOne(
   terminal: Terminal,
   line: CommandLine,
   name: string,
-  options: AuditOptions,
+  { options, counts }: { readonly options: AuditOptions; readonly counts: boolean },
 ): Promise<AuditReport | undefined> {
   try {
     await using archive = await openArchive(terminal, line, { format: line.own('input-format').at(-1) })
-    const { dataBytes } = await archive.storedSizes({ signal: terminal.signal })
     const data = line.own('data').length > 0 ? await auditData(archive, dataOptions(terminal, line)) : undefined
-    return await auditArchive(archive, { ...options, storedBytes: dataBytes, ...(data === undefined ? {} : { data }) })
+    const all = data === undefined ? options : { ...options, data }
+    if (!counts) return await auditArchive(archive, all)
+    const { dataBytes } = await archive.storedSizes({ signal: terminal.signal })
+    return await auditArchive(archive, { ...all, storedBytes: dataBytes })
   } catch (error) {
     if (!isArchiveError(error) || error.code === 'USAGE' || error.code === 'BAD_CONFIG') throw error
     complain(terminal, `${name}: ${messageOf(error)}`, hintOf(error))

@@ -80,6 +80,7 @@ const ownOptions = [
   { name: 'roles-sql' },
   { name: 'post-restore' },
   { name: 'for', argument: true },
+  { name: 'list-rules' },
 ] as const satisfies readonly OwnOption[]
 
 type IdOf<T> = T extends { readonly id: infer Id } ? Id : T extends { readonly name: infer Name } ? Name : never

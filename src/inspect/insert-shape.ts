@@ -1,4 +1,5 @@
-import type { Statement, Token } from '../sql/lexer.ts'
+import type { Token } from '../sql/lexer.ts'
+import type { Statement } from '../sql/split-statements.ts'
 
 /** What all INSERT statements of a table that pg_dump writes have in common (dumpTableData_insert, pg_dump.c). */
 export interface InsertShape {

@@ -1,5 +1,6 @@
 import { decodeByteString, encodeByteString } from '../bytes/byte-string.ts'
-import { splitStatements, type LexerOptions, type Statement } from '../sql/lexer.ts'
+import type { LexerOptions } from '../sql/lexer.ts'
+import { splitStatements, type Statement } from '../sql/split-statements.ts'
 import { insertShape, isSameShape, type InsertShape } from './insert-shape.ts'
 import { isValidIn, type RowPicker } from './salvage-rows.ts'
 

@@ -1,6 +1,7 @@
 import { ArchiveError } from '../errors.ts'
 import { findRoles, roleTypes } from '../sql/find-roles.ts'
-import { identifierOf, splitStatements } from '../sql/lexer.ts'
+import { identifierOf } from '../sql/lexer.ts'
+import { splitStatements } from '../sql/split-statements.ts'
 import type { RenameRules } from '../sql/rename.ts'
 import { decoderFor } from '../toc/encoding.ts'
 import type { FieldValue } from '../toc/changed-entry.ts'

@@ -1,6 +1,7 @@
 import { ArchiveError } from '../errors.ts'
 import type { TocEntry } from '../toc/types.ts'
-import { splitStatements, type LexerOptions } from './lexer.ts'
+import type { LexerOptions } from './lexer.ts'
+import { splitStatements } from './split-statements.ts'
 import type { Edit } from './target-judges.ts'
 import { applyEdits } from './target.ts'
 

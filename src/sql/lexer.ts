@@ -43,27 +43,16 @@ export interface LexerOptions {
   readonly encoding?: string
 }
 
-/** One statement of a text. */
-export interface Statement {
-  /** First byte that is neither space nor comment. */
-  readonly start: number
-  /** After the last such byte before the semicolon. */
-  readonly end: number
-  /** After the semicolon; equals the text's length when there is none. */
-  readonly after: number
-  /** Tokens that are neither space nor comment, without the semicolon. */
-  readonly tokens: readonly Token[]
-}
-
 const space = /[ \t\n\r\f\v]+/y
 const lineComment = /--[^\n\r]*/y
 const number =
-  /(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:\d[\d_]*(?:\.(?!\.)[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?)/y
+  /(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:\d[\d_]*(?:\.(?!\.)[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)/y
 const parameter = /\$\d+/y
 const dollarQuote = /\$(?:[A-Za-z_\u0080-\u00ff][A-Za-z0-9_\u0080-\u00ff]*)?\$/y
 const plainWord = /[A-Za-z_\u0080-\u00ff][A-Za-z0-9_$\u0080-\u00ff]*/y
 const operatorChars = /[~!@#^&|`?+\-*/%<>=]+/y
 const stringPrefix = /(?:[eEbBxXnN]|[uU]&)(?=')/y
+const betweenStrings = /(?:[ \t\n\r\f\v]|--[^\n\r]*)*/y
 const namePrefix = /[uU]&(?=")/y
 
 /**
@@ -93,12 +82,15 @@ const firsts: readonly ('letter' | 'prefix' | 'symbol' | 'space' | 'digit' | 'st
     return /[A-Za-z_]/.test(char) ? 'letter' : undefined
   })
 
-class Lexer {
+/** Reads one token after the other. */
+export class Lexer {
   readonly #text: string
   readonly #stdStrings: boolean
   readonly #encoding: string
   /** Only in these may a later byte of a character be a backslash or other ASCII. */
   readonly #mixed: boolean
+  /** The last string in single quotes: another one on a later line goes on with it, escapes and all. */
+  #lastString = { end: -1, escapes: false, doubles: true }
 
   constructor(text: string, { stdStrings = true, encoding = 'UTF8' }: LexerOptions) {
     this.#text = text
@@ -176,23 +168,47 @@ class Lexer {
     const quote = prefixed ? stringPrefix.lastIndex : at
     if (this.#text.charAt(quote) !== "'") return undefined
     const prefix = this.#text.charAt(at)
-    const escapes = prefix === 'e' || prefix === 'E' || (!this.#stdStrings && (!prefixed || /[nN]/.test(prefix)))
-    return this.#quoted('string', at, quote, "'", escapes)
+    const continues = !prefixed && this.#continuesString(at)
+    const { escapes, doubles } = continues ? this.#lastString : this.#rulesOf(prefixed ? prefix : '')
+    const token = this.#quoted('string', at, quote, { mark: "'", escapes, doubles })
+    this.#lastString = { end: token.end, escapes, doubles }
+    return token
+  }
+
+  /** What a backslash and a doubled quote are to a string with this prefix. */
+  #rulesOf(prefix: string): { readonly escapes: boolean; readonly doubles: boolean } {
+    const escapes = /^[eE]$/.test(prefix) || (!this.#stdStrings && /^[nN]?$/.test(prefix))
+    return { escapes, doubles: !/^[bBxX]$/.test(prefix) }
+  }
+
+  /** Whether nothing but space with a line end, and comments to the end of the line, lie between (quotecontinue, scan.l). */
+  #continuesString(at: number): boolean {
+    const { end } = this.#lastString
+    if (end === -1 || end === at) return false
+    betweenStrings.lastIndex = end
+    return betweenStrings.test(this.#text) && betweenStrings.lastIndex >= at && /[\n\r]/.test(this.#text.slice(end, at))
   }
 
   #name(at: number): Token | undefined {
     namePrefix.lastIndex = at
     const quote = namePrefix.test(this.#text) ? namePrefix.lastIndex : at
-    return this.#text.charAt(quote) === '"' ? this.#quoted('name', at, quote, '"', false) : undefined
+    return this.#text.charAt(quote) === '"'
+      ? this.#quoted('name', at, quote, { mark: '"', escapes: false, doubles: true })
+      : undefined
   }
 
   /** A doubled quote is two tokens' worth of quotes within one token. */
-  #quoted(kind: TokenKind, start: number, quote: number, mark: string, escapes: boolean): Token {
+  #quoted(
+    kind: TokenKind,
+    start: number,
+    quote: number,
+    { mark, escapes, doubles }: { readonly mark: string; readonly escapes: boolean; readonly doubles: boolean },
+  ): Token {
     const text = this.#text
     for (let at = quote + 1; at < text.length;) {
       const char = text.charAt(at)
       if (char === mark) {
-        if (text.charAt(at + 1) !== mark) return { kind, start, end: at + 1, closed: true }
+        if (!doubles || text.charAt(at + 1) !== mark) return { kind, start, end: at + 1, closed: true }
         at += 2
       } else if (escapes && char === '\\') {
         at += 1 + this.#charLength(at + 1)
@@ -261,91 +277,6 @@ export const mixedEncodings: ReadonlySet<string> = new Set([
   'GB18030',
   'JOHAB',
 ])
-
-/**
- * Splits SQL into statements at semicolons outside of parentheses and of SQL-standard function bodies (BEGIN ATOMIC … END),
- * as psql does. Text without a statement (comments only) gives none.
- */
-export function* splitStatements(text: string, options: LexerOptions = {}): Generator<Statement, void, void> {
-  const lexer = new Lexer(text, options)
-  const body = new BodyTracker()
-  let parentheses = 0
-  for (let at = 0; at < text.length;) {
-    const code = text.charCodeAt(at)
-    // blanks are a third of all tokens: none is made of them (bench case audit)
-    if (code === 0x20 || code === 0x0a) {
-      at++
-      continue
-    }
-    const token = lexer.token(at)
-    at = token.end
-    if (token.kind === 'space' || token.kind === 'comment') continue
-    if (token.kind === 'symbol') {
-      if (code === semicolon && parentheses === 0 && body.depth === 0) {
-        body.reset()
-        if (gathered.length > 0) yield statement(takeGathered(), token.end)
-        continue
-      }
-      if (code === openParenthesis) parentheses++
-      else if (code === closeParenthesis && parentheses > 0) parentheses--
-    } else if (token.kind === 'word' && parentheses === 0 && body.listens) {
-      body.word(text.slice(token.start, token.end).toLowerCase())
-    }
-    gathered.push(token)
-  }
-  if (gathered.length > 0) yield statement(takeGathered(), text.length)
-}
-
-/**
- * Tokens of the statement that is being read. One list for all: it holds nothing whenever a statement is given away, and
- * an array of its own would be copied several times as it grows (bench case audit).
- */
-const gathered: Token[] = []
-
-function takeGathered(): Token[] {
-  const tokens = gathered.slice()
-  gathered.length = 0
-  return tokens
-}
-
-const semicolon = 0x3b
-const openParenthesis = 0x28
-const closeParenthesis = 0x29
-
-function statement(tokens: readonly Token[], after: number): Statement {
-  return { start: tokens[0]?.start ?? after, end: tokens.at(-1)?.end ?? after, after, tokens }
-}
-
-/** Depth of BEGIN … END within CREATE [OR REPLACE] FUNCTION or PROCEDURE (psqlscan.l). */
-class BodyTracker {
-  depth = 0
-  #words: string[] = []
-
-  /** Whether further words can tell anything. */
-  get listens(): boolean {
-    return this.#words.length < 4 || this.#definesRoutine()
-  }
-
-  reset(): void {
-    this.depth = 0
-    this.#words = []
-  }
-
-  word(word: string): void {
-    if (this.#words.length < 4) this.#words.push(word)
-    if (!this.#definesRoutine()) return
-    if (word === 'begin') this.depth++
-    else if (word === 'case' && this.depth > 0) this.depth++
-    else if (word === 'end' && this.depth > 0) this.depth--
-  }
-
-  #definesRoutine(): boolean {
-    const [first, second, third, fourth] = this.#words
-    if (first !== 'create') return false
-    const type = second === 'or' && third === 'replace' ? fourth : second
-    return type === 'function' || type === 'procedure'
-  }
-}
 
 const capital = /[A-Z]/
 const capitals = /[A-Z]/g

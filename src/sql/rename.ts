@@ -1,6 +1,7 @@
 import { arrayElement, arrayElements } from './array-literal.ts'
 import { isArrayCast } from './find-casts.ts'
-import { splitStatements, tokenize, type LexerOptions, type Token } from './lexer.ts'
+import { tokenize, type LexerOptions, type Token } from './lexer.ts'
+import { splitStatements } from './split-statements.ts'
 import { literalOf, type Literal } from './literal.ts'
 import { findMentions } from './mentions.ts'
 import { fmtId, type QuoteRules } from './quote.ts'

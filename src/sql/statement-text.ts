@@ -1,4 +1,5 @@
-import { identifierOf, type Statement, type Token } from './lexer.ts'
+import { identifierOf, type Token } from './lexer.ts'
+import type { Statement } from './split-statements.ts'
 import type { QuoteRules } from './quote.ts'
 
 /** One statement, to be asked about its tokens by their place: what is not there answers with nothing. */

@@ -1,6 +1,7 @@
 import { ArchiveError, type Finding } from '../errors.ts'
 import type { ArchiveSettings, TocEntry } from '../toc/types.ts'
-import { splitStatements, type LexerOptions, type Statement } from './lexer.ts'
+import type { LexerOptions } from './lexer.ts'
+import { splitStatements, type Statement } from './split-statements.ts'
 import type { Edit, StatementWords } from './target-judges.ts'
 import { targetRules, type TargetRule } from './target-rules.ts'
 

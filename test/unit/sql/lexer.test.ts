@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { identifierOf, splitStatements, tokenize, type LexerOptions } from '../../../src/sql/lexer.ts'
+import { identifierOf, tokenize, type LexerOptions } from '../../../src/sql/lexer.ts'
+import { splitStatements } from '../../../src/sql/split-statements.ts'
 
 const seen = (text: string, options?: LexerOptions): string[] =>
   [...tokenize(text, options)]

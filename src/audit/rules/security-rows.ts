@@ -1,0 +1,163 @@
+import { identifierOf, tokenize } from '../../sql/lexer.ts'
+import type { AuditContext, AuditRule, CatalogTable, CatalogView } from '../types.ts'
+
+const documentation = 'https://www.postgresql.org/docs/current/ddl-rowsecurity.html'
+
+/** Any number of parentheses around TRUE. */
+const always = /^[\s(]*true[\s)]*$/i
+
+/** Tables with row security that a query names, as `schema.table`. */
+function protectedTables(
+  { catalog, view }: AuditContext,
+  { query, schema }: CatalogView,
+  tables: ReadonlyMap<string, CatalogTable>,
+): CatalogTable[] {
+  const found = new Map<string, CatalogTable>()
+  const names: (string | undefined)[] = []
+  for (const token of tokenize(query, view.settings)) {
+    if (token.kind === 'space' || token.kind === 'comment') continue
+    const isDot = token.kind === 'symbol' && query.charAt(token.start) === '.'
+    names.push(isDot ? '.' : token.kind === 'word' || token.kind === 'name' ? identifierOf(query, token) : undefined)
+    const [before, dot, last] = names.slice(-3)
+    if (last === undefined || last === '.') continue
+    // archives of old have names without a schema, found in that of the entry
+    const key =
+      dot === '.' && before !== undefined
+        ? `${catalog.decode(before)}\u0000${catalog.decode(last)}`
+        : `${schema}\u0000${catalog.decode(last)}`
+    const table = tables.get(key)
+    if (table !== undefined && (dot === '.' || precedesTable(names))) found.set(key, table)
+  }
+  return [...found.values()]
+}
+
+/** Whether the last of these names, which has no schema, stands where a table can. */
+function precedesTable(names: readonly (string | undefined)[]): boolean {
+  return /^(?:from|join|only|lateral)$/i.test(names.at(-2) ?? '')
+}
+
+/** Rules about row security. */
+export const rowRules: readonly AuditRule[] = [
+  {
+    id: 'row-security-without-policy',
+    severity: 'warning',
+    category: 'security',
+    message: 'A table has row security and no policy',
+    explanation:
+      'Without a policy nobody sees or changes a row but the owner of the table, superusers and roles with BYPASSRLS. ' +
+      'Either policies were left out of the archive, or access is not what it seems.',
+    fix: 'Create policies, or ALTER TABLE … DISABLE ROW LEVEL SECURITY.',
+    links: [documentation],
+    check({ catalog, report }) {
+      const named = new Set(catalog.policies.map(({ schema, table }) => `${schema}\u0000${table}`))
+      for (const { entry, schema, name, rowSecurity } of catalog.tables) {
+        if (!rowSecurity || named.has(`${schema}\u0000${name}`)) continue
+        report({ entry, message: `${catalog.quote(schema, name)} has row security and no policy` })
+      }
+    },
+  },
+  {
+    id: 'policy-without-row-security',
+    severity: 'warning',
+    category: 'security',
+    message: 'A table has policies, but row security is off',
+    explanation: 'Policies do nothing before row security is enabled: everybody who may read the table sees all rows.',
+    fix: 'ALTER TABLE … ENABLE ROW LEVEL SECURITY, or drop the policies.',
+    links: [documentation],
+    check({ catalog, report }) {
+      const told = new Set<CatalogTable>()
+      for (const { schema, table: name } of catalog.policies) {
+        const table = catalog.table(schema, name)
+        if (table === undefined || table.rowSecurity || told.has(table)) continue
+        told.add(table)
+        const label = catalog.quote(schema, name)
+        report({
+          entry: table.entry,
+          message: `${label} has policies, which do nothing while row security is off`,
+          fix: `ALTER TABLE ${label} ENABLE ROW LEVEL SECURITY;`,
+        })
+      }
+    },
+  },
+  {
+    id: 'row-security-not-forced',
+    severity: 'notice',
+    category: 'security',
+    message: 'Row security does not hold for the owner of a table',
+    explanation:
+      'Without FORCE the owner of a table sees and changes all its rows. Where a program connects as the owner, its ' +
+      'policies do nothing.',
+    fix: 'ALTER TABLE … FORCE ROW LEVEL SECURITY, or have programs connect as another role.',
+    links: [documentation],
+    check({ catalog, report }) {
+      for (const { entry, schema, name, rowSecurity, forceRowSecurity } of catalog.tables) {
+        if (!rowSecurity || forceRowSecurity) continue
+        const label = catalog.quote(schema, name)
+        report({
+          entry,
+          message: `The owner of ${label} is not held by its policies`,
+          fix: `ALTER TABLE ${label} FORCE ROW LEVEL SECURITY;`,
+        })
+      }
+    },
+  },
+  {
+    id: 'policy-always-true',
+    severity: 'warning',
+    category: 'security',
+    message: 'A policy lets every row through',
+    explanation:
+      'USING (true) shows all rows, WITH CHECK (true) takes any. Permissive policies add up: one of them is enough to ' +
+      'undo what others for the same role and command restrict. Of a policy for SELECT alone it may be meant.',
+    fix: 'Say in the policy which rows are meant, or name the roles it is for.',
+    links: [documentation, 'https://www.postgresql.org/docs/current/sql-createpolicy.html'],
+    check({ catalog, report }) {
+      for (const { entry, permissive, using, check, command, roles, schema, table, name } of catalog.policies) {
+        if (!permissive) continue
+        const clauses = [
+          ...(using !== undefined && always.test(using) ? ['USING (true)'] : []),
+          ...(check !== undefined && always.test(check) ? ['WITH CHECK (true)'] : []),
+        ]
+        if (clauses.length === 0) continue
+        const whom = roles.length === 0 ? 'PUBLIC' : roles.join(', ')
+        report({
+          entry,
+          message: `${name} on ${catalog.quote(schema, table)} is ${clauses.join(' ')} of ${command.toUpperCase()} for ${whom}`,
+          severity: command.toUpperCase() === 'SELECT' ? 'notice' : undefined,
+        })
+      }
+    },
+  },
+  {
+    id: 'view-over-row-security',
+    severity: 'warning',
+    category: 'security',
+    message: 'A view shows rows of a table with row security by the rights of its owner',
+    explanation:
+      'A view without security_invoker (which there is from PostgreSQL 15 on) reads its tables as its owner: the policies ' +
+      'for the owner count, not those for whoever asks, and where it owns the table too, none. A materialized view keeps ' +
+      'the rows that its owner saw for everybody who may read it.',
+    fix: 'ALTER VIEW … SET (security_invoker = true); of a materialized view, restrict who may read it.',
+    links: ['https://www.postgresql.org/docs/current/sql-createview.html'],
+    check(context) {
+      const { catalog, report } = context
+      const tables = new Map<string, CatalogTable>()
+      for (const table of catalog.tables) {
+        if (table.rowSecurity) tables.set(`${table.schema}\u0000${table.name}`, table)
+      }
+      if (tables.size === 0) return
+      for (const view of catalog.views) {
+        if (/^(?:true|on|yes|1|)$/i.test(view.options.get('security_invoker') ?? 'false')) continue
+        const found = protectedTables(context, view, tables)
+        if (found.length === 0) continue
+        const label = catalog.quote(view.schema, view.name)
+        const which = found.map(({ schema, name }) => catalog.quote(schema, name)).join(', ')
+        report({
+          entry: view.entry,
+          message: `${label} shows rows of ${which} by the rights of its owner`,
+          fix: view.materialized ? undefined : `ALTER VIEW ${label} SET (security_invoker = true);`,
+        })
+      }
+    },
+  },
+]

@@ -1,0 +1,161 @@
+import { splitStatements } from '../../sql/split-statements.ts'
+import { commandWordsOf, isKnownType, storedSurprises, surprisesIn, type Surprise } from '../statement-check.ts'
+import type { TocEntry } from '../../toc/types.ts'
+import type { ArchiveView } from '../../view.ts'
+import type { AuditContext, AuditRule, DefinitionStatement } from '../types.ts'
+
+const restoring = 'https://www.postgresql.org/docs/current/app-pgrestore.html'
+
+const texts: Readonly<Record<Surprise['field'], string>> = {
+  defn: 'Its definition',
+  dropStmt: 'Its command for --clean',
+  copyStmt: 'Its COPY command',
+}
+
+/** What was found, for the three rules that report it by turns. */
+let inLast: { readonly statements: readonly DefinitionStatement[]; readonly found: readonly Surprise[] } | undefined
+const elsewhere = new WeakMap<readonly TocEntry[], readonly (readonly [TocEntry, Surprise])[]>()
+
+function ofDefinition(entry: TocEntry, statements: readonly DefinitionStatement[]): readonly Surprise[] {
+  if (inLast?.statements !== statements) inLast = { statements, found: [...surprisesIn(entry, statements)] }
+  return inLast.found
+}
+
+function ofOtherTexts({ toc, settings }: ArchiveView): readonly (readonly [TocEntry, Surprise])[] {
+  const known = elsewhere.get(toc)
+  if (known !== undefined) return known
+  const found: [TocEntry, Surprise][] = []
+  for (const entry of toc) for (const surprise of storedSurprises(entry, settings)) found.push([entry, surprise])
+  elsewhere.set(toc, found)
+  return found
+}
+
+/** What one rule reports of the surprises that a definition, or another text of an entry, holds. */
+function rule(
+  kind: Surprise['kind'],
+  says: (text: string, surprise: Surprise, entry: TocEntry) => string,
+): Pick<AuditRule, 'definition' | 'check'> {
+  const tell = ({ report }: AuditContext, entry: TocEntry, surprise: Surprise): void => {
+    if (surprise.kind !== kind) return
+    const message = says(texts[surprise.field], surprise, entry)
+    report({ entry, message, position: surprise.field === 'defn' ? surprise.start : undefined })
+  }
+  return {
+    definition(entry, statements, context) {
+      for (const surprise of ofDefinition(entry, statements)) tell(context, entry, surprise)
+    },
+    check(context) {
+      for (const [entry, surprise] of ofOtherTexts(context.view)) tell(context, entry, surprise)
+    },
+  }
+}
+
+/** Rules about definitions that are not what their entries say. */
+export const statementRules: readonly AuditRule[] = [
+  {
+    id: 'definition-does-more',
+    severity: 'error',
+    category: 'security',
+    message: 'A definition does more than its entry says',
+    explanation:
+      'pg_restore sends definitions to the server as they are, whatever the entry is called: one called TABLE may also ' +
+      'drop, grant, or create functions. Lists and selections show and judge the label, not the SQL. pg_dump writes ' +
+      'only certain statements for each type of entry; this one has another, so pg_dump did not write it.',
+    fix: 'Do not restore the archive before you know where it comes from; leave the entry out with a list (-L).',
+    links: [restoring],
+    ...rule('statement', (text, { command }, { desc }) =>
+      command === ''
+        ? `${text} has a line that is no statement for an entry ${desc}`
+        : `${text} has ${command}, which is nothing that an entry ${desc} is for`,
+    ),
+  },
+  {
+    id: 'definition-of-other-object',
+    severity: 'error',
+    category: 'security',
+    message: 'A definition is about another object than its entry',
+    explanation:
+      'The statement is of the kind that the entry is for, but it names another object: what lists and selections show ' +
+      'is not what is restored. pg_dump writes both from the same name.',
+    fix: 'Do not restore the archive before you know where it comes from; leave the entry out with a list (-L).',
+    links: [restoring],
+    ...rule('object', (text, { command }) => `${text} has ${command} of an object that is not the entry's own`),
+  },
+  {
+    id: 'definition-not-ended',
+    severity: 'error',
+    category: 'security',
+    message: 'A definition goes on in what is restored next',
+    explanation:
+      'The text ends within a statement, without a semicolon. In a script the next definition would become a part of ' +
+      'it, so that both mean something else. pg_dump ends every statement.',
+    fix: 'Restore with pg_restore -d rather than by a script, or leave the entry out with a list (-L).',
+    links: [restoring],
+    ...rule('unended', (text, { command }) => `${text} ends within ${command || 'a statement'}`),
+  },
+  {
+    id: 'definition-read-two-ways',
+    severity: 'error',
+    category: 'security',
+    message: 'psql and the server do not agree where the statements of a definition end',
+    explanation:
+      'The body of an SQL-standard function ends at END, which psql finds by counting words and the server by its ' +
+      'grammar. Here the counts differ: what is part of the function to the server is a statement of its own to psql, ' +
+      'or the other way round. That happens where BEGIN, CASE or END is used as a name.',
+    fix: 'Restore with pg_restore -d, which sends definitions whole, not by a script through psql.',
+    links: ['https://www.postgresql.org/docs/current/sql-createfunction.html'],
+    definition(entry, statements, { view, report }) {
+      const [first] = statements
+      if (first === undefined || !/begin/i.test(first.text)) return
+      if (!statements.some(({ command }) => command === 'CREATE FUNCTION' || command === 'CREATE PROCEDURE')) return
+      const bypsql = [...splitStatements(first.text, { ...view.settings, asPsql: true })]
+      const same = bypsql.length === statements.length && bypsql.every(({ end }, at) => end === statements[at]?.end)
+      if (same) return
+      const { length } = statements
+      report({ entry, message: `psql finds ${bypsql.length} statements in its definition, the server ${length}` })
+    },
+  },
+  {
+    id: 'unknown-entry-type',
+    severity: 'warning',
+    category: 'security',
+    message: 'An entry is of a type that pg_dump does not write',
+    explanation:
+      'pg_restore runs the definition of an entry of any type. For a type that no release of PostgreSQL writes there is ' +
+      'nothing to check its statements against.',
+    fix: 'Look at the definition before you restore it, or leave the entry out with a list (-L).',
+    links: [restoring],
+    check({ view, report }) {
+      const known = new Map<string, boolean>()
+      for (const entry of view.toc) {
+        const type = entry.raw.byteString('desc') ?? ''
+        let isKnown = known.get(type)
+        if (isKnown === undefined) known.set(type, (isKnown = isKnownType(type)))
+        if (isKnown) continue
+        const does = commandWordsOf(entry.raw.byteString('defn') ?? '', view.settings)
+        report({ entry, message: `pg_dump writes no entries ${entry.desc}; this one has ${does || 'no SQL'}` })
+      }
+    },
+  },
+  {
+    id: 'binary-upgrade-archive',
+    severity: 'warning',
+    category: 'security',
+    message: 'The archive was made for pg_upgrade',
+    explanation:
+      'With --binary-upgrade pg_dump writes calls that only a server started by pg_upgrade takes, and changes of system ' +
+      'catalogs that any superuser can make. Such an archive is of no use for anything else.',
+    fix: 'Dump again without --binary-upgrade.',
+    links: ['https://www.postgresql.org/docs/current/pgupgrade.html'],
+    check({ view, report }) {
+      let first: TocEntry | undefined
+      let count = 0
+      for (const entry of view.toc) {
+        if (!/\bpg_catalog\.binary_upgrade_\w+\(/.test(entry.raw.byteString('defn') ?? '')) continue
+        first ??= entry
+        count++
+      }
+      if (first !== undefined) report({ message: `${count} entries call functions of binary upgrades`, object: '' })
+    },
+  },
+]

@@ -1,0 +1,122 @@
+import type { AuditRule, DefinitionStatement } from '../types.ts'
+
+/** Settings that only superusers may change for a database or role, because they load code or tell what others may not know. */
+const superuserSettings =
+  /^(?:session_preload_libraries|shared_preload_libraries|local_preload_libraries|session_replication_role|log_\w+|zero_damaged_pages|ignore_\w+|allow_system_table_mods|lc_messages|dynamic_library_path|extension_control_path|deadlock_timeout|max_stack_depth|track_\w+|update_process_title|wal_compression|compute_query_id|debug_\w+|temp_file_limit|backtrace_functions|exit_on_error)$/
+
+/** Settings that load a library into every session. */
+const preload = /^(?:session|local|shared)_preload_libraries$|^dynamic_library_path$/
+
+const always = new Map<string, string>([
+  ['CREATE EVENT TRIGGER', 'event triggers'],
+  ['CREATE FOREIGN DATA WRAPPER', 'foreign data wrappers'],
+  ['CREATE ACCESS METHOD', 'access methods'],
+  ['CREATE TEXT SEARCH PARSER', 'text search parsers'],
+  ['CREATE TEXT SEARCH TEMPLATE', 'text search templates'],
+  ['CREATE OPERATOR CLASS', 'operator classes'],
+  ['CREATE OPERATOR FAMILY', 'operator families'],
+  ['ALTER OPERATOR FAMILY', 'operator families'],
+  ['CREATE TABLESPACE', 'tablespaces'],
+  ['ALTER SYSTEM', 'the configuration of the server'],
+  ['LOAD', 'libraries'],
+])
+
+/** What of a statement only a superuser may do; undefined where anybody may who owns what it is about. */
+function needsSuperuser(statement: DefinitionStatement): string | undefined {
+  const { command } = statement
+  const known = always.get(command)
+  if (known !== undefined) return known
+  switch (command) {
+    case 'CREATE LANGUAGE':
+      return statement.find('handler') === -1 ? undefined : 'languages'
+    case 'CREATE TYPE':
+      return hasInput(statement) ? 'base types' : undefined
+    case 'CREATE PUBLICATION':
+      return statement.has(3, 'for', 'all') ? 'publications of all tables' : undefined
+    case 'ALTER PUBLICATION':
+      return statement.has(3, 'add', 'tables', 'in', 'schema') ? 'publications of all tables in a schema' : undefined
+    case 'CREATE SUBSCRIPTION':
+      return 'subscriptions (from PostgreSQL 16 on members of pg_create_subscription, too)'
+    case 'CREATE CAST':
+      return statement.find('without') === -1 ? undefined : 'casts without a function'
+    case 'CREATE FUNCTION':
+    case 'CREATE PROCEDURE':
+      return ofFunction(statement)
+    case 'ALTER DATABASE':
+    case 'ALTER ROLE': {
+      const setting = settingOf(statement)
+      return setting !== undefined && superuserSettings.test(setting) ? `the setting ${setting}` : undefined
+    }
+    default:
+      return undefined
+  }
+}
+
+/** `(INPUT = f, OUTPUT = g, …)` */
+function hasInput(statement: DefinitionStatement): boolean {
+  for (let at = 2; at < statement.length; at++) {
+    if (statement.word(at) === 'input' && statement.mark(at + 1) === '=') return true
+  }
+  return false
+}
+
+function ofFunction(statement: DefinitionStatement): string | undefined {
+  const language = statement.find('language')
+  if (language !== -1 && statement.has(language + 1, 'c|internal')) return 'functions in C'
+  const end = statement.bodyStart
+  if (statement.find('leakproof', 0, end) !== -1) return 'functions that are LEAKPROOF'
+  if (statement.find('support', 0, end) !== -1) return 'functions with SUPPORT'
+  return undefined
+}
+
+/** The setting of `ALTER DATABASE d SET name …`, `ALTER ROLE r IN DATABASE d SET name …`. */
+function settingOf(statement: DefinitionStatement): string | undefined {
+  const at = statement.find('set', 3)
+  const name = at === -1 ? undefined : statement.name(at + 1)
+  return name === undefined || statement.mark(at + 2) === '.' ? undefined : name.toLowerCase()
+}
+
+/** Rules about what only superusers may do. */
+export const superuserRules: readonly AuditRule[] = [
+  {
+    id: 'superuser-statement',
+    severity: 'notice',
+    category: 'security',
+    message: 'A definition needs a superuser',
+    explanation:
+      'PostgreSQL lets only superusers do this, because it can be used to do anything on the server, or is everybody’s ' +
+      'concern. Restored by another role, the statement fails, and what needs it; restored by a superuser, everything in ' +
+      'the archive runs with these rights.',
+    fix: 'Restore as a role that is no superuser where you can, and these entries separately, after you have read them.',
+    links: ['https://www.postgresql.org/docs/current/role-attributes.html'],
+    definition(entry, statements, { report }) {
+      const told = new Set<string>()
+      for (const statement of statements) {
+        const what = needsSuperuser(statement)
+        if (what === undefined || told.has(what)) continue
+        told.add(what)
+        report({ entry, message: `Only a superuser may make or change ${what}`, position: statement.start })
+      }
+    },
+  },
+  {
+    id: 'preloaded-library',
+    severity: 'error',
+    category: 'security',
+    message: 'Sessions are made to load a library',
+    explanation:
+      'A library that a setting names runs in the server in every session of the database or role, with all that the ' +
+      'server can do, from the first connection after the restore on.',
+    fix: 'Restore without --create, or reset the setting: ALTER DATABASE … RESET session_preload_libraries.',
+    links: ['https://www.postgresql.org/docs/current/runtime-config-client.html#RUNTIME-CONFIG-CLIENT-PRELOAD'],
+    definition(entry, statements, { report, catalog }) {
+      for (const statement of statements) {
+        if (statement.command !== 'ALTER DATABASE' && statement.command !== 'ALTER ROLE') continue
+        const setting = settingOf(statement)
+        if (setting === undefined || !preload.test(setting)) continue
+        const value = catalog.decode(statement.source(statement.find('set', 3) + 3))
+        report({ entry, message: `${setting} is set to ${value}`, position: statement.start })
+      }
+    },
+  },
+]

@@ -1,0 +1,185 @@
+import { tokenize, type LexerOptions } from '../sql/lexer.ts'
+import { splitStatements } from '../sql/split-statements.ts'
+import { StatementText } from '../sql/statement-text.ts'
+import type { TocEntry } from '../toc/types.ts'
+import type { MatchedStatement, OwnNames, StatementPattern } from './statement-pattern.ts'
+import { copyStatement, statementsOf, type TagForm } from './statement-table.ts'
+
+/** What a text of an entry holds beyond what entries of its type hold. */
+export interface Surprise {
+  readonly field: 'defn' | 'dropStmt' | 'copyStmt'
+  /**
+   * `statement`: entries of the type have no such statement. `object`: it is about another object than the entry.
+   * `unended`: the text ends within a statement, which goes on in what is restored next.
+   */
+  readonly kind: 'statement' | 'object' | 'unended'
+  /** First words of the statement, at most four, in capitals: `DROP TABLE`. */
+  readonly command: string
+  /** Where it begins in the text, in bytes. */
+  readonly start: number
+}
+
+/** A type of entry that pg_dump does not write: what its definition does is for a person to judge. */
+export function isKnownType(desc: string): boolean {
+  return statementsOf(desc) !== undefined
+}
+
+/**
+ * Looks at each statement of a definition, to see whether entries of its type have such statements, and whether it is
+ * about the entry's own object. Nothing is said of entries of unknown type.
+ */
+export function* surprisesIn(
+  entry: TocEntry,
+  statements: readonly (MatchedStatement & { readonly start: number; readonly end: number })[],
+): Generator<Surprise, void, void> {
+  const allowed = statementsOf(entry.raw.byteString('desc') ?? '')
+  const last = statements.at(-1)
+  if (allowed === undefined || last === undefined) return
+  const isOwn = (names: OwnNames): boolean => fits(allowed.tag, entry, names)
+  for (const statement of statements) {
+    const { start } = statement
+    const ended = statement !== last || isEnded(last.text.slice(last.end))
+    yield* judge('defn', { statement, start, ended }, allowed.defn, isOwn)
+  }
+}
+
+/** Whether a semicolon is what comes next after the last token of a statement. */
+function isEnded(rest: string): boolean {
+  if (rest.startsWith(';')) return true
+  for (const { kind, start } of tokenize(rest)) {
+    if (kind !== 'space' && kind !== 'comment') return rest.charAt(start) === ';'
+  }
+  return false
+}
+
+/** The same for what else an entry has: the commands for --clean and for its data, and numbers of large objects. */
+export function* storedSurprises(entry: TocEntry, lexer: LexerOptions): Generator<Surprise, void, void> {
+  const desc = entry.raw.byteString('desc') ?? ''
+  const allowed = statementsOf(desc)
+  if (allowed === undefined) return
+  if (desc === 'BLOB METADATA') yield* objectNumbers(entry.raw.byteString('defn') ?? '')
+  const dropStmt = entry.raw.byteString('dropStmt') ?? ''
+  if (dropStmt !== '' && dropStmt !== plainDrop(entry, desc)) {
+    for (const statement of statementsIn(dropStmt, lexer)) {
+      yield* judge('dropStmt', statement, allowed.dropStmt, (names) => fits(allowed.tag, entry, names))
+    }
+  }
+  const copyStmt = entry.raw.byteString('copyStmt') ?? ''
+  if (copyStmt === '' || plainCopy.test(copyStmt)) return
+  for (const statement of statementsIn(copyStmt, lexer))
+    yield* judge('copyStmt', statement, [copyStatement], () => true)
+}
+
+/** The first words of each statement, for a type of which nothing is known. */
+export function commandWordsOf(text: string, lexer: LexerOptions): string {
+  const commands = [...statementsIn(text, lexer)].map(({ statement }) => commandOf(statement) || 'what is no command')
+  return [...new Set(commands)].slice(0, 5).join(', ')
+}
+
+const plainName = /^[a-z_][a-z0-9_]*$/
+const plainCopy = /^COPY [a-z0-9_.]+ \([a-z0-9_, ]*\) FROM stdin;\n$/
+
+/** What the command for --clean is where all names are plain, which is nearly always: it need not be read. */
+function plainDrop(entry: TocEntry, desc: string): string | undefined {
+  const namespace = entry.raw.byteString('namespace') ?? ''
+  const tag = entry.raw.byteString('tag') ?? ''
+  if (!plainName.test(namespace)) return undefined
+  if (desc === 'CONSTRAINT' || desc === 'FK CONSTRAINT') {
+    const [table = '', constraint = ''] = tag.split(' ', 2)
+    if (!plainName.test(table) || !plainName.test(constraint)) return undefined
+    return `ALTER TABLE ONLY ${namespace}.${table} DROP CONSTRAINT ${constraint};\n`
+  }
+  return plainName.test(tag) && isKnownType(desc) ? `DROP ${desc} ${namespace}.${tag};\n` : undefined
+}
+
+interface Found {
+  readonly statement: MatchedStatement
+  readonly start: number
+  readonly ended: boolean
+}
+
+function* statementsIn(text: string, lexer: LexerOptions): Generator<Found, void, void> {
+  if (text === '') return
+  for (const found of splitStatements(text, lexer)) {
+    const ended = text.charAt(found.after - 1) === ';' && found.after > found.end
+    yield { statement: new StatementText(text, found), start: found.start, ended }
+  }
+}
+
+function* judge(
+  field: Surprise['field'],
+  { statement, start, ended }: Found,
+  patterns: readonly StatementPattern[],
+  isOwn: (names: OwnNames) => boolean,
+): Generator<Surprise, void, void> {
+  const command = commandOf(statement)
+  if (!ended) yield { field, kind: 'unended', command, start }
+  let matched = false
+  for (const pattern of patterns) {
+    const names = pattern.match(statement)
+    if (names === undefined) continue
+    if (isOwn(names)) return
+    matched = true
+  }
+  yield { field, kind: matched ? 'object' : 'statement', command, start }
+}
+
+/** The words at the beginning, which name the command; names and marks end them. */
+function commandOf(statement: MatchedStatement): string {
+  const words: string[] = []
+  for (let at = 0; at < 4 && statement.word(at) !== ''; at++) words.push(statement.word(at).toUpperCase())
+  // what comes last may be a name, which is for others to show
+  const known = words.findIndex((word) => !commandWords.has(word))
+  return words
+    .slice(0, known === -1 ? words.length : Math.max(known, 1))
+    .join(' ')
+    .slice(0, 60)
+}
+
+const commandWords: ReadonlySet<string> = new Set(
+  `ACCESS AGGREGATE ALTER ANALYZE AUTHORIZATION BEGIN CALL CAST CHECKPOINT CLUSTER COLLATION COLUMN COMMENT COMMIT CONSTRAINT
+  CONVERSION COPY CREATE DATA DATABASE DEFAULT DELETE DO DOMAIN DROP EVENT EXECUTE EXTENSION FOREIGN FUNCTION GRANT GROUP
+  IMPORT INDEX INSERT INTO LABEL LANGUAGE LARGE LISTEN LOAD LOCK MAPPING MATERIALIZED MERGE METHOD NOTIFY OBJECT OPERATOR OR
+  OWNED POLICY PREPARE PRIVILEGES PROCEDURAL PROCEDURE PUBLICATION REASSIGN REFRESH REINDEX REPLACE RESET REVOKE ROLE
+  ROLLBACK ROUTINE RULE SCHEMA SECURITY SELECT SEQUENCE SERVER SESSION SET STATISTICS SUBSCRIPTION SYSTEM TABLE TABLESPACE
+  TEMP TEMPORARY TEXT TRANSFORM TRIGGER TRUNCATE TRUSTED TYPE UNIQUE UNLOGGED UPDATE USER VACUUM VALUES VIEW WITH WRAPPER`.split(
+    /\s+/,
+  ),
+)
+
+/** A definition of BLOB METADATA is no SQL: one number on each line, which commands are made of. */
+function* objectNumbers(defn: string): Generator<Surprise, void, void> {
+  for (let at = 0; at < defn.length;) {
+    const end = defn.indexOf('\n', at)
+    const line = defn.slice(at, end === -1 ? defn.length : end)
+    if (!/^\d{1,10}$/.test(line) || Number(line) > 0xffff_ffff) {
+      yield { field: 'defn', kind: 'statement', command: '', start: at }
+    }
+    at += line.length + 1
+  }
+}
+
+/** Whether the names in a statement are those that the entry goes by. */
+function fits(form: TagForm, entry: TocEntry, { schema, object, written = '', part }: OwnNames): boolean {
+  if (form === 'none' || object === undefined) return true
+  const tag = entry.raw.byteString('tag') ?? ''
+  // archives before 1.6 do not say
+  const namespace = entry.raw.byteString('namespace')
+  if (schema !== undefined && namespace !== undefined && schema !== namespace) return false
+  switch (form) {
+    case 'object':
+      return tag === object
+    case 'routine':
+      return tag.startsWith(`${object}(`)
+    case 'part':
+      return part === undefined ? tag.startsWith(`${object} `) : tag === `${object} ${part}` || tag === part
+    case 'grant':
+      return granted(tag, object) || granted(tag, written)
+  }
+}
+
+/** `TABLE a`, `COLUMN a.b`, `FUNCTION f(integer)`, and without the first word in archives of old. */
+function granted(tag: string, object: string): boolean {
+  if (tag === object || tag.startsWith(`${object}(`) || tag.startsWith(`COLUMN ${object}.`)) return true
+  return tag.endsWith(` ${object}`) || tag.includes(` ${object}(`)
+}
