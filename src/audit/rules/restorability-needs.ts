@@ -199,6 +199,8 @@ export const needsRules: readonly AuditRule[] = [
     definition(entry, statements, context) {
       const known = collationsSeen.get(context.catalog) ?? new Set<string>()
       collationsSeen.set(context.catalog, known)
+      // most definitions have none: that is seen faster than token by token
+      if (!/collat/i.test(statements[0]?.text ?? '')) return
       for (const statement of statements) {
         for (let at = 1; at < statement.length; at++) {
           if (statement.word(at) !== 'collate') continue

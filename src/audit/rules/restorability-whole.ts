@@ -1,6 +1,7 @@
-import { isOlder, newestReadBy } from '../../toc/version.ts'
 import { dataDescs, descOf, remarkDescs } from '../../ops/ties.ts'
 import type { TocEntry } from '../../toc/types.ts'
+import { isOlder, newestReadBy } from '../../toc/version.ts'
+import { serverReleases } from '../profiles/postgres.ts'
 import type { AuditRule } from '../types.ts'
 
 /** Locks that a transaction may hold with the settings of a new server: max_locks_per_transaction × max_connections. */
@@ -115,10 +116,10 @@ export const wholenessRules: readonly AuditRule[] = [
     links: [restorePage],
     check({ view, report }) {
       const { version, compression } = view.header
-      const reader = [15, 16, 17].find((release) => !isOlder(newestReadBy(release), version))
-      if (reader === undefined || reader === 15) return
+      const reader = serverReleases.find((release) => !isOlder(newestReadBy(release), version))
+      if (reader === undefined || reader === serverReleases[0]) return
       report({
-        message: `Reading the archive takes pg_restore ${reader} or newer (version 1.${version.minor}, compression ${compression.algorithm})`,
+        message: `Reading the archive takes pg_restore ${reader} or newer (version ${version.major}.${version.minor}, compression ${compression.algorithm})`,
       })
     },
   },
@@ -126,7 +127,7 @@ export const wholenessRules: readonly AuditRule[] = [
     id: 'jobs-not-possible',
     severity: 'info',
     category: 'restorability',
-    message: 'pg_restore --jobs does not work, or not well, with this archive',
+    message: 'Parallel restore (pg_restore --jobs) does not work with the archive, or not well',
     explanation:
       'Parallel workers need to go straight to the data of a table. A tar archive does not allow it, and a custom ' +
       'archive that was written into a pipe does not say where the data lie.',
