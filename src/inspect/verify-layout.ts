@@ -44,6 +44,14 @@ async function verifyBlocks(
     if (span.kind === 'block') {
       verifyBlock(span, entries, seen, findings)
       for (; (offsets[next]?.offset ?? Infinity) < span.end; next++) within(offsets[next], span, findings)
+    } else if (span.kind === 'second-toc') {
+      findings.add({
+        code: 'SECOND_TOC',
+        severity: 'info',
+        message: `The table of contents is there a second time, from offset ${span.offset} on`,
+        offset: span.offset,
+        hint: 'pg_dump 16 and newer write it so into redirected output (> file); pg_restore reads the first, which may lack offsets: pgdmp reindex sets them',
+      })
     } else if (!known.has(span.offset)) {
       // of what an entry leads to, reading it has told
       damage(span, last, layout.archiveBytes, findings)
