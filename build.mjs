@@ -4,7 +4,7 @@
 // in one file for each verb, since finding and reading twenty files, or compiling what the other verbs need, takes
 // longer than most of what the command is asked to do.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +17,10 @@ const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('types
 const types = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 
 const main = path.join(root, 'src', 'cli', 'main.ts')
-const verbs = ['convert', 'help', 'info', 'list', 'pg-restore', 'reindex', 'salvage', 'sql', 'terminal', 'verify']
+/** What the command loads when it is asked for it. */
+const verbs = new Set(
+  Array.from(readFileSync(main, 'utf8').matchAll(/import\('\.\/([\w-]+)\.ts'\)/g), ([, name]) => name),
+)
 
 /**
  * What is loaded when it is needed: the files of the verbs, and the WebAssembly of zstddec, which all of them share.
@@ -38,7 +41,7 @@ const { outputFiles } = await build({
   entryPoints: {
     main,
     zstddec: 'zstddec/stream',
-    ...Object.fromEntries(verbs.map((verb) => [verb, `src/cli/${verb}.ts`])),
+    ...Object.fromEntries(Array.from(verbs, (verb) => [verb, `src/cli/${verb}.ts`])),
   },
   outdir: 'dist/cli',
   bundle: true,
