@@ -102,6 +102,7 @@ function tables(): HostileArchive[] {
     ['an entry that depends on itself', tocBytes([withoutData(1, [1])]), 'either'],
     ['a circle of 5,000', tocBytes(times(5000, (at) => withoutData(at + 1, [((at + 1) % 5000) + 1, 1]))), 'either'],
     ['a chain of 5,000', tocBytes(times(5000, (at) => withoutData(at + 1, [at + 2]))), 'either'],
+    ['2,000 names that hold each other', tocBytes(times(2000, (at) => withoutData(at + 1, [], { tag: 'a'.repeat(at + 1), defn: `CREATE VIEW x AS SELECT * FROM ${'a'.repeat(2000 - at)};\n` }))), 'either'],
     ['a tag of control characters', tocBytes([withoutData(1, [], { tag: '\u001b]0;x\u0007\r\n\\! x', desc: 'TABLE\n\u001b[2J' })]), 'either'],
     ['a tag of 4 MiB', tocBytes([withoutData(1, [], { tag: '"'.repeat(4 * MiB) })]), 'either'],
   ]) // prettier-ignore
