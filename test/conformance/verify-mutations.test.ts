@@ -86,8 +86,11 @@ async function mutateFile(bytes: Uint8Array, count: number, figures: Figures): P
   }
 }
 
-/** Bytes of all files of a directory but toc.dat, as if they lay one behind the other. */
-async function mutateDirectory(directory: string, count: number, figures: Figures): Promise<void> {
+/**
+ * Changes bytes of all files of a directory but toc.dat, as if they lay one behind the other. Gives how many of those that
+ * were missed are in the first two of a file, without which zlib, and so pg_restore, takes a .gz file as it is.
+ */
+async function mutateDirectory(directory: string, count: number, figures: Figures): Promise<number> {
   const receipt = await receiptOf(directory)
   const copy = join(scratch, 'changed')
   rmSync(copy, { recursive: true, force: true })
@@ -97,6 +100,7 @@ async function mutateDirectory(directory: string, count: number, figures: Figure
     .map((name) => ({ path: join(copy, name), bytes: readFileSync(join(copy, name)) }))
   const total = files.reduce((sum, { bytes }) => sum + bytes.length, 0)
   const next = random(seed)
+  let missedMagic = 0
   for (let index = 0; index < (total === 0 ? 0 : count); index++) {
     let at = next(total)
     const file = files.find(({ bytes }) => (at -= bytes.length) < 0)
@@ -105,9 +109,12 @@ async function mutateDirectory(directory: string, count: number, figures: Figure
     at += file.bytes.length
     changed[at] = (changed[at] ?? 0) ^ (1 + next(255))
     writeFileSync(file.path, changed)
+    const { missed } = figures
     await judge(copy, receipt, figures)
+    if (at < 2) missedMagic += figures.missed - missed
     writeFileSync(file.path, file.bytes)
   }
+  return missedMagic
 }
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgdmp-mutations-'))
@@ -135,7 +142,8 @@ test('there are archives to change', () => {
 for (const archive of archives) {
   test(`verify() finds changed bytes in ${archive.path}`, { timeout: 3_600_000 }, async () => {
     const figures: Figures = { tried: 0, found: 0, harmless: 0, missed: 0, unseen: 0 }
-    if (archive.format === 'directory') await mutateDirectory(archive.file, tries, figures)
+    let missedMagic = 0
+    if (archive.format === 'directory') missedMagic = await mutateDirectory(archive.file, tries, figures)
     else await mutateFile(readFileSync(archive.file), tries, figures)
     if (isLong) process.stdout.write(`${archive.path} ${JSON.stringify(figures)}\n`)
     const kind = `${archive.format} ${archive.compression.replace(/[:-].*/, '')}`
@@ -144,6 +152,6 @@ for (const archive of archives) {
     for (const name of ['tried', 'found', 'harmless', 'missed', 'unseen'] as const) total[name] += figures[name]
     expect(figures.unseen).toBe(0)
     // gzip has a checksum of its own
-    if (archive.compression.startsWith('gzip')) expect(figures.missed).toBe(0)
+    if (archive.compression.startsWith('gzip')) expect(figures.missed - missedMagic).toBe(0)
   })
 }
