@@ -128,16 +128,16 @@ class CustomReader implements FormatReader {
   }
 
   #storedBlock(block: OpenBlock, options: ReadOptions): StoredBlock {
-    const { dumpId } = block.body.header
+    const { dumpId, offset } = block.body.header
     if (block.body.holdsLargeObjects) {
-      return { kind: 'large-objects', dumpId, objects: this.#objects(block, options) }
+      return { kind: 'large-objects', dumpId, offset, objects: this.#objects(block, options) }
     }
     const context = { action: `read data block ${dumpId}`, dumpId }
     const open = (): StoredData => {
       const payload = block.body.payload()
       return this.#stored(payload, payloadSource(block, payload), context, options)
     }
-    return { kind: 'data', dumpId, data: this.#streams.of(open, options, this.#entry(dumpId)) }
+    return { kind: 'data', dumpId, offset, data: this.#streams.of(open, options, this.#entry(dumpId)) }
   }
 
   async *#objects(block: OpenBlock, options: ReadOptions): AsyncGenerator<StoredLargeObject, void, void> {

@@ -3,6 +3,7 @@ import type { ArchiveLayout, BlockSpan } from '../format/layout.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { asFinding, type Findings } from './findings.ts'
 import { holdsStoredData } from './verify-data.ts'
+import { verifyTail } from './verify-tail.ts'
 
 /**
  * Finds what lies in an archive besides what its entries refer to, and offsets that lead elsewhere.
@@ -226,23 +227,7 @@ async function verifyMembers(
   const names = new NameCheck(new Set([...wanted, 'restore.sql']), findings)
   try {
     for await (const { name, offset } of layout.members()) names.see(name.slice(name.lastIndexOf('/') + 1), offset)
-    const { isMarked, trailing } = await layout.tail()
-    if (!isMarked) {
-      findings.add({
-        code: 'NO_END_MARK',
-        severity: 'warning',
-        message: 'The tar file does not end in two blocks of zeros',
-        hint: 'It was cut short: members may be missing',
-      })
-    }
-    if (trailing === undefined) return
-    findings.add({
-      code: 'TRAILING_BYTES',
-      severity: 'error',
-      message: `There are bytes after the end of the tar archive, at offset ${trailing}`,
-      offset: trailing,
-      hint: 'pgdmp stops at the end mark, pg_restore goes on: they may read different archives',
-    })
+    verifyTail(await layout.tail(), findings)
   } catch (error) {
     findings.addError(error)
   }
