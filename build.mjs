@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // @ts-check
-// `npm run build`: dist/ is the library, a file a module; dist/cli/main.js is the command, bundled into one file, since
-// finding and reading twenty files takes longer than most of what the command is asked to do.
+// `npm run build`: dist/ is the library, a file a module; dist/cli/main.js is the command. What it is asked to do lies
+// in one file for each verb, since finding and reading twenty files, or compiling what the other verbs need, takes
+// longer than most of what the command is asked to do.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,9 +15,35 @@ process.chdir(root)
 
 const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
 const types = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+
+const main = path.join(root, 'src', 'cli', 'main.ts')
+/** What the command loads when it is asked for it. */
+const verbs = new Set(
+  Array.from(readFileSync(main, 'utf8').matchAll(/import\('\.\/([\w-]+)\.ts'\)/g), ([, name]) => name),
+)
+
+/**
+ * What is loaded when it is needed: the files of the verbs, and the WebAssembly of zstddec, which all of them share.
+ * @type {import('esbuild').Plugin}
+ */
+const loadedLater = {
+  name: 'loaded-later',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/|^zstddec\/stream$/ }, ({ kind, importer, path: wanted }) => {
+      if (kind !== 'dynamic-import') return undefined
+      if (wanted === 'zstddec/stream') return { path: './zstddec.js', external: true }
+      return importer === main ? { path: wanted.replace(/\.ts$/, '.js'), external: true } : undefined
+    })
+  },
+}
+
 const { outputFiles } = await build({
-  entryPoints: ['src/cli/main.ts'],
-  outfile: 'dist/cli/main.js',
+  entryPoints: {
+    main,
+    zstddec: 'zstddec/stream',
+    ...Object.fromEntries(Array.from(verbs, (verb) => [verb, `src/cli/${verb}.ts`])),
+  },
+  outdir: 'dist/cli',
   bundle: true,
   write: false,
   format: 'esm',
@@ -24,6 +51,7 @@ const { outputFiles } = await build({
   target: 'node20',
   conditions: ['source'],
   external: ['@cloudpss/zstd', '@viz-js/viz'],
+  plugins: [loadedLater],
   // zstddec loads its WebAssembly by fetch() where there is one, for which Node.js would load all of its HTTP client
   define: { fetch: 'undefined' },
   minifyWhitespace: true,
@@ -34,7 +62,7 @@ const { outputFiles } = await build({
 mkdirSync('dist/cli', { recursive: true })
 for (const { path: file, contents } of outputFiles) {
   writeFileSync(`${file}.new`, contents)
-  chmodSync(`${file}.new`, 0o755)
+  if (path.basename(file) === 'main.js') chmodSync(`${file}.new`, 0o755)
   renameSync(`${file}.new`, file)
 }
 // The compiler writes dist/ whatever it has to say about types: so there is something to try, and a failure to see.

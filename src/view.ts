@@ -5,7 +5,10 @@ import type { ArchiveFormat, ArchiveHeader, ArchiveSettings, DumpId, TocEntry } 
 
 /** How to read the data of an entry. */
 export interface DataOptions {
-  /** Give the bytes as stored (chunks joined, still compressed) instead of decompressed. */
+  /**
+   * Give the bytes as stored (chunks joined, still compressed) instead of decompressed; of data that the view changes,
+   * those of the archive.
+   */
   readonly raw?: boolean
   readonly signal?: AbortSignal
 }

@@ -1,4 +1,3 @@
-import { ZSTDDecoder } from 'zstddec/stream'
 import { CodecFailure } from './codec.ts'
 import type { Engine } from './codec.ts'
 
@@ -37,14 +36,14 @@ let exports: ZstdExports | undefined
 let loading: Promise<void> | undefined
 
 /** zstddec's decoder hands its module to `_init`: from there on this file talks to libzstd itself. */
-class Loader extends ZSTDDecoder {
-  override _init(result: WebAssembly.WebAssemblyInstantiatedSource): void {
-    exports = result.instance.exports as unknown as ZstdExports // checked by load()
-    super._init(result)
-  }
-}
-
 async function load(): Promise<void> {
+  const { ZSTDDecoder } = await import('zstddec/stream')
+  class Loader extends ZSTDDecoder {
+    override _init(result: WebAssembly.WebAssemblyInstantiatedSource): void {
+      exports = result.instance.exports as unknown as ZstdExports // checked below
+      super._init(result)
+    }
+  }
   await new Loader().init()
   if (exports === undefined || typeof exports.ZSTD_decompressStream !== 'function') {
     throw new CodecFailure('CODEC_UNAVAILABLE', 'the package zstddec was loaded before by another part of the program')

@@ -29,7 +29,12 @@ export interface InsertScannerOptions {
   readonly stdStrings: boolean
   /** See RowScannerOptions. */
   readonly charLength?: ((first: number, second: number) => number) | undefined
+  /** Told where in the stream the schema stands of the table that a statement names, quotes included. */
+  readonly onSchema?: ((start: number, end: number) => void) | undefined
 }
+
+/** How far the table of a statement has been read: what came last. */
+type Target = 'other' | 'insert' | 'into' | 'within-name' | 'name'
 
 type Place = 'code' | 'string' | 'escape-string' | 'escape' | 'name' | 'dash' | 'comment' | 'lead' | 'character'
 
@@ -43,6 +48,7 @@ const SEMICOLON = 0x3b
 const DOLLAR = 0x24
 const OPEN = 0x28
 const CLOSE = 0x29
+const DOT = 0x2e
 
 /** What pg_dump writes outside of quotes besides words and space: numbers, lists, qualified names. */
 const usual: ReadonlySet<number> = new Set(Array.from('+,.-();\'"', (char) => char.charCodeAt(0)))
@@ -84,6 +90,9 @@ export class InsertScanner {
   #passed = 0
   #skip = 0
   #lead = 0
+  #target: Target = 'other'
+  #nameStart = 0
+  #nameEnd = 0
 
   constructor(options: InsertScannerOptions) {
     this.#options = options
@@ -102,6 +111,17 @@ export class InsertScanner {
       this.#step(chunk[at] ?? 0, this.#passed + at)
     }
     this.#passed += chunk.length
+  }
+
+  /** Where a name begins of which it is not known yet whether it is a schema; undefined where there is none. */
+  get openName(): number | undefined {
+    return this.#target === 'within-name' || this.#target === 'name' ? this.#nameStart : undefined
+  }
+
+  /** The first defect so far. */
+  get firstDefect(): InsertDefect | undefined {
+    const [first] = this.#defects.values()
+    return first
   }
 
   /** What there was. Nothing may follow. */
@@ -129,7 +149,10 @@ export class InsertScanner {
         this.#place = 'escape-string'
         return undefined
       case 'name':
-        if (byte === DOUBLE_QUOTE) this.#place = 'code'
+        if (byte === DOUBLE_QUOTE) {
+          this.#place = 'code'
+          if (this.#target === 'within-name') this.#endName(offset + 1)
+        }
         return undefined
       case 'dash':
         this.#place = byte === DASH ? 'comment' : 'code'
@@ -156,6 +179,7 @@ export class InsertScanner {
     if (isWord(byte)) {
       // pg_dump quotes a name with such a character
       if (byte === DOLLAR || byte >= 0x80) this.#defect('SQL_UNUSUAL', offset)
+      if (this.#word === '') this.#beginWord(offset)
       if (this.#word.length <= longestWord) this.#word += String.fromCharCode(byte)
       this.#begun = true
       return
@@ -164,6 +188,7 @@ export class InsertScanner {
     const isEscape = byte === QUOTE && (last | 0x20) === 0x65 && this.#word.length === 1
     if (this.#word !== '') this.#endWord(offset)
     if (isSpace(byte)) return
+    this.#atSymbol(byte, offset)
     if (byte === DASH) {
       this.#place = 'dash'
       return
@@ -187,12 +212,40 @@ export class InsertScanner {
     }
   }
 
+  #beginWord(offset: number): void {
+    if (this.#target === 'into') this.#beginName(offset)
+    else if (this.#target === 'name') this.#target = 'other'
+  }
+
+  /** Something that is neither a word nor space. */
+  #atSymbol(byte: number, offset: number): void {
+    if (this.#target === 'other') return
+    if (this.#target === 'name' && byte === DOT) this.#options.onSchema?.(this.#nameStart, this.#nameEnd)
+    // a quote within a name is written twice
+    if (byte === DOUBLE_QUOTE && this.#target === 'name' && this.#nameEnd === offset) this.#target = 'within-name'
+    else if (byte === DOUBLE_QUOTE && this.#target === 'into') this.#beginName(offset)
+    else this.#target = 'other'
+  }
+
+  #beginName(offset: number): void {
+    this.#target = 'within-name'
+    this.#nameStart = offset
+  }
+
+  #endName(offset: number): void {
+    this.#target = 'name'
+    this.#nameEnd = offset
+  }
+
   #endWord(offset: number): void {
     const word = this.#word.toUpperCase()
     this.#word = ''
+    if (this.#target === 'within-name') this.#endName(offset)
+    else if (this.#target === 'insert') this.#target = word === 'INTO' ? 'into' : 'other'
     if (this.#first === undefined) {
       this.#first = word
-      if (word !== 'INSERT') this.#defect('SQL_NOT_INSERT', offset - word.length)
+      if (word === 'INSERT') this.#target = 'insert'
+      else this.#defect('SQL_NOT_INSERT', offset - word.length)
     } else if (word === 'VALUES' && this.#depth === 0) this.#values = true
   }
 
@@ -206,6 +259,7 @@ export class InsertScanner {
     this.#values = false
     this.#tuples = 0
     this.#first = undefined
+    this.#target = 'other'
   }
 
   #character(first: number): void {

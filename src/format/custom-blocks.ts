@@ -3,6 +3,7 @@ import type { Pull } from '../io/pull.ts'
 import type { ArchiveHeader, DumpId } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
 import { hints } from './hints.ts'
+import type { SecondToc } from './second-toc.ts'
 import { WindowStream } from './window-stream.ts'
 
 /** Type byte of a block with one stream of data (pg_backup_archiver.h). */
@@ -20,15 +21,18 @@ export interface BlockLayout {
   readonly typeBytes: 0 | 1
   /** Size of the whole archive, Infinity on forward-only input. */
   readonly archiveBytes: number
+  /** What may follow the last block. */
+  readonly secondToc?: SecondToc | undefined
 }
 
-export function blockLayout(header: ArchiveHeader, archiveBytes: number): BlockLayout {
+export function blockLayout(header: ArchiveHeader, archiveBytes: number, secondToc?: SecondToc): BlockLayout {
   const features = featuresOf(header.version)
   return {
     intSize: header.intSize,
     signBytes: features.revAndSign ? 1 : 0,
     typeBytes: features.copyStmtAndBlockType ? 1 : 0,
     archiveBytes,
+    secondToc,
   }
 }
 
@@ -67,12 +71,13 @@ export class BlockReader {
   }
 
   /**
-   * The next block's header; null at the end of the input, which is an end only in front of a block.
+   * The next block's header; null at the end of the input, which is an end only in front of a block, and in front of a
+   * second table of contents, where the reader then stays.
    * @throws ArchiveError UNEXPECTED_EOF, BAD_BLOCK
    */
   async readHeader(): Promise<BlockHeader | null> {
     const { pull } = this
-    const { typeBytes } = this.#layout
+    const { typeBytes, secondToc } = this.#layout
     this.#dumpId = undefined
     const length = this.headerBytes
     if (length === 0) {
@@ -84,6 +89,7 @@ export class BlockReader {
     }
     const offset = pull.position
     const type = typeBytes === 1 ? (pull.buffer[pull.start] ?? 0) : BLK_DATA // 1 byte  type
+    if (type !== BLK_DATA && type !== BLK_BLOBS && (await secondToc?.follows(pull)) === true) return null
     pull.consume(typeBytes)
     this.#dumpId = this.#takeInt() // Int  dumpId
     return { offset, type, dumpId: this.#dumpId }

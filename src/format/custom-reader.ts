@@ -15,6 +15,7 @@ import { SeekableBlocks } from './custom-seekable.ts'
 import { DataStreams } from './data-streams.ts'
 import type { ArchiveLayout } from './layout.ts'
 import { readToc } from './read-toc.ts'
+import { SecondToc } from './second-toc.ts'
 import type { FormatReader, ReadOptions, ReaderInput, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
 import { dataContext, noData, objectContext, type DataStream, type StoredData } from './stored-data.ts'
 import type { StoredSizes } from './stored-sizes.ts'
@@ -27,11 +28,12 @@ import type { VerbatimArchive } from './verbatim.ts'
 export async function openCustom(input: ReaderInput, options: ReaderOptions): Promise<FormatReader> {
   const { pull, source } = input
   const parsed = await readToc(pull, { ...options, format: 'custom' })
+  const secondToc = new SecondToc(parsed.header, () => parsed.toc)
   if (source === undefined) {
-    const layout = blockLayout(parsed.header, Infinity)
+    const layout = blockLayout(parsed.header, Infinity, secondToc)
     return new CustomReader(parsed, new ForwardBlocks(parsed, new BlockReader(pull, layout)), options)
   }
-  const layout = blockLayout(parsed.header, source.size)
+  const layout = blockLayout(parsed.header, source.size, secondToc)
   const open = (start: number): Pull => pullOver(source, { start, signal: options.signal })
   return new CustomReader(parsed, new SeekableBlocks(parsed, layout, pull.position, open), options)
 }
@@ -126,16 +128,16 @@ class CustomReader implements FormatReader {
   }
 
   #storedBlock(block: OpenBlock, options: ReadOptions): StoredBlock {
-    const { dumpId } = block.body.header
+    const { dumpId, offset } = block.body.header
     if (block.body.holdsLargeObjects) {
-      return { kind: 'large-objects', dumpId, objects: this.#objects(block, options) }
+      return { kind: 'large-objects', dumpId, offset, objects: this.#objects(block, options) }
     }
     const context = { action: `read data block ${dumpId}`, dumpId }
     const open = (): StoredData => {
       const payload = block.body.payload()
       return this.#stored(payload, payloadSource(block, payload), context, options)
     }
-    return { kind: 'data', dumpId, data: this.#streams.of(open, options, this.#entry(dumpId)) }
+    return { kind: 'data', dumpId, offset, data: this.#streams.of(open, options, this.#entry(dumpId)) }
   }
 
   async *#objects(block: OpenBlock, options: ReadOptions): AsyncGenerator<StoredLargeObject, void, void> {

@@ -124,6 +124,7 @@ export class SeekableBlocks implements BlockAccess {
           at = pull.position
           yield { kind: 'block', offset, end: at, dumpId, holdsLargeObjects: type === BLK_BLOBS }
         }
+        if (pull.available > 0) yield { kind: 'second-toc', offset: pull.position }
         return
       } catch (error) {
         if (!isArchiveError(error)) throw error

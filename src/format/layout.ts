@@ -22,7 +22,7 @@ export type ArchiveLayout =
       tail(): Promise<TarTail>
     }
 
-/** A block of a custom archive, or a place where one should begin and does not. */
+/** A block of a custom archive, a place where one should begin and does not, or what follows the last. */
 export type BlockSpan =
   | {
       readonly kind: 'block'
@@ -33,6 +33,8 @@ export type BlockSpan =
       readonly holdsLargeObjects: boolean
     }
   | { readonly kind: 'damage'; readonly offset: number; readonly error: ArchiveError }
+  /** The table of contents once more, to the end: see SecondToc. */
+  | { readonly kind: 'second-toc'; readonly offset: number }
 
 /** A name in a directory. */
 export interface LayoutFile {

@@ -20,6 +20,7 @@ export async function readToc(pull: Pull, options: ReadTocOptions): Promise<Pars
   while (!parser.done) {
     const { available, position } = pull
     const window = pull.buffer.subarray(pull.start, pull.end)
+    pull.readAhead()
     const taken = available === 0 ? 0 : parser.parse(window, position, (length) => pull.take(length))
     if (taken > 0 || parser.done) continue
     // asking for half as much again keeps a value that comes in single bytes from being tried at each of them

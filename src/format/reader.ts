@@ -6,7 +6,7 @@ import type { RandomAccess } from '../io/source.ts'
 import type { EntryTable } from '../toc/table.ts'
 import type { ArchiveFormat, ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from '../toc/types.ts'
 import type { DataStream } from './stored-data.ts'
-import type { ArchiveLayout } from './layout.ts'
+import type { ArchiveLayout, TarTail } from './layout.ts'
 import type { StoredSizes } from './stored-sizes.ts'
 import type { VerbatimArchive } from './verbatim.ts'
 
@@ -50,8 +50,14 @@ export interface StoredLargeObject {
 
 /** A data block in archive order. */
 export type StoredBlock =
-  | { readonly kind: 'data'; readonly dumpId: DumpId; readonly data: DataStream }
-  | { readonly kind: 'large-objects'; readonly dumpId: DumpId; readonly objects: AsyncIterable<StoredLargeObject> }
+  | (StoredBlockPlace & { readonly kind: 'data'; readonly data: DataStream })
+  | (StoredBlockPlace & { readonly kind: 'large-objects'; readonly objects: AsyncIterable<StoredLargeObject> })
+
+interface StoredBlockPlace {
+  readonly dumpId: DumpId
+  /** Where the block lies in a custom archive. */
+  readonly offset?: number
+}
 
 /** The interface of the three containers' readers. */
 export interface FormatReader {
@@ -74,5 +80,7 @@ export interface FormatReader {
   verbatim(signal: AbortSignal | undefined): Promise<VerbatimArchive | undefined>
   /** What lies where; undefined on forward-only input. */
   layout(signal: AbortSignal | undefined): ArchiveLayout | undefined
+  /** What comes after the last member of a tar archive, once all data have been read; a stream is read to its end. */
+  tail?(signal: AbortSignal | undefined): Promise<TarTail>
   close(): Promise<void>
 }

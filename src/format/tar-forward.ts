@@ -3,6 +3,7 @@ import type { ChunkSource } from '../io/chunks.ts'
 import type { Pull } from '../io/pull.ts'
 import type { DumpId } from '../toc/types.ts'
 import { hints } from './hints.ts'
+import type { TarTail } from './layout.ts'
 import {
   checkPlainMember,
   containerFor,
@@ -95,6 +96,22 @@ export class TarStream implements TarMembers {
     this.#stand = position + size
     this.#data = new WindowChunks(this.#pull, size, () => truncatedMember(name, this.#pull.position))
     return this.#data
+  }
+
+  async tail(signal: AbortSignal | undefined): Promise<TarTail> {
+    return await this.#turns.run(async () => {
+      while ((await this.#advance()) !== null) signal?.throwIfAborted()
+      const pull = this.#pull
+      const { isMarked } = this.#walker
+      let trailing: number | undefined
+      while (pull.available > 0 || (await pull.fill(1))) {
+        signal?.throwIfAborted()
+        const found = pull.buffer.subarray(pull.start, pull.end).findIndex((byte) => byte !== 0)
+        if (found >= 0) trailing ??= pull.position + found
+        pull.consume(pull.available)
+      }
+      return { isMarked, trailing }
+    })
   }
 
   async readHeader(): Promise<undefined> {

@@ -89,13 +89,13 @@ export class TarIndex implements TarMembers {
     return await this.#source.read(member.offset, tarBlockBytes)
   }
 
-  async tail(): Promise<TarTail> {
+  async tail(signal: AbortSignal | undefined): Promise<TarTail> {
     while (!this.#complete) await this.#at(this.#members.length)
     const end = this.#walker.pull.position
     const mark = await this.#source.read(Math.max(0, end - markBytes), Math.min(end, markBytes))
     const isMarked = mark.length === markBytes && mark.every((byte) => byte === 0)
     for (let at = end; at < this.#source.size; at += tailBytes) {
-      this.#signal?.throwIfAborted()
+      signal?.throwIfAborted()
       const rest = await this.#source.read(at, Math.min(tailBytes, this.#source.size - at))
       const found = rest.findIndex((byte) => byte !== 0)
       if (found >= 0) return { isMarked, trailing: at + found }

@@ -32,8 +32,8 @@ export interface TarMembers {
   readHeader(member: TarMember): Promise<Uint8Array | undefined>
   /** The whole file byte for byte; absent on forward-only input. */
   verbatim?(): ChunkSource
-  /** What comes after the last member; absent on forward-only input. */
-  tail?(): Promise<TarTail>
+  /** What comes after the last member; forward-only input is read to its end, and nothing else can be asked for then. */
+  tail(signal: AbortSignal | undefined): Promise<TarTail>
   /** Entries whose data will be asked for; replaces what was said before. */
   expect(dumpIds: ReadonlySet<DumpId>): void
   close(): Promise<void>

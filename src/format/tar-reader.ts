@@ -167,12 +167,12 @@ class TarReader implements FormatReader {
 
   layout(signal: AbortSignal | undefined): ArchiveLayout | undefined {
     const members = this.#members
-    if (members.tail === undefined) return undefined
-    return {
-      kind: 'tar',
-      members: () => eachMember(members, signal),
-      tail: async () => (await members.tail?.()) ?? noTail,
-    }
+    if (!members.seekable) return undefined
+    return { kind: 'tar', members: () => eachMember(members, signal), tail: () => members.tail(signal) }
+  }
+
+  tail(signal: AbortSignal | undefined): Promise<TarTail> {
+    return this.#members.tail(signal)
   }
 
   async close(): Promise<void> {
@@ -301,8 +301,6 @@ class TarReader implements FormatReader {
       byName.get(name.replace(suffixPattern, '')) ?? (objectMember.test(name) ? anyObject : undefined)
   }
 }
-
-const noTail: TarTail = { isMarked: false, trailing: undefined }
 
 async function* eachMember(
   members: TarMembers,

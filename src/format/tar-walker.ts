@@ -31,6 +31,7 @@ export class TarWalker {
   /** The member whose data may be read now. */
   #current: TarMember | undefined
   #ended = false
+  #isMarked = false
   #failure: { readonly error: unknown } | undefined
 
   /**
@@ -40,6 +41,11 @@ export class TarWalker {
   constructor(pull: Pull, onPosition?: (note: string) => void) {
     this.pull = pull
     this.#onPosition = onPosition
+  }
+
+  /** Two blocks of zeros came after the last member. */
+  get isMarked(): boolean {
+    return this.#isMarked
   }
 
   /**
@@ -100,7 +106,8 @@ export class TarWalker {
   /** The next header block with something in it, its size unchanged; null at the end. */
   async #header(): Promise<TarHeader | null> {
     const { pull } = this
-    for (let zeroBlocks = 0; !this.#ended && zeroBlocks < 2; zeroBlocks++) {
+    let zeroBlocks = 0
+    for (; !this.#ended && zeroBlocks < 2; zeroBlocks++) {
       if (pull.available < tarBlockBytes && !(await pull.fill(tarBlockBytes))) {
         if (pull.available > 0 && !isZero(pull)) throw this.#incompleteHeader()
         break
@@ -112,6 +119,7 @@ export class TarWalker {
       this.#onPosition?.(`TOC Entry ${name} at ${pull.position - tarBlockBytes} (length ${size}, checksum ${checksum})`)
       return header
     }
+    if (!this.#ended) this.#isMarked = zeroBlocks === 2
     this.#ended = true
     return null
   }

@@ -91,7 +91,9 @@ export class VerbatimBlocks implements ChunkSource {
     if (header === null) {
       const [missing] = this.#missing
       if (missing !== undefined) throw missingBlock(missing, true)
-      return null
+      // a second table of contents, all of which is in the window
+      const { available } = this.#reader.pull
+      return available === 0 ? null : this.#reader.pull.take(available)
     }
     if (header.type !== BLK_DATA && header.type !== BLK_BLOBS) throw unknownBlockType(header, 'search')
     this.#missing.delete(header.dumpId)

@@ -6,6 +6,7 @@ import { missingBlock } from '../format/custom-errors.ts'
 import { BlockIndex } from '../format/custom-index.ts'
 import { detect, detectBytes } from '../format/detect.ts'
 import { readToc } from '../format/read-toc.ts'
+import { SecondToc } from '../format/second-toc.ts'
 import { openPatchable, type PatchableFile } from '../io/patch.ts'
 import { pullOver } from '../io/pull.ts'
 import type { LimitPreset, Limits } from '../limits.ts'
@@ -106,7 +107,8 @@ async function offsetsOf(
     )
   }
   const { offsets } = writeToc(toc, header, () => ({ kind: 'stored' }))
-  const index = new BlockIndex(end, blockLayout(header, file.size), (from) => pullOver(file, { start: from, signal }))
+  const blocks = blockLayout(header, file.size, new SecondToc(header, () => toc))
+  const index = new BlockIndex(end, blocks, (from) => pullOver(file, { start: from, signal }))
   try {
     await index.scan(signal)
     for (const at of missing) {

@@ -4,6 +4,7 @@ import type { ChunkSource } from '../io/chunks.ts'
 import type { Limits } from '../limits.ts'
 import type { ArchiveSettings, TocEntry } from '../toc/types.ts'
 import type { GatheredData } from './salvage-gather.ts'
+import type { LongRowVerdict } from './salvage-long-row.ts'
 import { TolerantSource, type Break, type Payload } from './salvage-payload.ts'
 import { CopyRows, type RowPicker } from './salvage-rows.ts'
 import { InsertRows } from './salvage-statements.ts'
@@ -83,9 +84,10 @@ async function assessRows(entry: TocEntry | undefined, payload: Payload, judging
   try {
     for (let chunk = await source.next(); chunk !== null; chunk = judge?.done === true ? null : await source.next()) {
       if (judge === undefined) bytes += chunk.length
-      else for (const piece of judge.push(chunk)) bytes += piece.length
+      else judge.push(chunk)
     }
-    for (const piece of judge?.end() ?? []) bytes += piece.length
+    judge?.end()
+    bytes += judge?.bytes ?? 0
   } finally {
     await source.cancel()
   }
@@ -94,7 +96,7 @@ async function assessRows(entry: TocEntry | undefined, payload: Payload, judging
   const rows = judge?.rows ?? 0
   const found: DataState = stateOf(broken, judge === undefined ? 0 : rows)
   const state = found === 'doubtful' && certainOnly ? 'lost' : found
-  const columns = judge instanceof CopyRows ? judge.columns : undefined
+  const { columns, longRows } = judge instanceof CopyRows ? judge : { columns: undefined, longRows: undefined }
   const kept = state === 'lost' ? { rows: 0, bytes: 0 } : { rows, bytes }
   return {
     kind: 'rows',
@@ -104,7 +106,7 @@ async function assessRows(entry: TocEntry | undefined, payload: Payload, judging
     dropped: judge?.dropped ?? 0,
     broken,
     columns,
-    picker,
+    picker: picker === undefined ? undefined : () => picker(longRows),
     isUtf8: judge?.isUtf8 ?? true,
     text,
   }
@@ -153,7 +155,7 @@ function pickerFor(
   text: 'copy' | 'insert',
   payload: Payload,
   { settings, encodingKnown, limits }: Judging,
-): () => RowPicker {
+): (longRows?: readonly LongRowVerdict[]) => RowPicker {
   const resume = payload.container === 'none'
   const maxRowBytes = limits.rowBytes
   const { encoding, stdStrings } = settings
@@ -163,7 +165,7 @@ function pickerFor(
   }
   const statement = parseCopyStatement(entry?.raw.byteString('copyStmt') ?? '')
   const columns = statement === undefined ? undefined : fieldCount(statement)
-  return () => new CopyRows({ columns, encoding: mustBe, resume, maxRowBytes })
+  return (longRows) => new CopyRows({ columns, encoding: mustBe, resume, maxRowBytes }, longRows)
 }
 
 async function assessObjects(

@@ -1,9 +1,13 @@
 import type { RandomAccess } from '../io/source.ts'
 
-/** Bytes read at a time, ahead of where somebody looks. */
-const windowBytes = 1024 * 1024
+/** Bytes read where somebody looks: at first, and at most, when he goes on from there. */
+const firstBytes = 16 * 1024
+const mostBytes = 1024 * 1024
 
-/** A window on a source that moves to where somebody looks; looks into it cost no promise. */
+/**
+ * A window on a source that moves to where somebody looks; looks into it cost no promise. Who looks here and there pays
+ * for little, and who looks elsewhere and comes back finds what he left.
+ */
 export class ByteWindow {
   /** Memory at hand; the byte at file offset `o` is `bytes[o - base]`. */
   bytes: Uint8Array = new Uint8Array(0)
@@ -11,6 +15,8 @@ export class ByteWindow {
   readonly size: number
   readonly #source: RandomAccess
   readonly #signal: AbortSignal | undefined
+  /** What was at hand before. */
+  #left: { readonly bytes: Uint8Array; readonly base: number } = { bytes: new Uint8Array(0), base: 0 }
 
   constructor(source: RandomAccess, signal: AbortSignal | undefined) {
     this.#source = source
@@ -32,8 +38,20 @@ export class ByteWindow {
     if (this.has(offset, length)) return true
     if (offset + length > this.size) return false
     this.#signal?.throwIfAborted()
-    this.bytes = await this.#source.read(offset, Math.max(length, Math.min(windowBytes, this.size - offset)))
+    const { bytes, base } = this
+    const left = this.#left
+    if (offset >= left.base && offset + length <= left.base + left.bytes.length) {
+      this.#left = { bytes, base }
+      this.bytes = left.bytes
+      this.base = left.base
+      return true
+    }
+    const goesOn = bytes.length > 0 && offset >= base && offset <= base + bytes.length
+    const wanted = goesOn ? Math.min(mostBytes, 2 * bytes.length) : firstBytes
+    const read = await this.#source.read(offset, Math.max(length, Math.min(wanted, this.size - offset)))
+    this.#left = { bytes, base }
+    this.bytes = read
     this.base = offset
-    return this.bytes.length >= length
+    return read.length >= length
   }
 }

@@ -1,5 +1,7 @@
 import { blockContainerOf, type Algorithm, type Container } from '../codec/codec.ts'
 import { blockLayout } from '../format/custom-blocks.ts'
+import { SecondToc } from '../format/second-toc.ts'
+import { pullOver } from '../io/pull.ts'
 import type { RandomAccess } from '../io/source.ts'
 import type { Limits } from '../limits.ts'
 import type { ArchiveHeader, DumpId, TocEntry } from '../toc/types.ts'
@@ -75,7 +77,9 @@ export async function gatherCustom(
   const open = opener(source, header, algorithm, signal)
   const { data, strays } = assign(entries, blocks, tocWhole, open)
   const breaks: Break[] = []
+  const secondToc = new SecondToc(header, () => toc?.entries ?? [])
   for (const { start, end } of tocWhole ? gaps : []) {
+    if (end === source.size && (await followsAt(secondToc, source, start, signal))) continue
     const reason = `${end - start} bytes from offset ${start} on belong to no data that could be read`
     breaks.push({ kind: 'damaged', offset: start, reason })
   }
@@ -91,6 +95,20 @@ export async function gatherCustom(
     })
   }
   return { algorithm, data, missing, strays, breaks }
+}
+
+async function followsAt(
+  secondToc: SecondToc,
+  source: RandomAccess,
+  start: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const pull = pullOver(source, { start, signal })
+  try {
+    return await secondToc.follows(pull)
+  } finally {
+    await pull.close()
+  }
 }
 
 type OpenChain = (chain: ChunkChain) => Payload

@@ -2,7 +2,7 @@ import type { Container } from '../codec/codec.ts'
 import { detect, detectBytes } from '../format/detect.ts'
 import { notAnArchive } from '../format/open-errors.ts'
 import { openDirectory, type DirectoryAccess } from '../io/directory.ts'
-import { resolveInput, type ArchiveInput } from '../io/input.ts'
+import { pathOf, resolveInput, type ArchiveInput } from '../io/input.ts'
 import type { RandomAccess } from '../io/source.ts'
 import { spool } from '../io/spool.ts'
 import type { Limits } from '../limits.ts'
@@ -41,6 +41,9 @@ export async function openInput(input: ArchiveInput, plan: InputPlan): Promise<O
     for (let close = handles.pop(); close !== undefined; close = handles.pop()) await close()
   }
   try {
+    // whatever toc.dat is: in the directory nothing but plain files is opened
+    const dir = await directoryOfToc(input)
+    if (dir !== undefined) return { input: { format: 'directory', dir }, path: dir.path, breaks: [], release }
     const resolved = await resolveInput(input)
     const { path } = resolved.kind === 'directory' ? resolved.dir : resolved
     if (resolved.kind === 'directory')
@@ -54,17 +57,27 @@ export async function openInput(input: ArchiveInput, plan: InputPlan): Promise<O
       source = resolved.source
       if (resolved.owned) handles.push(async () => await source.close?.())
     }
-    const parent = /^(.*[\\/])?toc\.dat(?:\.gz|\.lz4|\.zst)?$/s.exec(path ?? '')
-    if (parent !== null) {
-      const dir = await openDirectory(parent[1] ?? '.')
-      return { input: { format: 'directory', dir }, path: dir.path, breaks: [], release }
-    }
     const { input: found, breaks } = await recognise(source, path, undefined, plan, handles)
     return { input: found, path, breaks, release }
   } catch (error) {
     await release().catch(() => undefined)
     throw error
   }
+}
+
+/**
+ * The directory that a path to a toc.dat lies in, whatever that toc.dat is: a link or a device is not followed, since in
+ * a directory nothing but plain files is opened. Undefined for other paths, and where there is nothing by that name.
+ */
+async function directoryOfToc(input: ArchiveInput): Promise<DirectoryAccess | undefined> {
+  const path = pathOf(input)
+  const parent = /^(.*[\\/])?(toc\.dat(?:\.gz|\.lz4|\.zst)?)$/s.exec(path ?? '')
+  if (parent === null || path === undefined) return undefined
+  const dir = await openDirectory(parent[1] ?? '.').catch(() => undefined)
+  const found = await dir?.stat(parent[2] ?? '')
+  if (found === undefined) return undefined
+  const isDirectory = found.kind === 'other' && (await openDirectory(path).catch(() => undefined)) !== undefined
+  return isDirectory ? undefined : dir
 }
 
 async function recognise(

@@ -34,20 +34,22 @@ export function mendedEntries(
   encoding: string,
 ): readonly Mended[] {
   const decode = decoderFor(encoding)
-  const sections = featuresOf(version).section ? soundSections(entries) : undefined
+  const sections = soundSections(entries)
+  // what is not stored cannot be damaged; the archive that is written has sections whatever this one had
+  const hasSections = featuresOf(version).section
   const circular = circularDependencies(entries)
   return entries.map((was, index) => {
-    const section = sections?.[index] ?? was.section
+    const section = sections[index] ?? was.section
     const cut = circular.get(index)
     const dependencies = cut === undefined ? undefined : was.dependencies.filter((id) => !cut.has(id))
     const copyStmt = soundCopy(was)
     const desc = hasControls(was.desc) ? printableDesc(was.desc) : undefined
     const what: string[] = []
-    if (section !== was.section) what.push(`its section is ${section} now, was ${was.section}`)
+    if (hasSections && section !== was.section) what.push(`its section is ${section} now, was ${was.section}`)
     if (dependencies !== undefined) what.push('it depends on what depends on it: that dependency is left out')
     if (copyStmt !== undefined) what.push('its COPY statement is damaged, and was made anew without a list of columns')
     if (desc !== undefined) what.push(`its type is ${desc} now, had control characters`)
-    if (what.length === 0) return { entry: was, was, what }
+    if (what.length === 0 && section === was.section) return { entry: was, was, what }
     const fields = { ...(copyStmt === undefined ? {} : { copyStmt }), ...(desc === undefined ? {} : { desc }) }
     const changes: EntryChanges = {
       ...(section === was.section ? {} : { section }),

@@ -151,16 +151,22 @@ export class TolerantSource implements LenientSource {
   }
 }
 
+/** Memory of decoders that are closed: an archive may have a million of large objects, each with a decoder of its own. */
+const buffers: Uint8Array[] = []
+const mostBuffers = 4
+
 /** One decoder over one opening of the stored bytes. */
 class DecodingRun {
   readonly #input: LenientSource
   readonly #decoder: ReturnType<typeof createDecoder>
   readonly #mostInput: number
-  readonly #buffer = new Uint8Array(steps[0])
+  readonly #buffer = buffers.pop() ?? new Uint8Array(steps[0])
   #chunk: Uint8Array = new Uint8Array(0)
   #at = 0
   #fed = false
   #ended = false
+  #closed = false
+  #isReading = false
   offset: number
 
   static async open(payload: Payload, limits: Limits, mostInput: number): Promise<DecodingRun> {
@@ -198,8 +204,10 @@ class DecodingRun {
     let filled = 0
     while (filled < size) {
       if (!this.#fed && !(await this.#feed(filled))) break
+      this.#isReading = true
       const reading = this.#decoder.read(filled === 0 ? target : target.subarray(filled))
       filled += typeof reading === 'number' ? reading : await reading
+      this.#isReading = false
       this.#fed = filled === size
       // what is there already is handed on before anything can fail
       if (filled > 0) break
@@ -208,7 +216,11 @@ class DecodingRun {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
     this.#decoder.close()
+    // a decoder in the thread pool may still write into it
+    if (!this.#isReading && buffers.length < mostBuffers) buffers.push(this.#buffer)
     await this.#input.cancel()
   }
 

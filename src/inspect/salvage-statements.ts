@@ -13,6 +13,7 @@ const mostResumed = 64
 export class InsertRows implements RowPicker {
   rows = 0
   dropped = 0
+  bytes = 0
   done = false
   firstBad: number | undefined
   readonly terminator = encodeByteString('\n\n')
@@ -94,6 +95,7 @@ export class InsertRows implements RowPicker {
         return this.#passOver(from)
       }
       this.rows += shape.rows
+      this.bytes += piece.length
       pieces.push(piece)
       from = after + 1
     }

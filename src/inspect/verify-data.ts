@@ -5,6 +5,7 @@ import type { FormatReader, StoredLargeObject } from '../format/reader.ts'
 import type { DataStream } from '../format/stored-data.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { Findings } from './findings.ts'
+import { verifyTail } from './verify-tail.ts'
 import { TextCheck, type TextRules } from './text-check.ts'
 
 /** What was found of the data of an entry. */
@@ -87,10 +88,15 @@ export class DataReading {
         const entry = byId.get(block.dumpId)
         const isWanted = missing.delete(block.dumpId)
         if (!isWanted) this.#unknownBlock(block.dumpId, entry)
+        else if (entry !== undefined) this.#checkPlace(entry, block.offset)
         if (block.kind === 'large-objects') await this.#readObjects(block.dumpId, entry, block.objects)
         else if (entry !== undefined && isWanted) await this.#readEntry(entry, block.data)
       }
+      // of a file its layout tells
+      const tail = await this.#reader.tail?.(signal)
+      if (tail !== undefined) verifyTail(tail, this.#findings)
     } catch (error) {
+      signal?.throwIfAborted()
       isWhole = false
       this.#findings.addError(error)
     }
@@ -103,6 +109,19 @@ export class DataReading {
         hint: isWhole ? 'The archive is incomplete' : 'Verify a file instead of a stream, to go on after the damage',
       })
     }
+  }
+
+  /** Read in turn, a block is found wherever it lies; a restore goes by the offset. */
+  #checkPlace({ dumpId, data }: TocEntry, offset: number | undefined): void {
+    if (offset === undefined || data.state !== 'set' || data.offset === offset) return
+    this.#findings.add({
+      code: 'BLOCK_MISMATCH',
+      severity: 'error',
+      message: `The data block of entry ${dumpId} lies at offset ${offset}, by the table of contents at ${data.offset}`,
+      dumpId,
+      offset,
+      hint: 'The offsets in the table of contents are wrong: pgdmp salvage finds blocks without them',
+    })
   }
 
   #unknownBlock(dumpId: DumpId, entry: TocEntry | undefined): void {

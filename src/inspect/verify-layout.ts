@@ -3,6 +3,7 @@ import type { ArchiveLayout, BlockSpan } from '../format/layout.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { asFinding, type Findings } from './findings.ts'
 import { holdsStoredData } from './verify-data.ts'
+import { verifyTail } from './verify-tail.ts'
 
 /**
  * Finds what lies in an archive besides what its entries refer to, and offsets that lead elsewhere.
@@ -44,6 +45,14 @@ async function verifyBlocks(
     if (span.kind === 'block') {
       verifyBlock(span, entries, seen, findings)
       for (; (offsets[next]?.offset ?? Infinity) < span.end; next++) within(offsets[next], span, findings)
+    } else if (span.kind === 'second-toc') {
+      findings.add({
+        code: 'SECOND_TOC',
+        severity: 'info',
+        message: `The table of contents is there a second time, from offset ${span.offset} on`,
+        offset: span.offset,
+        hint: 'pg_dump 16 and newer write it so into redirected output (> file); pg_restore reads the first, which may lack offsets: pgdmp reindex sets them',
+      })
     } else if (!known.has(span.offset)) {
       // of what an entry leads to, reading it has told
       damage(span, last, layout.archiveBytes, findings)
@@ -218,23 +227,7 @@ async function verifyMembers(
   const names = new NameCheck(new Set([...wanted, 'restore.sql']), findings)
   try {
     for await (const { name, offset } of layout.members()) names.see(name.slice(name.lastIndexOf('/') + 1), offset)
-    const { isMarked, trailing } = await layout.tail()
-    if (!isMarked) {
-      findings.add({
-        code: 'NO_END_MARK',
-        severity: 'warning',
-        message: 'The tar file does not end in two blocks of zeros',
-        hint: 'It was cut short: members may be missing',
-      })
-    }
-    if (trailing === undefined) return
-    findings.add({
-      code: 'TRAILING_BYTES',
-      severity: 'error',
-      message: `There are bytes after the end of the tar archive, at offset ${trailing}`,
-      offset: trailing,
-      hint: 'pgdmp stops at the end mark, pg_restore goes on: they may read different archives',
-    })
+    verifyTail(await layout.tail(), findings)
   } catch (error) {
     findings.addError(error)
   }

@@ -37,8 +37,8 @@ const DEVICE_READ_BYTES = 256 * 1024
  * @throws ArchiveError USAGE when it is none of the known kinds
  */
 export async function resolveInput(input: ArchiveInput): Promise<ResolvedInput> {
-  if (typeof input === 'string') return await resolvePath(input)
-  if (input instanceof URL) return await resolvePath(fileURLToPath(input))
+  const path = pathOf(input)
+  if (path !== undefined) return await resolvePath(path)
   if (input instanceof Uint8Array) return { kind: 'random', source: bytesSource(input), owned: true }
   if (typeof Blob === 'function' && input instanceof Blob) {
     return { kind: 'random', source: blobSource(input), owned: true }
@@ -51,6 +51,12 @@ export async function resolveInput(input: ArchiveInput): Promise<ResolvedInput> 
     if (Symbol.asyncIterator in input) return { kind: 'stream', iterable: input }
   }
   throw new ArchiveError('USAGE', `Cannot open an input of type ${typeof input}: must be a path, bytes or a stream`)
+}
+
+/** The path of an input that is one. */
+export function pathOf(input: ArchiveInput): string | undefined {
+  if (typeof input === 'string') return input
+  return input instanceof URL ? fileURLToPath(input) : undefined
 }
 
 async function resolvePath(path: string): Promise<ResolvedInput> {

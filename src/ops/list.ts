@@ -191,11 +191,16 @@ class ListWriter {
 
   /** A whole number ≥ 0, digit by digit: through a string it would cost as much as the rest of a line. */
   number(value: number): void {
-    let divisor = 1
     let digits = 1
-    for (; divisor * 10 <= value; digits++) divisor *= 10
+    for (let bound = 10; bound <= value; bound *= 10) digits++
     this.#reserve(digits)
-    for (; divisor >= 1; divisor /= 10) this.#buffer[this.#length++] = 0x30 + (Math.floor(value / divisor) % 10)
+    let rest = value
+    for (let at = this.#length + digits - 1; at >= this.#length; at--) {
+      const tenth = Math.floor(rest / 10)
+      this.#buffer[at] = 0x30 + rest - tenth * 10
+      rest = tenth
+    }
+    this.#length += digits
   }
 
   /** The number of a catalog or an object, stored as decimal text. */
@@ -221,19 +226,29 @@ class ListWriter {
    * control characters, tabs excepted, are for terminals: they are shown.
    */
   #copy({ bytes, start, end }: ByteSpan, oneLine: boolean): void {
-    if (!this.#exact && hasControl(bytes, start, end, this.#utf8)) return this.#show(bytes, start, end)
     this.#reserve(end - start)
+    const buffer = this.#buffer
+    let length = this.#length
+    let at = start
+    // this loop is most of a long listing
+    for (; at < end; at++) {
+      const byte = bytes[at] ?? 0
+      if (byte < blank || byte >= del) break
+      buffer[length++] = byte
+    }
+    this.#length = length
+    if (at < end) this.#copyRest(bytes, at, end, oneLine)
+  }
+
+  /** From the first byte on that is not plain ASCII. */
+  #copyRest(bytes: Uint8Array, start: number, end: number, oneLine: boolean): void {
+    if (!this.#exact && hasControl(bytes, start, end, this.#utf8)) return this.#show(bytes, start, end)
     const buffer = this.#buffer
     let length = this.#length
     for (let at = start; at < end; at++) {
       const byte = bytes[at] ?? 0
-      // one comparison for nearly every byte: this loop is most of a long listing
-      if (byte <= carriageReturn && (byte === 0 || oneLine)) {
-        if (byte === 0) break
-        buffer[length++] = byte === lineFeed || byte === carriageReturn ? blank : byte
-      } else {
-        buffer[length++] = byte
-      }
+      if (byte === 0) break
+      buffer[length++] = oneLine && (byte === lineFeed || byte === carriageReturn) ? blank : byte
     }
     this.#length = length
   }

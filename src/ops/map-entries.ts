@@ -19,6 +19,11 @@ export interface ViewChanges {
   readonly settings?: () => ArchiveSettings
   /** The changed entries in another order; leaves none out and adds none. */
   readonly arrange?: (entries: readonly TocEntry[]) => readonly TocEntry[]
+  /**
+   * The data of an entry of the base as the view shows them; undefined: as they are. Not asked about data that are wanted
+   * as stored.
+   */
+  readonly data?: (entry: TocEntry, data: ByteStream) => ByteStream | undefined
   /** Entries of the base whose large objects are shown as those of the first, which alone becomes an entry. */
   readonly joins?: () => JoinedEntries | undefined
 }
@@ -124,7 +129,13 @@ class MappedView implements ArchiveView {
   }
 
   data(entry: TocEntry, options?: DataOptions): ByteStream {
-    return this.inner.data(this.map.origin(entry), options)
+    const origin = this.map.origin(entry)
+    return this.#changed(origin, this.inner.data(origin, options), options)
+  }
+
+  /** A stream that changes has no stored form to be copied. */
+  #changed(origin: TocEntry, data: ByteStream, options: DataOptions | undefined): ByteStream {
+    return options?.raw === true ? data : (this.changes.data?.(origin, data) ?? data)
   }
 
   largeObjects(entry: TocEntry, options?: DataOptions): AsyncIterable<LargeObject> {
@@ -152,7 +163,10 @@ class MappedView implements ArchiveView {
         continue
       }
       const entry = this.map.holder(block.entry)
-      if (entry !== undefined) yield { ...block, entry, dumpId: entry.dumpId }
+      if (entry === undefined) continue
+      const { dumpId } = entry
+      if (block.kind === 'large-objects') yield { ...block, entry, dumpId }
+      else yield { ...block, entry, dumpId, data: this.#changed(block.entry, block.data, options) }
     }
   }
 

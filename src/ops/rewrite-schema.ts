@@ -9,11 +9,12 @@ import type { ArchiveView } from '../view.ts'
 import { Names, type NameMap } from './rename-names.ts'
 import { everyEntry, renameRules, rewrite, type FieldTools, type Rewritten, type RewriteOptions } from './rewrite.ts'
 import { renameTagged, routineOf } from './rewrite-tags.ts'
+import { namesTables, renameInserts } from './rename-inserts.ts'
 import type { FilteredView } from './selection.ts'
 
 /**
- * Renames schemas: in the fields of entries, in qualified names of definitions, drop and COPY commands, in search paths,
- * and in constants that name an object to the server (`nextval('app.ids'::regclass)`). What cannot be decided — bodies of
+ * Renames schemas: in the fields of entries, in qualified names of definitions, drop and COPY commands, in the INSERT
+ * commands that rows were dumped as, in search paths, and in constants that name an object to the server (`nextval('app.ids'::regclass)`). What cannot be decided — bodies of
  * routines in strings, constants that only read like a schema, a name that may be a table's — is left alone and reported
  * (spec/rewrite.md).
  *
@@ -52,20 +53,26 @@ export function rewriteSchema<V extends ArchiveView>(
       names,
       find: findSchemas,
       types: schemaTypes,
-      fields: (entry, { sql, leaveData }) => ({
+      fields: (entry, { sql }) => ({
         namespace: renameField,
-        ...(entry.desc === 'SCHEMA' ? schemaChange(entry, sql) : { defn: sql('defn'), dropStmt: sql('dropStmt') }),
-        copyStmt: (stored) => {
-          const schema = schemaOfInserts(entry)
-          if (schema !== undefined) leaveData(schema)
-          return sql('copyStmt')(stored)
-        },
+        ...(entry.desc === 'SCHEMA'
+          ? schemaChange(entry, sql)
+          : { defn: defnChange(entry, sql), dropStmt: sql('dropStmt') }),
+        copyStmt: sql('copyStmt'),
         ...tagChange(entry),
       }),
+      data: (entry, data) => (namesTables(entry) ? renameInserts(entry, data, view.settings, rules()) : undefined),
       settings: (sql) => ({ ...view.settings, searchPath: searchPath === null ? null : sql(searchPath) }),
     },
     options,
   )
+
+  /** The root that a partition's rows go to stands in a comment (dumpTableData, pg_dump.c). */
+  function defnChange({ desc }: TocEntry, sql: FieldTools['sql']): (stored: FieldValue) => FieldValue {
+    if (desc !== 'TABLE DATA') return sql('defn')
+    return (stored) =>
+      stored?.startsWith(viaRoot) ? viaRoot + renameText(stored.slice(viaRoot.length)) : sql('defn')(stored)
+  }
 
   /** Schema public is there in every new database: no archive of a whole one creates it, and none must. */
   function schemaChange({ raw }: TocEntry, sql: FieldTools['sql']): NonNullable<EntryChanges['fields']> {
@@ -143,14 +150,9 @@ export function rewriteSchema<V extends ArchiveView>(
     if (tag.startsWith('SCHEMA ')) return renameTagged(tag, 'SCHEMA', rules())
     return typedObject.test(tag) ? renameText(tag) : tag
   }
-
-  /** The renamed schema that rows name when they are INSERT commands, which are not read through. */
-  function schemaOfInserts({ desc, hadDumper, raw }: TocEntry): string | undefined {
-    if (desc !== 'TABLE DATA' || !hadDumper || raw.byteString('copyStmt')) return undefined
-    const schema = raw.byteString('namespace')
-    return schema && names.rename(schema) !== undefined ? schema : undefined
-  }
 }
+
+const viaRoot = '-- load via partition root '
 
 /** Tags that hold types of arguments or of casts, as in SQL. */
 const typedObject = /^(?:FUNCTION|PROCEDURE|AGGREGATE|ROUTINE|OPERATOR|CAST|TRANSFORM) /

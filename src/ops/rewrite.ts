@@ -1,5 +1,6 @@
 import { checkOptions } from '../check-options.ts'
 import type { OnWarning } from '../errors.ts'
+import type { ByteStream } from '../io/byte-stream.ts'
 import { parseRelease, type Major } from '../sql/compat.ts'
 import { fmtId, type QuoteRules } from '../sql/quote.ts'
 import { quotedKeywords } from '../sql/keywords.ts'
@@ -43,6 +44,8 @@ export interface Rewriting {
   /** Which fields of an entry change, and how. */
   fields(entry: TocEntry, change: FieldTools): NonNullable<EntryChanges['fields']>
   readonly header?: () => ArchiveHeader
+  /** The data of an entry as they become; undefined for those that stay. */
+  readonly data?: (entry: TocEntry, data: ByteStream) => ByteStream | undefined
   readonly settings?: (sql: (text: string) => string) => ArchiveSettings
 }
 
@@ -50,8 +53,6 @@ export interface Rewriting {
 export interface FieldTools {
   /** The change of a field that holds SQL. */
   sql(field: 'defn' | 'dropStmt' | 'copyStmt'): (stored: FieldValue) => FieldValue
-  /** Reports that the data of the entry names what is renamed. */
-  leaveData(name: string): void
 }
 
 /**
@@ -84,12 +85,12 @@ export function rewrite<V extends ArchiveView>(
         references.add(entry, field, mentions)
         return text
       },
-      leaveData: (name) => references.add(entry, 'data', [{ name, reason: 'insert-data', at: 0 }]),
     })
     return withFields(entry, { fields }, decode)
   }
   const mapped = mapEntries(view, change, {
     ...(rewriting.header === undefined ? {} : { header: rewriting.header }),
+    ...(rewriting.data === undefined ? {} : { data: rewriting.data }),
     settings: () => rewriting.settings?.((text) => sql.rename(text).text) ?? view.settings,
   })
   const readAll = once(() => {

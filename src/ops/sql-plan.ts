@@ -2,14 +2,14 @@ import type { CompatRules } from '../sql/compat.ts'
 import { isAcl } from '../sql/entry.ts'
 import { isDatabase } from '../sql/drop.ts'
 import type { TocEntry } from '../toc/types.ts'
-import type { EntryParts, FilteredView } from './selection.ts'
+import type { FilteredView } from './selection.ts'
 
 /** Which entries a script drops and prints, in the order of the script. */
 export interface ScriptPlan {
-  /** Entries to drop, last first; empty unless asked for. */
-  readonly drops: readonly TocEntry[]
+  /** Entries to drop, last first. */
+  drops(): readonly TocEntry[]
   /** Entries to print, pass by pass. */
-  readonly prints: readonly { readonly entry: TocEntry; readonly parts: EntryParts }[]
+  prints(): Iterable<TocEntry>
   /** Entries whose data is needed, in order. */
   readonly data: readonly TocEntry[]
   /** Some entry has a definition that is wanted. */
@@ -22,24 +22,35 @@ type Pass = (typeof passes)[number]
 
 /** Sorts the selected entries into passes (RestoreArchive, pg_backup_archiver.c). */
 export function planScript(view: FilteredView, rules: CompatRules): ScriptPlan {
-  const byPass: Record<Pass, ScriptPlan['prints'][number][]> = { main: [], acl: [], 'post-acl': [] }
-  const drops: TocEntry[] = []
+  const byPass: Record<Pass, TocEntry[]> = { main: [], acl: [], 'post-acl': [] }
+  const data: Record<Pass, TocEntry[]> = { main: [], acl: [], 'post-acl': [] }
   let hasSchema = false
   for (const entry of view.toc) {
     const parts = view.parts(entry)
     if (!parts.schema && !parts.data && !parts.statistics) continue
     hasSchema ||= parts.schema
-    byPass[passOf(entry, rules)].push({ entry, parts })
-    if (parts.schema || parts.data) drops.push(entry)
+    const pass = passOf(entry, rules)
+    byPass[pass].push(entry)
+    if (parts.data && storesData(entry)) data[pass].push(entry)
   }
-  const prints = passes.flatMap((pass) => byPass[pass])
   return {
-    // with create, everything else goes with its database
-    drops: drops.reverse().filter(({ desc }) => view.selection.create !== true || isDatabase(desc)),
-    prints,
-    data: prints.filter(({ entry, parts }) => parts.data && storesData(entry)).map(({ entry }) => entry),
+    drops: () => dropped(view),
+    // an archive may have millions of entries: no more is kept for each than that
+    *prints() {
+      for (const pass of passes) yield* byPass[pass]
+    },
+    data: passes.flatMap((pass) => data[pass]),
     hasSchema,
   }
+}
+
+function dropped(view: FilteredView): readonly TocEntry[] {
+  const drops = view.toc.filter((entry) => {
+    const { schema, data } = view.parts(entry)
+    // with create, everything else goes with its database
+    return (schema || data) && (view.selection.create !== true || isDatabase(entry.desc))
+  })
+  return drops.reverse()
 }
 
 /** Whether the entry's data can be read: an archive may know of data that it does not hold. */

@@ -61,20 +61,21 @@ export class SqlScript {
 
   /** The passes of RestoreArchive; for each entry what restore_toc_entry does. */
   async *#frame(): Chunks {
-    const { plan, context, onEntry, signal } = this.#input
+    const { plan, context, view, onEntry, signal } = this.#input
     const session = this.#session
     const { options } = context
     this.#putHead()
     this.#check(undefined)
     if (options.clean) {
-      for (const entry of plan.drops) {
+      for (const entry of plan.drops()) {
         putDrop(session, entry)
         this.#check(entry)
         if (session.text.length >= TEXT_LENGTH) yield* this.#drain()
       }
       session.forgetSchema()
     }
-    for (const { entry, parts } of plan.prints) {
+    for (const entry of plan.prints()) {
+      const parts = view.parts(entry)
       signal?.throwIfAborted()
       onEntry(entry)
       this.#warnOfDump(entry)

@@ -17,8 +17,8 @@ export interface UndecidedReference {
   readonly kind: NameKind
   /** The old name; null where it may be any of them. */
   readonly name: string | null
-  /** `insert-data`: the rows are INSERT commands, which name their table; otherwise as spec/rewrite.md says. */
-  readonly reason: UndecidedReason | 'insert-data'
+  /** As spec/rewrite.md says. */
+  readonly reason: UndecidedReason
 }
 
 /** A mention of a name; names are byte strings. */
@@ -81,7 +81,6 @@ const reasons: Readonly<Record<UndecidedReference['reason'], string>> = {
   string: 'a string constant reads like it',
   rows: 'it has a column whose values are names',
   ambiguous: 'a qualified name may begin with it or with a table of that name',
-  'insert-data': 'its rows are INSERT commands, which name it',
 }
 
 function describe({ desc, namespace, tag, kind, name, reason }: UndecidedReference): string {

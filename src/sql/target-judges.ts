@@ -130,10 +130,41 @@ function replacement({ tokens }: StatementWords, at: number, text: string): Edit
   return { start: tokens[at]?.start ?? 0, end: tokens[at]?.end ?? 0, text }
 }
 
-export const executeProcedure: Judge = (statement) => {
-  const at = findWords(statement.words, ['execute', 'function'])
-  return at === -1 ? undefined : { edits: [replacement(statement, at + 1, 'PROCEDURE')] }
+/** Says PROCEDURE for the word FUNCTION of a sequence. */
+export function procedureIn(...sequence: readonly string[]): Judge {
+  return (statement) => {
+    const at = findWords(statement.words, sequence)
+    return at === -1 ? undefined : { edits: [replacement(statement, at + sequence.indexOf('function'), 'PROCEDURE')] }
+  }
 }
+
+export const indexStatistics: Judge = ({ words }) =>
+  words[0] === 'alter' && findWords(words, ['column', '0', 'set', 'statistics']) !== -1
+    ? { drop: true, note: 'the index goes by the statistics target of the database' }
+    : undefined
+
+export const statisticsTarget: Judge = ({ words }) =>
+  words[0] === 'alter' && words.at(-3) === 'set' && words.at(-2) === 'statistics'
+    ? { drop: true, note: 'it goes by the statistics target of its columns' }
+    : undefined
+
+export const publishedTruncations: Judge = (statement) => {
+  const { words, tokens, text } = statement
+  const at = findWords(words, ['publish', '=', "'"]) + 2
+  const value = text.slice(tokens[at]?.start, tokens[at]?.end)
+  if (at === 1 || !value.includes('truncate')) return undefined
+  if (value === "'truncate'") return refused
+  const kept = value.replace(/, truncate|truncate, /, '')
+  return { edits: [replacement(statement, at, kept)], note: 'truncations are not published' }
+}
+
+export const classParameters: Judge = ({ words }) =>
+  words.some((word, at) => {
+    const before = words[at - 1] ?? ''
+    return word === '(' && words[at + 2] === '=' && words[at + 3] === "'" && before !== 'with' && /^["\w]/.test(before)
+  })
+    ? refused
+    : undefined
 
 export const columnCompression: Judge = ({ words }) => {
   const at = findWords(words, ['set', 'compression'])
@@ -361,7 +392,7 @@ export const cycleClause: Judge = ({ words }) => {
 export const brinClasses: Judge = ({ words }) =>
   words.includes('brin') && words.some((word) => /_(?:minmax_multi|bloom)_ops$/.test(word)) ? refused : undefined
 
-/** Names one of the roles: as grantee, in FOR ROLE, in a policy. */
+/** Names one of the roles, as grantee or in a policy. */
 export function namesRole(roles: readonly string[]): Judge {
   const known = new Set(roles)
   const before = new Set(['to', 'from', 'role', ','])

@@ -1,8 +1,10 @@
 import { predefinedRoles } from './predefined-roles.ts'
+import { clonedTrigger } from './target-partitions.ts'
 import {
   brinClasses,
   builtInLocale,
   calls,
+  classParameters,
   columnVersion,
   constructs,
   cycleClause,
@@ -15,7 +17,9 @@ import {
   builtIns,
   columnCompression,
   databaseLocale,
-  executeProcedure,
+  indexStatistics,
+  publishedTruncations,
+  procedureIn,
   localeProvider,
   maintainPrivilege,
   multirangeName,
@@ -29,6 +33,7 @@ import {
   settingWithDefault,
   sqlBody,
   statisticsOnExpressions,
+  statisticsTarget,
   storageSettings,
   unloggedSequence,
   uses,
@@ -299,6 +304,13 @@ export const targetRules: readonly TargetRule[] = [
       'autovacuum_vacuum_insert_scale_factor',
     ),
   },
+  { since: 13, feature: 'parameters of operator classes', types: ['INDEX'], judge: classParameters },
+  {
+    since: 13,
+    feature: 'statistics targets of extended statistics',
+    types: ['STATISTICS'],
+    judge: statisticsTarget,
+  },
   // 12
   { since: 12, feature: 'generated columns', types: ['TABLE', 'FOREIGN TABLE'], judge: uses('generated always as (') },
   { since: 12, feature: 'nondeterministic collations', types: ['COLLATION'], judge: sets('deterministic') },
@@ -307,13 +319,22 @@ export const targetRules: readonly TargetRule[] = [
   { since: 12, feature: 'jsonpath', types: [...relations, ...routines, 'TYPE', 'DOMAIN'], judge: builtIns('jsonpath') },
   { since: 12, feature: 'statistics of kind mcv', types: ['STATISTICS'], judge: uses('mcv') },
   // 11
-  { since: 11, feature: 'EXECUTE FUNCTION of triggers', types: ['TRIGGER', 'EVENT TRIGGER'], judge: executeProcedure },
+  {
+    since: 11,
+    feature: 'EXECUTE FUNCTION of triggers',
+    types: ['TRIGGER', 'EVENT TRIGGER'],
+    judge: procedureIn('execute', 'function'),
+  },
   {
     since: 11,
     feature: 'procedures',
     types: ['PROCEDURE', 'ACL', 'COMMENT'],
     judge: begins('create procedure', 'grant all on procedure', 'comment on procedure'),
   },
+  { since: 11, feature: 'FUNCTION of operators', types: ['OPERATOR'], judge: procedureIn('function', '=') },
+  { since: 11, feature: 'statistics targets of indexes', types: ['INDEX', 'CONSTRAINT'], judge: indexStatistics },
+  { since: 11, feature: 'triggers of partitions by way of their table', types: ['TRIGGER'], judge: clonedTrigger },
+  { since: 11, feature: 'TRUNCATE in publications', types: ['PUBLICATION'], judge: publishedTruncations },
   { since: 11, feature: 'hash partitioning', types: ['TABLE'], judge: uses('partition by hash') },
   {
     since: 11,

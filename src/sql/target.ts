@@ -3,6 +3,7 @@ import type { ArchiveSettings, TocEntry } from '../toc/types.ts'
 import type { LexerOptions } from './lexer.ts'
 import { splitStatements, type Statement } from './split-statements.ts'
 import type { Edit, StatementWords } from './target-judges.ts'
+import { PartitionedTables } from './target-partitions.ts'
 import { targetRules, type TargetRule } from './target-rules.ts'
 
 /** Oldest and newest server to write for. */
@@ -39,8 +40,6 @@ const CLOSED_PUBLIC = 15
 const NAMED_NOT_NULL = { table: 18, domain: 17 } as const
 /** First release that has multirange types, one for each range type. */
 const MULTIRANGES = 14
-/** First release in which partitioned tables have exclusion constraints. */
-const PARTITIONED_EXCLUSION = 17
 
 /** Definitions as one server release takes them. */
 export class TargetAdapter {
@@ -49,8 +48,7 @@ export class TargetAdapter {
   #opensPublic: boolean
   /** Comments on constraints that have no name there, as {@link commentKey} says. */
   readonly #nameless = new Set<string>()
-  /** Partitioned tables so far, as {@link relationOf} gives them. */
-  readonly #partitioned = new Set<string>()
+  readonly #partitioned: PartitionedTables
   /** Multirange types so far, as definitions write their names. */
   readonly #multiranges = new Set<string>()
   readonly #rules: readonly TargetRule[]
@@ -70,6 +68,7 @@ export class TargetAdapter {
     show: (byteString: string) => string = (byteString) => byteString,
   ) {
     this.#version = version
+    this.#partitioned = new PartitionedTables(version)
     this.#opensPublic = version < CLOSED_PUBLIC && Number.parseInt(source ?? '', 10) >= CLOSED_PUBLIC
     this.#rules = targetRules.filter(({ since }) => since > version)
     this.#lexer = { stdStrings: settings.stdStrings, encoding: settings.encoding }
@@ -120,8 +119,9 @@ export class TargetAdapter {
   #judge(entry: TocEntry, rules: readonly TargetRule[], sql: string, statement: Statement, edits: Edit[]): void {
     const seen = wordsOf(sql, statement)
     for (const tag of namelessTags(seen, this.#version)) this.#nameless.add(commentKey(entry, tag))
-    if (this.#excludesInPartitioned(entry, seen)) {
-      this.#report(entry, 'exclusion constraints of partitioned tables', 'error', refusal)
+    const lack = this.#partitioned.lacks(entry.desc, seen)
+    if (lack !== undefined) {
+      this.#report(entry, lack, 'error', refusal)
       return
     }
     if (this.#usesMultirange(seen)) {
@@ -160,16 +160,6 @@ export class TargetAdapter {
     )
   }
 
-  /** A constraint's text does not tell of what kind its table is. */
-  #excludesInPartitioned({ desc }: TocEntry, seen: StatementWords): boolean {
-    if (this.#version >= PARTITIONED_EXCLUSION) return false
-    const { words } = seen
-    if (desc === 'TABLE' && words.some((word, at) => word === 'partition' && words[at + 1] === 'by')) {
-      this.#partitioned.add(relationOf(seen))
-    }
-    return desc === 'CONSTRAINT' && words.includes('exclude') && this.#partitioned.has(relationOf(seen))
-  }
-
   #reportPublic(): void {
     this.#opensPublic = false
     this.#onWarning({
@@ -194,12 +184,6 @@ export class TargetAdapter {
 }
 
 const refusal = 'the statement is written as it is, and the server will refuse it'
-
-/** Schema and name that a statement begins with, as they are written. */
-function relationOf({ text, tokens, words }: StatementWords): string {
-  const dot = words.indexOf('.')
-  return text.slice(tokens[dot - 1]?.start, tokens[dot + 1]?.end)
-}
 
 /** What comments on a constraint are known by: their tag is unique within a schema. */
 function commentKey({ namespace }: TocEntry, tag: string): string {

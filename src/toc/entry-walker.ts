@@ -18,6 +18,9 @@ export interface WalkerOptions {
 /** Not a place: the window ends within the entry being walked. */
 const cut = -1
 
+/** About as many entries as a window has: room for them costs nothing before they come. */
+const MANY_ROWS = 8192
+
 // What a field of an entry is.
 const dumpIdField = 0
 const intField = 1
@@ -121,7 +124,7 @@ export class EntryWalker {
   }
 
   #growRows(): void {
-    const larger = new Int32Array(this.#rows.length * 2)
+    const larger = new Int32Array(Math.max(this.#rows.length * 2, rowSize * MANY_ROWS))
     larger.set(this.#rows)
     this.#rows = larger
   }

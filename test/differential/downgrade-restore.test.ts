@@ -10,7 +10,7 @@ import { groupLargeObjects } from '../../src/ops/group-objects.ts'
 import { contentsOf, entryName } from '../helpers/contents.ts'
 import { cli, root } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
-import { serverOf, servers, withoutServers, type Server } from '../helpers/servers.ts'
+import { inNewDatabase, serverOf, servers, withoutServers, type Server } from '../helpers/servers.ts'
 
 /*
  * Databases of 17 and 18 are dumped, downgraded and restored by the real pg_restore of older releases, which must find
@@ -68,17 +68,6 @@ const manyObjects = [
 const grantsOfGrantees = [`SET ROLE ${second}; GRANT UPDATE ON LARGE OBJECT 300002, 300003 TO pgdmp_rich; RESET ROLE`]
 
 let count = 0
-
-/** An empty database for as long as the test that asks for it lasts. */
-async function inNewDatabase(server: Server, use: (name: string) => Promise<void>): Promise<void> {
-  const name = `pgdmp_down_${id}_${count++}`
-  server.ask([`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`])
-  try {
-    await use(name)
-  } finally {
-    server.ask([`DROP DATABASE ${name}`])
-  }
-}
 
 async function dump(server: Server, database: string, options: readonly string[], tools = server): Promise<string> {
   const file = join(folder, `${count++}.dump`)

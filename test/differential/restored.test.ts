@@ -6,7 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { contentsOf } from '../helpers/contents.ts'
 import { cli, root } from '../helpers/paths.ts'
 import { run, shellQuote } from '../helpers/process.ts'
-import { serverOf, servers, withoutServers, type Server } from '../helpers/servers.ts'
+import {
+  dropDatabase,
+  inNewDatabase,
+  newDatabase,
+  serverOf,
+  servers,
+  withoutServers,
+  type Server,
+} from '../helpers/servers.ts'
 
 /*
  * What the command writes is restored by the real pg_restore into a database of its own release, and what is there then
@@ -47,34 +55,13 @@ async function dump(server: Server, database: string, options: readonly string[]
   return file
 }
 
-/** Gives `use` a database that is empty, and takes it away. */
-async function inNewDatabase<T>(server: Server, use: (name: string) => Promise<T>): Promise<T> {
-  const name = newDatabase(server)
-  try {
-    return await use(name)
-  } finally {
-    drop(server, name)
-  }
-}
-
 /** Databases that are there, by name. */
 const made = new Map<string, Server>()
-
-function newDatabase(server: Server): string {
-  const name = `pgdmp_restored_${process.pid}_${count++}`
-  server.ask([`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`])
-  made.set(name, server)
-  return name
-}
-
-function drop(server: Server, name: string): void {
-  server.ask([`DROP DATABASE ${name}`])
-  made.delete(name)
-}
 
 /** A database made by scripts of these tests, with large objects besides. */
 function filledDatabase(server: Server, scripts: readonly string[], before: readonly string[] = []): string {
   const name = newDatabase(server)
+  made.set(name, server)
   const script = scripts.map((path) => readFileSync(join(root, path), 'utf8').replaceAll('pgdmp_rich', role)).join('\n')
   if (before.length > 0) server.ask(before, name)
   const file = fileName('sql')
@@ -161,7 +148,7 @@ beforeAll(() => {
   for (const server of servers) server.ask([`CREATE ROLE ${role}`])
 })
 afterAll(() => {
-  for (const [name, server] of made) drop(server, name)
+  for (const [name, server] of made) dropDatabase(server, name)
   for (const server of servers) server.ask([`DROP ROLE ${role}`])
 })
 

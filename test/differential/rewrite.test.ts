@@ -196,10 +196,10 @@ function runScript(server: Server, database: string, script: string): void {
   )
 }
 
-function dump(server: Server, database: string, name: string): string {
+function dump(server: Server, database: string, name: string, options: readonly string[] = []): string {
   const file = join(folder, `${name}-${server.major}.dump`)
   const statistics = server.major >= 18 ? ['--statistics'] : []
-  execFileSync(server.pgDump, ['-Fc', ...statistics, '-f', file, server.database(database)], {
+  execFileSync(server.pgDump, ['-Fc', ...statistics, ...options, '-f', file, server.database(database)], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   return file
@@ -258,7 +258,11 @@ describe.each(servers)('server $major', (server) => {
     }
   })
 
-  test('rewriteSchema() restores under the new names', async () => {
+  test.each([
+    [[]],
+    [['--inserts']],
+    [['--column-inserts', '--rows-per-insert=4', '--on-conflict-do-nothing', '--load-via-partition-root']],
+  ])('rewriteSchema() restores under the new names a dump with %j', async (options) => {
     const [before, after] = ['pgdmp_rewrite_schema', 'pgdmp_rewrite_schema_after']
     const cleanUp = (): void => {
       server.ask([drop(before), drop(after)])
@@ -267,7 +271,7 @@ describe.each(servers)('server $major', (server) => {
     try {
       server.ask([`CREATE DATABASE ${before} TEMPLATE template0`])
       runScript(server, before, schemaScript(server.major, before))
-      const file = dump(server, before, 'schemas')
+      const file = dump(server, before, 'schemas', options)
       server.ask([drop(before)])
 
       await using archive = await open(file)
@@ -285,7 +289,7 @@ describe.each(servers)('server $major', (server) => {
       ])
       expect(moved.unusedNames()).toEqual([])
 
-      await using restored = await open(dump(server, after, 'schemas-after'))
+      await using restored = await open(dump(server, after, 'schemas-after', options))
       const schemas = new Set(restored.toc.map(({ namespace }) => namespace ?? ''))
       expect([...names.keys()].filter((name) => schemas.has(name))).toEqual([])
       const back = new Map([...names].map(([name, next]) => [next, name]))

@@ -10,7 +10,7 @@ import { entryOf } from '../helpers/entries.ts'
 import { shipped } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
 import type { Server } from '../helpers/servers.ts'
-import { serverOf, servers, withoutServers } from '../helpers/servers.ts'
+import { dropDatabase, inNewDatabase, otherServers, serverOf, servers, withoutServers } from '../helpers/servers.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgdmp-target-'))
 /** What the archives take for granted, being no part of a database. */
@@ -23,7 +23,7 @@ const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
 const literal = (text: string): string => `E'${text.replaceAll(/['\\]/g, '\\$&')}'`
 
 beforeAll(() => {
-  for (const server of servers) {
+  for (const server of [...servers, ...otherServers]) {
     const made: string[] = []
     leftovers.set(server, made)
     for (const role of roles) {
@@ -43,31 +43,7 @@ afterAll(() => {
   rmSync(scratch, { recursive: true })
 })
 
-/** Subscriptions keep their database from being dropped; their slots are on servers that there are not. */
-const dropSubscriptions = `SELECT format('ALTER SUBSCRIPTION %1$I DISABLE; ALTER SUBSCRIPTION %1$I SET (slot_name = NONE);
-  DROP SUBSCRIPTION %1$I', subname) FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`
-
-function dropDatabase(server: Server, name: string): void {
-  const commands = server
-    .ask([dropSubscriptions], name)
-    .split(/[;\n]/)
-    .map((command) => command.trim())
-  for (const command of commands) if (command !== '') server.ask([command], name)
-  server.ask([`DROP DATABASE ${identifier(name)}`])
-}
-
 let count = 0
-
-/** Gives `use` a new database of the archive's encoding, empty to the last. */
-async function inNewDatabase(server: Server, encoding: string, use: (name: string) => Promise<void>): Promise<void> {
-  const name = `pgdmp_target_${process.pid}_${count++}`
-  server.ask([`CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C'`])
-  try {
-    await use(name)
-  } finally {
-    dropDatabase(server, name)
-  }
-}
 
 interface Script {
   readonly file: string
@@ -88,8 +64,8 @@ async function write(
   const stream = toSql(view, {
     ...options,
     targetVersion: String(target),
-    // psql 13.16 has no \restrict
-    ...(target === 13 ? { restrictKey: false } : {}),
+    // what psql of 13.16 and older releases does not know
+    ...(target <= 13 ? { restrictKey: false } : {}),
     onWarning: (finding) => findings.push(finding),
   })
   const bytes = await stream.bytes({ maxBytes: Infinity })
@@ -161,15 +137,25 @@ const ordinary = /\/(?:latin1|latin1-utf8|sqlascii|many_lo)-Fc/
 const archives = allArchives().filter(
   ({ path, version }) => typeof version === 'number' && version >= 15 && whole.test(path.split('/')[1] ?? ''),
 )
-const targets = [13, 15, 17]
+const proven = [13, 15, 17] as const
+/** Releases that are tried where somebody put their programs beside the others and started their servers. */
+const tried = [10, 11, 12, 14, 16] as const
+const targets = [...proven, ...otherServers.map(({ major }) => major)]
+const withoutOthers = `no server of ${tried.join(', ')}, whose packages are none of Debian's (PGDMP_POSTGRES, PGDMP_SERVERS)`
 /** For tests that fill several databases, on machines that are busy with others. */
 const timeout = 300_000
+
+test.for(tried)('the server of %d', (major, { skip }) => {
+  const server = serverOf(major)
+  if (server === undefined) return skip(withoutOthers)
+  expect(server.ask(['SHOW server_version'])).toMatch(new RegExp(`^${major}\\.`))
+})
 
 if (corpusRoot === undefined) test('the full corpus', (context) => context.skip(withoutCorpus))
 
 describe.concurrent('toSql() with targetVersion', () => {
   for (const archive of archives) {
-    for (const target of ordinary.test(archive.path) ? [13] : targets) {
+    for (const target of ordinary.test(archive.path) ? targets.filter((major) => major <= 13) : targets) {
       test(
         `restores ${archive.path} into an empty database of ${target}, but for what it reported`,
         { timeout },
@@ -191,7 +177,7 @@ describe.concurrent('toSql() with targetVersion', () => {
         const server = serverOf(target)
         const own = serverOf(18)
         if (server === undefined || own === undefined) return context.skip(withoutServers)
-        await inNewDatabase(own, 'UTF8', async (database) => {
+        await inNewDatabase(own, async (database) => {
           own.ask(['CREATE EXTENSION btree_gist', readFileSync(newerFeatures, 'utf8')], database)
           await restores(await dump(own, database), own, server)
         })
@@ -276,12 +262,16 @@ function originalOf(file: string, encoding: string, own: Server): Promise<Map<st
 
 async function restoreOriginal(file: string, encoding: string, own: Server): Promise<Map<string, string>> {
   let contents = new Map<string, string>()
-  await inNewDatabase(own, encoding, async (database) => {
-    const args = ['--no-security-labels', '--exit-on-error', '-d', own.database(database), file]
-    const { status, stderr } = await run(own.pgRestore, args)
-    expect([status, stderr]).toEqual([0, ''])
-    contents = await contentsOf(await dump(own, database), own, database)
-  })
+  await inNewDatabase(
+    own,
+    async (database) => {
+      const args = ['--no-security-labels', '--exit-on-error', '-d', own.database(database), file]
+      const { status, stderr } = await run(own.pgRestore, args)
+      expect([status, stderr]).toEqual([0, ''])
+      contents = await contentsOf(await dump(own, database), own, database)
+    },
+    encoding,
+  )
   return contents
 }
 
@@ -294,46 +284,54 @@ async function restores(file: string, own: Server, server: Server): Promise<void
   const leftOut = withDependents(archive, reported)
   // Every refusal is reported, and every report is true. Without rows: psql takes those of a refused COPY for commands.
   const schema = await write(archive, server.major, { schemaOnly: true }, { verbose: true })
-  await inNewDatabase(server, encoding, async (database) => {
-    const { refused } = await psql(server, schema, database)
-    const failed = entriesAt(schema, refused)
-    expect(
-      label(
-        archive,
-        [...failed].filter((id) => !leftOut.has(id)),
-      ),
-    ).toEqual([])
-    expect(
-      label(
-        archive,
-        [...reported].filter((id) => !failed.has(id)),
-      ),
-    ).toEqual([])
-  })
+  await inNewDatabase(
+    server,
+    async (database) => {
+      const { refused } = await psql(server, schema, database)
+      const failed = entriesAt(schema, refused)
+      expect(
+        label(
+          archive,
+          [...failed].filter((id) => !leftOut.has(id)),
+        ),
+      ).toEqual([])
+      expect(
+        label(
+          archive,
+          [...reported].filter((id) => !failed.has(id)),
+        ),
+      ).toEqual([])
+    },
+    encoding,
+  )
   // All the rest is accepted without an error, and is what it was.
   const list = archive.toc.map(({ dumpId }) => dumpId).filter((id) => !leftOut.has(id))
   const rest = reported.size === 0 ? all : await write(archive, server.major, { list })
   expect(rest.findings.filter(({ severity }) => severity === 'error')).toEqual([])
-  await inNewDatabase(server, encoding, async (database) => {
-    const outcome = await psql(server, rest, database, '-v', 'ON_ERROR_STOP=1')
-    expect(outcome).toMatchObject({ status: 0, refused: [] })
-    const restored = await contentsOf(await dump(server, database), server, database)
-    const wanted = await originalOf(file, encoding, own)
-    const told = all.findings.flatMap(({ dumpId, message }) => (dumpId === undefined ? [] : [{ dumpId, message }]))
-    const goneByWord = told.filter(({ message }) => message.endsWith('left out'))
-    const absent = namesOf(archive, [...leftOut, ...goneByWord.map(({ dumpId }) => dumpId)])
-    // What it is instead was said; that it is there remains to be seen.
-    const changed = namesOf(
-      archive,
-      told.map(({ dumpId }) => dumpId),
-    )
-    const differences = [...wanted]
-      .filter(([name]) => !absent.has(name) && !isPublic.test(name))
-      .filter(([name, value]) => (changed.has(name) ? !restored.has(name) : restored.get(name) !== value))
-      .map(([name, value]) => ({ name, wanted: value, restored: restored.get(name) }))
-    expect(differences).toEqual([])
-    expect([...restored.keys()].filter((name) => !wanted.has(name) && !isPublic.test(name))).toEqual([])
-  })
+  await inNewDatabase(
+    server,
+    async (database) => {
+      const outcome = await psql(server, rest, database, '-v', 'ON_ERROR_STOP=1')
+      expect(outcome).toMatchObject({ status: 0, refused: [] })
+      const restored = await contentsOf(await dump(server, database), server, database)
+      const wanted = await originalOf(file, encoding, own)
+      const told = all.findings.flatMap(({ dumpId, message }) => (dumpId === undefined ? [] : [{ dumpId, message }]))
+      const goneByWord = told.filter(({ message }) => message.endsWith('left out'))
+      const absent = namesOf(archive, [...leftOut, ...goneByWord.map(({ dumpId }) => dumpId)])
+      // What it is instead was said; that it is there remains to be seen.
+      const changed = namesOf(
+        archive,
+        told.map(({ dumpId }) => dumpId),
+      )
+      const differences = [...wanted]
+        .filter(([name]) => !absent.has(name) && !isPublic.test(name))
+        .filter(([name, value]) => (changed.has(name) ? !restored.has(name) : restored.get(name) !== value))
+        .map(([name, value]) => ({ name, wanted: value, restored: restored.get(name) }))
+      expect(differences).toEqual([])
+      expect([...restored.keys()].filter((name) => !wanted.has(name) && !isPublic.test(name))).toEqual([])
+    },
+    encoding,
+  )
   // Owner and privileges of the schema public depend on the server; they are reported where something is in it.
   const opens = server.major < 15 && archive.toc.some(({ namespace }) => namespace === 'public')
   expect(all.findings.filter(({ code }) => code === 'TARGET_ALLOWS')).toHaveLength(opens ? 1 : 0)

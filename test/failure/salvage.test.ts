@@ -14,7 +14,7 @@ const rounds = long === undefined ? 3 : Number(long)
 const seed = Number(process.env['PGDMP_SALVAGE_SEED'] ?? 1)
 /** The short run takes small archives of every kind. */
 const isShort = ({ path, size }: PlacedArchive): boolean =>
-  size < 60_000 && /^(?:18|13|derived)\/.*(?:latin1|small|inserts|v1\.12)/.test(path)
+  size < 60_000 && /^(?:18|13|derived)\/.*(?:latin1|small|inserts|v1\.8-Fc\.dump|v1\.12)/.test(path)
 /** Of a long run: a part of the archives, so many of them, picked by the seed. */
 const part = Number(process.env['PGDMP_SALVAGE_ARCHIVES'] ?? Infinity)
 const archives = (long === undefined ? fixtures().filter(isShort) : picked(allArchives())).filter(

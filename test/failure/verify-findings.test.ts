@@ -201,14 +201,17 @@ describe('verify() tells of blocks:', () => {
     expect(swapped.length).toBe(bytes.length)
     const faults = await found(swapped, level)
     expect(faults.filter((fault) => fault.startsWith('error')).length).toBeGreaterThan(0)
+    expect(await found(new Blob([swapped]).stream(), level)).toContain('error BLOCK_MISMATCH')
   })
 
   test.each(levels)('an offset into another block (%s)', async (level) => {
     const bytes = readFileSync(await make())
     const { at } = blockOf(bytes, otherData)
     const offset = (value: number): number[] => [2, ...int(value).slice(1), 0, 0, 0, 0]
-    const faults = await found(patch(bytes, offset(at), offset(at + 7)), level)
+    const moved = patch(bytes, offset(at), offset(at + 7))
+    const faults = await found(moved, level)
     expect(faults).toContain('error OVERLAPPING_BLOCKS')
+    expect(await found(new Blob([Uint8Array.from(moved)]).stream(), level)).toEqual(['error BLOCK_MISMATCH'])
   })
 
   test.each(levels)('a block that is not there (%s)', async (level) => {
@@ -276,6 +279,12 @@ describe('verify() tells of files and members:', () => {
       expect(await found(Buffer.concat([before, member, after]), level)).toContain('error DUPLICATE_FILE')
       expect(await found(Buffer.concat([before, bytes.subarray(at + 1024)]), level)).not.toEqual([])
       expect(await found(bytes.subarray(0, -1024), level)).toEqual(['warning NO_END_MARK'])
+      expect(await found(new Blob([Uint8Array.from(bytes.subarray(0, -1024))]).stream(), level)).toEqual([
+        'warning NO_END_MARK',
+      ])
+      expect(await found(new Blob([Buffer.concat([bytes, Buffer.alloc(512, 'x')])]).stream(), level)).toEqual([
+        'error TRAILING_BYTES',
+      ])
       expect(await found(Buffer.concat([bytes, Buffer.alloc(512, 'x')]), level)).toEqual(['error TRAILING_BYTES'])
     }
   })

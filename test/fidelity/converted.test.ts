@@ -46,6 +46,8 @@ const minorOf = ({ archive_version: version }: PlacedArchive): number => Number(
 const lastWithObjects = 15
 // of an unknown method of compression no data can be read
 const readable = allArchives().filter(({ path }) => !path.includes('unknown'))
+/** So that a run that is interrupted has seen archives of every kind. */
+const smallFirst = [...readable].sort((a, b) => a.size - b.size)
 const conversions: readonly Conversion[] = readable.flatMap((archive) =>
   targets.map((target) => ({ archive, ...target })),
 )
@@ -140,7 +142,8 @@ const objectEntries = ({ toc }: Archive): string =>
 const dataOf = ({ entries }: ArchiveDigest): string[] => entries.map(({ dumpId, data }) => `${dumpId} ${data}`)
 const oidsOf = ({ largeObjects: { objects } }: ArchiveDigest): number[] => objects.map(({ oid }) => oid)
 
-async function check(conversion: Conversion): Promise<void> {
+/** Converts and compares; gives how many outputs of pg_restore were compared with those of the original. */
+async function check(conversion: Conversion): Promise<number> {
   const { archive, format, method, minor } = conversion
   await using before = await open(archive.file)
   const output = join(scratch, String(outputs++))
@@ -148,7 +151,7 @@ async function check(conversion: Conversion): Promise<void> {
   if (hasNoPlace(before, conversion)) {
     const refusal = { code: 'USAGE', message: expect.stringContaining('without groups') }
     await expect(convert(before, output, options)).rejects.toMatchObject(refusal)
-    return
+    return 0
   }
   const { warnings } = await convert(before, output, options)
   await using after = await open(output)
@@ -165,39 +168,53 @@ async function check(conversion: Conversion): Promise<void> {
   }
   const laidOut = objectEntries(before) !== objectEntries(after)
   const readers = postgres.filter(({ newestArchive }) => minor <= newestArchive)
-  await Promise.all(
+  const compared = await Promise.all(
     readers.flatMap((tools) => [['-f', '-'], ['-l']].map((args) => compare(conversion, output, laidOut, tools, args))),
   )
   rmSync(output, { recursive: true })
+  return compared.filter(Boolean).length
 }
 
+/** Reads the output, and says whether what it says could be compared with the original's. */
 async function compare(
   { archive, minor }: Conversion,
   output: string,
   laidOut: boolean,
   tools: PostgresTools,
   args: readonly string[],
-): Promise<void> {
+): Promise<boolean> {
   const text = (await printed(tools, args, output, true)) ?? ''
   // OIDs of dependencies were taken for dump ids, and dates before 1.4 are those of reading
   const comparable = minorOf(archive) <= tools.newestArchive && minorOf(archive) >= 4
-  if (!comparable || (laidOut && args.includes('-l'))) return
+  if (!comparable || (laidOut && args.includes('-l'))) return false
   const reading: Reading = { accessMethods: minor >= 16, ordered: !laidOut }
   const expected = await original(tools, args, archive, reading)
   const found = asRead(text, reading)
   if (expected !== undefined && found !== expected) expect(found).toBe(expected)
+  return expected !== undefined
 }
 
 describe('convert() to another format, compression or version', () => {
   if (postgres.length === 0) console.log(withoutPostgres)
 
   test.skipIf(wanted === 'all')('gives the same content to every reader', { timeout: 3_600_000 }, async () => {
-    const property = fc.asyncProperty(fc.constantFrom(...conversions), check)
+    const property = fc.asyncProperty(
+      fc.constantFrom(...conversions),
+      async (conversion) => void (await check(conversion)),
+    )
     await fc.assert(property, { seed, numRuns: Number(wanted), endOnFailure: true })
   })
 
-  const shards = wanted === 'all' ? readable : []
+  const shards = wanted === 'all' ? smallFirst : []
+  let done = 0
   test.concurrent.each(shards)('$path: every conversion', { timeout: 1_800_000 }, async (archive) => {
-    for (const target of targets) await check({ archive, ...target })
+    const started = performance.now()
+    let read = 0
+    for (const target of targets) read += await check({ archive, ...target })
+    done += 1
+    const seconds = ((performance.now() - started) / 1000).toFixed(1)
+    console.log(
+      `${done} of ${shards.length}: ${archive.path}: ${targets.length} conversions, ${read} outputs of pg_restore compared, ${seconds} s`,
+    )
   })
 })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { open, type Archive } from '../../src/archive.ts'
+import { verify } from '../../src/inspect/verify.ts'
 import { derive, type ArchiveView } from '../../src/view.ts'
 import { writeView } from '../../src/write-view.ts'
 import { collectingStream, fileStream } from '../helpers/archives.ts'
@@ -45,23 +46,28 @@ describe('writeView() of an archive that nothing was changed of', () => {
 })
 
 describe('writeView() entry by entry', () => {
-  test.each(archives.filter(({ format }) => format !== 'tar'))('$path: same bytes', async ({ file, format }) => {
-    await using archive = await open(file)
-    if (isOld(archive) || archive.header.compression.algorithm === 'unknown') return
-    const view = pieceByPiece(archive)
-    // offsets that were not set stay so on output that cannot go back
-    if (format === 'custom' && archive.toc.some(({ data }) => data.state === 'not-set')) {
-      const { stream, bytes } = collectingStream()
-      expect((await writeView(view, stream)).verbatim).toBe(false)
-      expect(bytes().equals(readFileSync(file))).toBe(true)
-      return
-    }
-    const output = nextOutput()
-    const result = await writeView(view, output)
-    expect(result).toMatchObject({ verbatim: false, streams: { compressed: 0, rewrapped: 0 } })
-    expect(digest(output)).toBe(digest(file))
-    rmSync(output, { recursive: true })
-  })
+  test.each(archives.filter(({ format }) => format !== 'tar'))(
+    '$path: same bytes',
+    async ({ file, format, version }) => {
+      await using archive = await open(file)
+      if (isOld(archive) || archive.header.compression.algorithm === 'unknown') return
+      const view = pieceByPiece(archive)
+      // offsets that were not set stay so on output that cannot go back
+      if (format === 'custom' && archive.toc.some(({ data }) => data.state === 'not-set')) {
+        const { stream, bytes } = collectingStream()
+        expect((await writeView(view, stream)).verbatim).toBe(false)
+        // what a shell's redirection made of the table of contents, pg_dump into a pipe does not make
+        const expected = readFileSync(file).subarray(0, version === 'redirected' ? await secondToc(file) : Infinity)
+        expect(bytes().equals(expected)).toBe(true)
+        return
+      }
+      const output = nextOutput()
+      const result = await writeView(view, output)
+      expect(result).toMatchObject({ verbatim: false, streams: { compressed: 0, rewrapped: 0 } })
+      expect(digest(output)).toBe(digest(file))
+      rmSync(output, { recursive: true })
+    },
+  )
 })
 
 /** The archive without the way to copy it whole. */
@@ -69,6 +75,14 @@ function pieceByPiece(archive: Archive): ArchiveView {
   const { storage } = archive
   if (storage === undefined) throw new Error('An archive has a storage')
   return derive(archive, { storage: { ...storage, verbatim: async () => undefined } })
+}
+
+/** Where the table of contents begins a second time. */
+async function secondToc(file: string): Promise<number> {
+  const { findings } = await verify(file, { level: 'quick' })
+  const found = findings.find(({ code }) => code === 'SECOND_TOC')
+  if (found?.offset === undefined) throw new Error(`${file} has no second table of contents`)
+  return found.offset
 }
 
 async function reopened(path: string): Promise<{ readonly minor: number }> {

@@ -22,6 +22,8 @@ const spellings: readonly (readonly [RegExp, string])[] = [
   [/ NOT NULL(?=,?\n)/g, ''],
   // Before 16 subscriptions have no choice.
   [/, run_as_owner = true/g, ''],
+  // Before 12 servers print what 10 must be told.
+  [/ EXECUTE PROCEDURE /g, ' EXECUTE FUNCTION '],
   // Before 15 no sequence is unlogged.
   [/^ {4}LOGGED\n/gm, ''],
 ]

@@ -30,7 +30,7 @@ export interface Oracle {
 export interface CorpusArchive {
   readonly path: string
   /** Major release; or how it was made, of the fixtures that the corpus does not have. */
-  readonly version: number | 'legacy' | 'derived' | 'encodings' | 'older'
+  readonly version: number | 'legacy' | 'derived' | 'encodings' | 'older' | 'redirected'
   readonly pg_dump_version: string
   readonly format: 'custom' | 'directory' | 'tar' | 'plain'
   readonly compression: string

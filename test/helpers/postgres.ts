@@ -5,7 +5,7 @@ import { inCi, root } from './paths.ts'
 
 /** One installed version of PostgreSQL's own programs (test/postgres/install.sh). */
 export interface PostgresTools {
-  readonly major: 13 | 14 | 15 | 16 | 17 | 18
+  readonly major: 10 | 11 | 12 | 13 | 14 | 15 | 16 | 17 | 18
   /** As `pg_restore --version` says, like `18.6`. */
   readonly version: string
   /** Newest archive version that its pg_restore reads: the minor of 1.x. */
@@ -33,6 +33,13 @@ const others = [
   { major: 16, newestArchive: 15 },
 ] as const
 
+/** Releases whose rules of output are not followed, but for whose servers SQL can be written. */
+const old = [
+  { major: 10, newestArchive: 13 },
+  { major: 11, newestArchive: 13 },
+  { major: 12, newestArchive: 14 },
+] as const
+
 /** Why the real programs are not there, for the message of a skipped test. */
 export const withoutPostgres = 'PostgreSQL is not there (run test/postgres/install.sh, or set PGDMP_POSTGRES)'
 
@@ -45,6 +52,9 @@ export const postgres: readonly PostgresTools[] = majors.flatMap((release) => {
 
 /** Those of 14 and 16, where somebody put them beside the others. */
 export const otherPostgres: readonly PostgresTools[] = others.flatMap((release) => installed(release) ?? [])
+
+/** Those of 10 to 12, likewise. */
+export const oldPostgres: readonly PostgresTools[] = old.flatMap((release) => installed(release) ?? [])
 
 function installed(release: Pick<PostgresTools, 'major' | 'newestArchive'>): PostgresTools | undefined {
   const bin = join(folder, String(release.major), 'bin')

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { inCi } from './paths.ts'
 import type { PostgresTools } from './postgres.ts'
-import { postgres } from './postgres.ts'
+import { oldPostgres, otherPostgres, postgres } from './postgres.ts'
 
 /** A running server that tests may fill, and its programs. */
 export interface Server extends PostgresTools {
@@ -19,11 +19,19 @@ const connections: unknown = JSON.parse(process.env['PGDMP_SERVERS'] || '{}')
 
 /** The servers at hand. On a build machine there must be one for each installed version. */
 export const servers: readonly Server[] = postgres.flatMap((tools) => {
-  const connection = connectionOf(tools.major)
-  if (connection === undefined) {
-    if (inCi) throw new Error(`PGDMP_SERVERS has no server ${tools.major}: run test/postgres/servers.sh start`)
-    return []
+  const server = reach(tools)
+  if (server === undefined && inCi) {
+    throw new Error(`PGDMP_SERVERS has no server ${tools.major}: run test/postgres/servers.sh start`)
   }
+  return server ?? []
+})
+
+/** Servers of releases that Debian's suites do not have, where somebody put them beside the others and started them. */
+export const otherServers: readonly Server[] = [...oldPostgres, ...otherPostgres].flatMap((tools) => reach(tools) ?? [])
+
+function reach(tools: PostgresTools): Server | undefined {
+  const connection = connectionOf(tools.major)
+  if (connection === undefined) return undefined
   const database = (name: string): string => `${connection} dbname='${name.replaceAll(/['\\]/g, '\\$&')}'`
   const ask = (commands: readonly string[], name = 'postgres'): string => {
     const args = ['-XAtq', '-v', 'ON_ERROR_STOP=1', ...commands.flatMap((command) => ['-c', command])]
@@ -33,12 +41,47 @@ export const servers: readonly Server[] = postgres.flatMap((tools) => {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
   }
-  return [{ ...tools, database, ask }]
-})
+  return { ...tools, database, ask }
+}
 
 /** The server of a major. */
 export function serverOf(major: number): Server | undefined {
-  return servers.find((server) => server.major === major)
+  return [...servers, ...otherServers].find((server) => server.major === major)
+}
+
+/** Subscriptions keep their database from being dropped; their slots are on servers that there are not. */
+const dropSubscriptions = `SELECT format('ALTER SUBSCRIPTION %1$I DISABLE; ALTER SUBSCRIPTION %1$I SET (slot_name = NONE);
+  DROP SUBSCRIPTION %1$I', subname) FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`
+
+/** Drops a database, its subscriptions included. */
+export function dropDatabase(server: Server, name: string): void {
+  for (const command of server.ask([dropSubscriptions], name).split(/[;\n]/)) {
+    if (command.trim() !== '') server.ask([command], name)
+  }
+  server.ask([`DROP DATABASE "${name.replaceAll('"', '""')}"`])
+}
+
+let count = 0
+
+/** A new database, empty to the last, with a name that no other test takes. */
+export function newDatabase(server: Server, encoding = 'UTF8'): string {
+  const name = `pgdmp_test_${process.pid}_${count++}`
+  server.ask([`CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C'`])
+  return name
+}
+
+/** Gives `use` such a database, and takes it away. */
+export async function inNewDatabase<T>(
+  server: Server,
+  use: (name: string) => Promise<T>,
+  encoding?: string,
+): Promise<T> {
+  const name = newDatabase(server, encoding)
+  try {
+    return await use(name)
+  } finally {
+    dropDatabase(server, name)
+  }
 }
 
 function connectionOf(major: number): string | undefined {

@@ -84,6 +84,77 @@ describe('CopyRows', () => {
   })
 })
 
+describe('CopyRows of rows that are too long to be held', () => {
+  const long = 'x'.repeat(1_200_000)
+  const readTwice = (text: string, size: number, rules: Partial<CopyRules> = {}) => {
+    const bytes = Buffer.from(text, 'latin1')
+    const read = (rows: CopyRows): { readonly kept: string; readonly mostHeld: number } => {
+      let kept = ''
+      let mostHeld = 0
+      for (let at = 0; at < bytes.length && !rows.done; at += size) {
+        for (const piece of rows.push(bytes.subarray(at, at + size))) {
+          kept += Buffer.from(piece).toString('latin1')
+          mostHeld = Math.max(mostHeld, piece.length)
+        }
+      }
+      rows.end()
+      return { kept, mostHeld }
+    }
+    const first = new CopyRows({ ...usual, maxRowBytes: 2 ** 32, ...rules })
+    read(first)
+    const second = new CopyRows({ ...usual, maxRowBytes: 2 ** 32, ...rules }, first.longRows)
+    const { kept, mostHeld } = read(second)
+    const { rows, dropped, bytes: keptBytes, intact, firstBad } = first
+    expect({ rows, dropped, bytes: keptBytes, intact, firstBad }).toEqual({
+      rows: second.rows,
+      dropped: second.dropped,
+      bytes: second.bytes,
+      intact: second.intact,
+      firstBad: second.firstBad,
+    })
+    expect(keptBytes).toBe(kept.length)
+    return { kept, mostHeld, rows, dropped, intact, firstBad }
+  }
+
+  test.each([4096, 262_144, 10_000_000])('gives them at the second reading, in chunks of %i bytes', (size) => {
+    const text = `a\tb\n${long}\t\\N\nc\td\n${long}\t\\q\n\t${long}\u00c3\u00a4\n`
+    const { kept, rows, dropped, firstBad } = readTwice(`${text}${end}`, size)
+    expect(kept).toBe(`a\tb\n${long}\t\\N\nc\td\n\t${long}\u00c3\u00a4\n`)
+    expect({ rows, dropped, firstBad }).toEqual({ rows: 4, dropped: 1, firstBad: 4 + 1_200_004 + 4 })
+  })
+
+  test.each([
+    ['a field too many', `${long}\t\t`],
+    ['no UTF-8', `${long}\t\xe4`],
+    ['a NUL', `${long}\t\0`],
+    ['a backslash at its end', `${long}\tb\\`],
+    ['more bytes than the limit', `${long}\t${long}`],
+  ])('leaves out one with %s', (_, row) => {
+    const rules = { maxRowBytes: 2_000_000 }
+    expect(readTwice(`a\tb\n${row}\nc\td\n${end}`, 262_144, rules)).toMatchObject({ kept: 'a\tb\nc\td\n', dropped: 1 })
+    expect(readTwice(`${row}\nc\td\n${end}`, 262_144, { ...rules, resume: false })).toMatchObject({
+      kept: '',
+      dropped: 1,
+    })
+  })
+
+  test('leaves out one that is cut, or behind the end mark', () => {
+    expect(readTwice(`a\tb\n${long}\tb`, 262_144)).toMatchObject({ kept: 'a\tb\n', rows: 1, intact: false })
+    expect(readTwice(`a\tb\n\\.\n${long}\tb\n`, 262_144)).toMatchObject({ kept: 'a\tb\n', rows: 1, intact: false })
+  })
+
+  test('takes the number of columns from one that is the first', () => {
+    const text = `${long}\tb\tc\na\tb\tc\nd\n${end}`
+    expect(readTwice(text, 262_144, { columns: undefined })).toMatchObject({ rows: 2, dropped: 1 })
+  })
+
+  test('holds no more than a chunk and the longest row that is held', () => {
+    const { mostHeld, rows } = readTwice(`${'y'.repeat(20_000_000)}\tb\n${end}`, 65_536)
+    expect(rows).toBe(1)
+    expect(mostHeld).toBeLessThanOrEqual(1024 * 1024)
+  })
+})
+
 const options = { encoding: 'UTF8', stdStrings: true }
 const insert = (text: string, resume = true): ReturnType<typeof picked> =>
   picked(() => new InsertRows(options, { resume, maxRowBytes: 10_000, encoding: 'UTF8' }), text)

@@ -333,3 +333,90 @@ describe('Pull', () => {
     }
   })
 })
+
+describe('readAhead()', () => {
+  const MiB = 1024 * 1024
+
+  it('gives the same bytes, and leaves those that were taken alone', async () => {
+    // leftovers of up to 64 KiB are moved in front of what was read, longer ones need another buffer
+    const action = fc.tuple(fc.constantFrom('take', 'consume', 'skip', 'fill'), fc.integer({ min: 0, max: 2_200_000 }))
+    const bytes = pattern(5_000_000)
+    await fc.assert(
+      fc.asyncProperty(fc.array(action, { maxLength: 12 }), async (actions) => {
+        const pull = pullOver(bytesSource(bytes))
+        const taken: [number, Uint8Array][] = []
+        // past the small reads at the beginning
+        for (const length of [64 * 1024, 256 * 1024]) {
+          await pull.fill(length)
+          pull.consume(length)
+        }
+        await pull.fill()
+        for (const [what, amount] of actions) {
+          pull.readAhead()
+          const { position } = pull
+          const length = Math.min(amount, pull.available)
+          if (what === 'take') taken.push([position, pull.take(length)])
+          else if (what === 'consume') pull.consume(length)
+          else if (what === 'skip') expect(await pull.skip(amount)).toBe(Math.min(amount, bytes.length - position))
+          else expect(await pull.fill(amount)).toBe(amount <= bytes.length - position)
+          const window = pull.buffer.subarray(pull.start, pull.end)
+          expect(Buffer.compare(window, bytes.subarray(pull.position, pull.position + pull.available))).toBe(0)
+        }
+        do pull.consume(pull.available)
+        while (await pull.fill())
+        expect(pull.position).toBe(bytes.length)
+        for (const [at, part] of taken) expect(Buffer.compare(part, bytes.subarray(at, at + part.length))).toBe(0)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  /** Reads of a source of 5 MiB as they begin; the one at `failAt` fails. */
+  async function opened(failAt = Infinity): Promise<{ pull: Pull; reads: number[] }> {
+    const reads: number[] = []
+    const source = bytesSource(new Uint8Array(5 * MiB))
+    const read = async (offset: number, length: number): Promise<Uint8Array> => {
+      reads.push(offset)
+      if (offset >= failAt) throw new Error('I/O error')
+      return await source.read(offset, length)
+    }
+    const pull = pullOver({ size: source.size, read })
+    for (let turn = 0; turn < 2; turn++) {
+      await pull.fill()
+      pull.readAhead()
+      pull.consume(pull.available)
+    }
+    await pull.fill()
+    return { pull, reads }
+  }
+
+  it('begins the next read once reads have become large, and one at a time', async () => {
+    const { pull, reads } = await opened()
+    expect(reads).toEqual([0, 64 * 1024, 320 * 1024])
+    pull.readAhead()
+    pull.readAhead()
+    expect(reads).toEqual([0, 64 * 1024, 320 * 1024, 320 * 1024 + MiB])
+    pull.consume(pull.available)
+    expect(await pull.fill()).toBe(true)
+    expect(pull.position).toBe(320 * 1024 + MiB)
+    expect(reads.length).toBe(4)
+  })
+
+  it('keeps a failure for whoever needs the bytes', async () => {
+    const { pull } = await opened(320 * 1024 + MiB)
+    pull.readAhead()
+    const { available } = pull
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(await pull.fill(available)).toBe(true)
+    pull.consume(available)
+    await expect(pull.fill()).rejects.toThrow('I/O error')
+  })
+
+  it('close() waits for the read, whose failure nobody needs', async () => {
+    const { pull, reads } = await opened(320 * 1024 + MiB)
+    pull.readAhead()
+    await pull.close()
+    expect(reads.length).toBe(4)
+    await expect(pull.fill(5 * MiB)).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+})

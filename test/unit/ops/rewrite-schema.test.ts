@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { filter } from '../../../src/ops/filter.ts'
+import type { DataStream } from '../../../src/format/stored-data.ts'
+import { byteStream, chunksOf } from '../../../src/io/byte-stream.ts'
 import { rewriteSchema } from '../../../src/ops/rewrite-schema.ts'
 import type { TocEntry } from '../../../src/toc/types.ts'
+import { derive } from '../../../src/view.ts'
 import { entryOf, viewOf } from '../../helpers/entries.ts'
 
 const rewritten = (entry: TocEntry): TocEntry | undefined =>
@@ -128,18 +130,23 @@ describe('rewriteSchema()', () => {
     expect(view.toc[0]?.defn).toBe('CREATE VIEW app_2.v AS SELECT a.x FROM app_2.t a, ext.u, pg_catalog.pg_class c;')
   })
 
-  it('reports rows that are INSERT commands', () => {
+  it('renames in rows that are INSERT commands, and in no others', async () => {
     const rows = { desc: 'TABLE DATA', section: 'data', hadDumper: true, defn: null } as const
     const toc = [
       entryOf(1, { ...rows, namespace: 'app' }),
       entryOf(2, { ...rows, namespace: 'other' }),
+      entryOf(4, { ...rows, namespace: null }),
       entryOf(3, { ...rows, namespace: 'app', copyStmt: 'COPY app.t FROM stdin;\n' }),
     ]
-    expect(rewriteSchema(viewOf(toc), { app: 'b' }).undecided()).toMatchObject([
-      { dumpId: 1, field: 'data', reason: 'insert-data', name: 'app' },
-    ])
-    const some = filter(viewOf(toc), { tables: ['t3'] })
-    expect(rewriteSchema(some, { app: 'b' }, { strict: true }).toc[0]?.copyStmt).toBe('COPY b.t FROM stdin;\n')
+    const text = 'INSERT INTO app.t VALUES (\'app.t\');\nINSERT INTO "app".t VALUES (1);\n'
+    const data = (): DataStream => byteStream(() => chunksOf([new TextEncoder().encode(text)]))
+    const view = rewriteSchema(derive(viewOf(toc), { data }), { app: 'New one' }, { strict: true })
+    const renamed = text.replaceAll(/"?app"?\.t VALUES/g, '"New one".t VALUES')
+    const shown: (string | number)[] = []
+    for (const entry of view.toc) {
+      shown.push(entry.dumpId, Buffer.from(await view.data(entry).bytes()).toString())
+    }
+    expect(shown).toEqual([1, renamed, 2, renamed, 4, text, 3, text])
   })
 
   it.each([[{ pg_catalog: 'x' }], [{ app: 'pg_mine' }], [{ information_schema: 'x' }]])('refuses %j', (map) => {

@@ -81,6 +81,12 @@ describe('TargetAdapter.adapt()', () => {
     ],
     ['14', 'SEQUENCE', 'ALTER SEQUENCE s SET LOGGED;\n', ''],
     [
+      '10',
+      'OPERATOR',
+      'CREATE OPERATOR s.+ (\n    FUNCTION = s.function,\n    LEFTARG = integer\n);\n',
+      'CREATE OPERATOR s.+ (\n    PROCEDURE = s.function,\n    LEFTARG = integer\n);\n',
+    ],
+    [
       '18',
       'TABLE',
       'CREATE TABLE a (b int);\nALTER TABLE ONLY a ALTER COLUMN b SET (pg_attver=5);\n',
@@ -115,6 +121,24 @@ describe('TargetAdapter.adapt()', () => {
       'TYPE',
       'CREATE TYPE r AS RANGE (\n    subtype = text,\n    multirange_type_name = "a".m\n);\n',
       'CREATE TYPE r AS RANGE (\n    subtype = text\n);\n',
+    ],
+    [
+      '10',
+      'PUBLICATION',
+      "CREATE PUBLICATION p WITH (publish = 'insert, update, delete, truncate');\n",
+      "CREATE PUBLICATION p WITH (publish = 'insert, update, delete');\n",
+    ],
+    [
+      '10',
+      'INDEX',
+      'CREATE INDEX i ON s.t USING btree ((a + b));\nALTER INDEX s.i ALTER COLUMN 1 SET STATISTICS 400;\n',
+      'CREATE INDEX i ON s.t USING btree ((a + b));\n',
+    ],
+    [
+      '12',
+      'STATISTICS',
+      'CREATE STATISTICS s.x ON a, b FROM s.t;\n\n\nALTER STATISTICS s.x SET STATISTICS 555;\n',
+      'CREATE STATISTICS s.x ON a, b FROM s.t;\n\n\n',
     ],
     [
       '16',
@@ -204,6 +228,9 @@ describe('TargetAdapter.adapt()', () => {
     ['16', 'VIEW', "CREATE VIEW v AS SELECT JSON_VALUE(x, '$.a') FROM y;\n"],
     ['9.6', 'TABLE', 'CREATE TABLE a (b int) PARTITION BY RANGE (b);\n'],
     ['9.6', 'TABLE', 'ALTER TABLE a ALTER COLUMN b ADD GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME s);\n'],
+    ['12', 'INDEX', "CREATE INDEX i ON s.t USING gist (a tsvector_ops (siglen='100'));\n"],
+    ['10', 'TRIGGER', '\nALTER TABLE s.part DISABLE TRIGGER t;\n'],
+    ['10', 'PUBLICATION', "CREATE PUBLICATION p WITH (publish = 'truncate');\n"],
   ])('leaves alone and reports what %s refuses: %s', (target, desc, sql) => {
     expect(adapt(target, desc, sql)).toEqual({ sql, findings: ['error'] })
   })
@@ -216,6 +243,11 @@ describe('TargetAdapter.adapt()', () => {
     ['13', 'VIEW', 'CREATE VIEW v AS SELECT s.uuidv7(), uuidv7 FROM s.gamma;\n'],
     ['13', 'VIEW', "CREATE VIEW v AS SELECT json_object('{a,1}'::text[]);\n"],
     ['13', 'SEQUENCE', 'CREATE SEQUENCE s CYCLE;\n'],
+    ['12', 'INDEX', "CREATE INDEX i ON s.t USING gist (a, lower((b = 'x'::text))) WITH (buffering='on');\n"],
+    ['13', 'INDEX', "CREATE INDEX i ON s.t USING gist (a tsvector_ops (siglen='100'));\n"],
+    ['11', 'TRIGGER', '\nALTER TABLE s.part DISABLE TRIGGER t;\n'],
+    ['10', 'PUBLICATION', "CREATE PUBLICATION truncate WITH (publish = 'insert');\n"],
+    ['12', 'STATISTICS', 'ALTER STATISTICS s.statistics OWNER TO a;\n'],
     ['13', 'PROCEDURE', 'CREATE PROCEDURE p(INOUT a int) LANGUAGE sql AS $$ SELECT 1 $$;\n'],
     ['13', 'INDEX', 'CREATE INDEX i ON a USING brin (b);\n'],
     ['17', 'FK CONSTRAINT', 'ALTER TABLE ONLY a ADD CONSTRAINT f FOREIGN KEY (p, period) REFERENCES b(p, period);\n'],
@@ -263,6 +295,49 @@ describe('TargetAdapter.adapt()', () => {
       [1, 'info'],
       [3, 'error'],
     ])
+  })
+
+  it.each<readonly [string, string, string, boolean]>([
+    ['11', 'CONSTRAINT', 'ALTER TABLE ONLY public.p\n    ADD CONSTRAINT k PRIMARY KEY (a);\n', false],
+    ['10', 'CONSTRAINT', 'ALTER TABLE ONLY public.p\n    ADD CONSTRAINT k PRIMARY KEY (a);\n', true],
+    ['10', 'CONSTRAINT', 'ALTER TABLE ONLY public.q\n    ADD CONSTRAINT k UNIQUE (a);\n', false],
+    [
+      '10',
+      'FK CONSTRAINT',
+      'ALTER TABLE public.p\n    ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.q(a);\n',
+      true,
+    ],
+    [
+      '11',
+      'FK CONSTRAINT',
+      'ALTER TABLE public.p\n    ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.q(a);\n',
+      false,
+    ],
+    [
+      '11',
+      'FK CONSTRAINT',
+      'ALTER TABLE ONLY public.q\n    ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.p(a);\n',
+      true,
+    ],
+    [
+      '12',
+      'FK CONSTRAINT',
+      'ALTER TABLE ONLY public.q\n    ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.p(a);\n',
+      false,
+    ],
+    ['10', 'TRIGGER', 'CREATE TRIGGER t AFTER INSERT ON public.p FOR EACH ROW EXECUTE FUNCTION s.f();\n', true],
+    ['10', 'TRIGGER', 'CREATE TRIGGER t AFTER INSERT ON public.p FOR EACH STATEMENT EXECUTE FUNCTION s.f();\n', false],
+    ['11', 'TRIGGER', 'CREATE TRIGGER t AFTER INSERT ON public.p FOR EACH ROW EXECUTE FUNCTION s.f();\n', false],
+    ['12', 'TRIGGER', 'CREATE TRIGGER t BEFORE INSERT ON public.p FOR EACH ROW EXECUTE FUNCTION s.f();\n', true],
+    ['13', 'TRIGGER', 'CREATE TRIGGER t BEFORE INSERT ON public.p FOR EACH ROW EXECUTE FUNCTION s.f();\n', false],
+  ])('knows what partitioned tables of %s lack: %s %s', (target, desc, sql, isRefused) => {
+    const findings: Finding[] = []
+    const adapter = new TargetAdapter(parseTarget(target), null, settings, (finding) => findings.push(finding))
+    adapter.adapt(entryOf(1, { desc: 'TABLE' }), 'CREATE TABLE public.p (\n    a int\n)\nPARTITION BY LIST (a);\n')
+    adapter.adapt(entryOf(3, { desc }), sql)
+    expect(findings.filter(({ dumpId }) => dumpId === 3).map(({ severity }) => severity)).toEqual(
+      isRefused ? ['error'] : [],
+    )
   })
 
   it('knows which tables are partitioned', () => {
