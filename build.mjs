@@ -23,7 +23,8 @@ const { outputFiles } = await build({
   platform: 'node',
   target: 'node20',
   conditions: ['source'],
-  external: ['@cloudpss/zstd'],
+  // loaded when they are needed, where they are installed
+  external: ['@cloudpss/zstd', 'pg', 'pg-copy-streams'],
   // zstddec loads its WebAssembly by fetch() where there is one, for which Node.js would load all of its HTTP client
   define: { fetch: 'undefined' },
   minifyWhitespace: true,

@@ -63,6 +63,8 @@ const ownOptions = [
   { name: 'against', argument: true },
   { name: 'certain-only' },
   { name: 'cut-large-objects' },
+  { name: 'on-error', argument: true },
+  { name: 'log', argument: true },
 ] as const satisfies readonly OwnOption[]
 
 /** An option of pgdmp's own, by its long name. */

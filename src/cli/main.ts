@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   convert: async () => (await import('./convert.ts')).convert,
   info: async () => (await import('./info.ts')).info,
   verify: async () => (await import('./verify.ts')).verify,
+  restore: async () => (await import('./restore.ts')).restore,
   reindex: async () => (await import('./reindex.ts')).reindex,
   salvage: async () => (await import('./salvage.ts')).salvage,
   pg_restore: async () => (await import('./pg-restore.ts')).pgRestore,
