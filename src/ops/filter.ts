@@ -10,15 +10,8 @@ import { createMatchers, unmatchedNames, type NameMatchers } from './names.ts'
 import { compatOptionNames, type CompatOptions } from './options.ts'
 import { createDecision, isSelective, reqData, reqSchema, reqSpecial, reqStats, type Required } from './required.ts'
 import { selectionNames } from './selection.ts'
-import type {
-  EntryParts,
-  FilteredView,
-  ListLine,
-  ListSelection,
-  Selection,
-  SelectionReason,
-  UnmatchedName,
-} from './selection.ts'
+import type { EntryParts, FilteredView, ListLine, ListSelection, Selection, SelectionReason } from './selection.ts'
+import { checkStrictNames, warnUnmatchedNames } from './unmatched.ts'
 import { noNames, widens, widenSelection, type WidenedFilter } from './widen-selection.ts'
 
 /**
@@ -117,6 +110,7 @@ function select(view: ArchiveView, selection: Selection, options: CompatOptions)
     blocks: (blockOptions?: DataOptions) => wantedBlocks(view, decisions, blockOptions),
   })
   if (selection.strictNames === true) checkStrictNames(filtered)
+  else if (options.onWarning !== undefined) warnUnmatchedNames(filtered, onWarning)
   return filtered
 }
 
@@ -128,29 +122,6 @@ export function isFiltered(view: ArchiveView): view is FilteredView {
 /** The view itself when it is filtered, or what pg_restore selects of it without options. */
 export function asFiltered(view: ArchiveView, options: CompatOptions = {}): FilteredView {
   return isFiltered(view) ? view : select(view, {}, options)
-}
-
-/**
- * Fails when a name to include matched nothing (StrictNamesCheck, pg_backup_archiver.c). `filter` calls it for
- * `strictNames`; pg_restore's listing does so only after it has been printed.
- *
- * @throws ArchiveError NAME_NOT_FOUND with `{kind, name, pgRestore}` for the first of {@link FilteredView.unmatched}
- */
-export function checkStrictNames(view: FilteredView): void {
-  const first = view.unmatched[0]
-  if (first !== undefined) throw nameNotFound(first, view.unmatched.length)
-}
-
-function nameNotFound({ kind, name }: UnmatchedName, count: number): ArchiveError {
-  const more = count > 1 ? `, nor do ${count - 1} more of the names` : ''
-  return new ArchiveError(
-    'NAME_NOT_FOUND',
-    `Cannot select ${kind} ${JSON.stringify(name)}: no entry matches it${more}`,
-    {
-      hint: 'Names are compared as the list shows them: exact case, no quotes, no schema in front',
-      details: { kind, name, pgRestore: `${kind} "${name}" not found` },
-    },
-  )
 }
 
 function ignore(): void {}
