@@ -230,13 +230,13 @@ export class Restorer {
   async #copy(entry: TocEntry, copyStmt: string): Promise<void> {
     let input: CopyInput
     try {
-      input = await this.#target.copyFrom(encodeByteString(copyStmt))
+      input = await this.#talking(this.#target.copyFrom(encodeByteString(copyStmt)))
     } catch (error) {
       return await this.#refused(error, { sql: copyStmt })
     }
     try {
       if (storesData(entry)) await this.#reading(entry, (source) => this.#rows(source, input))
-      await input.end()
+      await this.#talking(input.end())
     } catch (error) {
       if (!isServerError(error)) {
         await input.abort('the data cannot be read').catch(() => undefined)
