@@ -50,7 +50,8 @@ const { outputFiles } = await build({
   platform: 'node',
   target: 'node20',
   conditions: ['source'],
-  external: ['@cloudpss/zstd', '@viz-js/viz'],
+  // loaded when they are needed, where they are installed
+  external: ['@cloudpss/zstd', '@viz-js/viz', 'pg', 'pg-copy-streams'],
   plugins: [loadedLater],
   // zstddec loads its WebAssembly by fetch() where there is one, for which Node.js would load all of its HTTP client
   define: { fetch: 'undefined' },

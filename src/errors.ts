@@ -13,6 +13,7 @@
  * | look-ups | NAME_NOT_FOUND, ENTRY_NOT_FOUND, NO_DATA |
  * | rewriting | UNDECIDED_REFERENCE |
  * | safety | UNSAFE_SQL |
+ * | servers | CONNECTION_FAILED, CONNECTION_LOST |
  * | usage | USAGE, CLOSED |
  */
 export type ArchiveErrorCode =
@@ -48,6 +49,8 @@ export type ArchiveErrorCode =
   | 'NO_DATA'
   | 'UNDECIDED_REFERENCE'
   | 'UNSAFE_SQL'
+  | 'CONNECTION_FAILED'
+  | 'CONNECTION_LOST'
   | 'USAGE'
   | 'CLOSED'
 

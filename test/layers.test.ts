@@ -181,6 +181,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'type:codec',
   ],
   cli: ['index.ts'],
+  // what a script says, sent to a server instead
+  restore: [...foundation, border, 'bytes', 'sql', 'toc', 'ops', 'view.ts', 'type:io'],
+  // what connects to a server is no part of the library's own entry: it needs packages that few have
+  cli: ['index.ts', 'restore/pg.ts'],
 }
 
 /** Node's modules, and the layers that may use them (rule 6; `cli` may use what a program needs). */
@@ -201,6 +205,7 @@ const nodeModules: Readonly<Record<string, readonly string[]>> = {
   events: ['cli', 'io'],
   util: ['cli'],
   tty: ['cli'],
+  tls: ['cli'],
   readline: ['cli'],
   timers: ['cli'],
   'timers/promises': ['cli'],
@@ -274,14 +279,17 @@ test('a browser loads none of them', () => {
   expect(needing.map((file) => file.path)).toEqual([])
 })
 
-test('packages are imported by format, io, codec, and what draws pictures only', () => {
-  const { dependencies = {}, optionalDependencies = {} } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+test('packages are imported by format, io, codec, what draws, and what connects to servers only', () => {
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const { dependencies = {}, optionalDependencies = {}, peerDependencies = {} } = manifest
   const known = new Set([...Object.keys(dependencies), ...Object.keys(optionalDependencies)])
   expect(
     breaches(function* (file) {
-      for (const { specifier, typeOnly } of file.imports) {
+      for (const { specifier, typeOnly, dynamic } of file.imports) {
         if (/^[.#]|^node:/.test(specifier)) continue
         const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+        // optional ones must not be needed to load a file
+        if (Object.hasOwn(peerDependencies, name) && (typeOnly || (dynamic && file.layer === 'restore'))) continue
         if (!known.has(name) && !typeOnly) yield `${specifier} is no dependency of the package`
         if (!['format', 'io', 'codec'].includes(file.layer) && file.path !== 'audit/html/draw.ts')
           yield `imports ${specifier}`

@@ -81,6 +81,8 @@ const ownOptions = [
   { name: 'roles-sql' },
   { name: 'post-restore' },
   { name: 'for', argument: true },
+  { name: 'on-error', argument: true },
+  { name: 'log', argument: true },
 ] as const satisfies readonly OwnOption[]
 
 type IdOf<T> = T extends { readonly id: infer Id } ? Id : T extends { readonly name: infer Name } ? Name : never

@@ -17,6 +17,7 @@ Commands:
   info         what an archive is, what is in it, and what it needs
   verify       whether an archive is sound, and what is wrong with it
   audit        what an archive would do to a server, and whether it can be restored
+  restore      into a database, as pg_restore -d does
   reindex      in place, the offsets that an archive lacks after a pipe
   salvage      what is whole of a damaged or truncated archive, as a new one
   pg_restore   the same options, output, messages and status as pg_restore
@@ -29,7 +30,8 @@ Exit status: 0 good, 1 bad input, defects found or something lost, 2 wrong usage
 3 unreadable (verify, audit), 130 interrupted.
 `
 
-const inputOptions = `Input:
+/** The part of a help that says how to open an archive. */
+export const inputOptions = `Input:
   -F, --format=c|d|t           format of the archive (found out by itself)
 ${limitsHelp}
       --spool                  copy standard input to a temporary file, so that
@@ -37,7 +39,7 @@ ${limitsHelp}
       --max-buffer=BYTES       memory for buffers, such as 64M
 `
 
-const selectionHelp = `Selection (names are compared as the list shows them):
+export const selectionHelp = `Selection (names are compared as the list shows them):
   -n, --schema=NAME            only objects in this schema
   -N, --exclude-schema=NAME    no objects in this schema
   -t, --table=NAME             tables, views, sequences of this name
@@ -66,7 +68,7 @@ const selectionHelp = `Selection (names are compared as the list shows them):
       --strict-names           fail when a name matches nothing
 `
 
-const rewriteHelp = `Renaming (names as the list shows them; all at once, so two may be swapped):
+export const rewriteHelp = `Renaming (names as the list shows them; all at once, so two may be swapped):
       --map-owner=OLD=NEW      another role in place of this one, everywhere: owner,
                                grants, policies, user mappings, settings, …
       --map-file=FILE          the same from a file: one OLD=NEW a line, odd names in
@@ -338,6 +340,11 @@ export async function help(terminal: Terminal, args: readonly string[]): Promise
     pg_restore: () => pgRestoreHelp(compatRules()),
   }
   const [topic] = args
+  if (topic === 'restore') {
+    const { restoreHelp } = await import('./restore-help.ts')
+    await writeText(terminal, undefined, restoreHelp)
+    return exit.good
+  }
   const text = topic === undefined ? () => overview : Object.hasOwn(topics, topic) ? topics[topic] : undefined
   if (text === undefined) {
     const near = closest(topic ?? '', Object.keys(topics))

@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   info: async () => (await import('./info.ts')).info,
   audit: async () => (await import('./audit.ts')).audit,
   verify: async () => (await import('./verify.ts')).verify,
+  restore: async () => (await import('./restore.ts')).restore,
   reindex: async () => (await import('./reindex.ts')).reindex,
   salvage: async () => (await import('./salvage.ts')).salvage,
   pg_restore: async () => (await import('./pg-restore.ts')).pgRestore,

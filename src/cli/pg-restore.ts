@@ -64,12 +64,9 @@ export async function pgRestore(terminal: Terminal, args: readonly string[]): Pr
   }
   const { options } = parsed
   try {
-    if (options.given.has('dbname') && !options.given.has('list'))
-      throw fatal('restoring into a database is not supported yet; use -f or -l')
     const archive = parsed.archive === undefined ? undefined : textOf(parsed.archive)
     const timeZone = await loadTimeZone(terminal.env['TZ'])
-    await restore({ terminal, rules, options, archive, stdinUsed, timeZone })
-    return 0
+    return await restore({ terminal, rules, options, archive, stdinUsed, timeZone })
   } catch (error) {
     if (terminal.signal.aborted || (isSystemError(error) && error.code === 'EPIPE')) throw error
     say(terminal, `error: ${fatalText(error, rules)}`)
@@ -114,7 +111,7 @@ async function readFilter(
 }
 
 /** pg_restore.c:main from OpenArchive on. */
-async function restore(run: Run): Promise<void> {
+async function restore(run: Run): Promise<number> {
   const { terminal, rules, options, timeZone } = run
   const { signal } = terminal
   const archive = await openArchive(run)
@@ -131,9 +128,18 @@ async function restore(run: Run): Promise<void> {
       const chunks = [text]
       await write(run, async () => chunks.pop() ?? null)
       if (strictNames) checkStrictNames(view)
-      return
+      return 0
     }
     checkTableDataIds(archive)
+    if (options.given.has('dbname')) {
+      // what connects to a server is loaded where it is needed
+      const { restoreIntoDatabase } = await import('./pg-restore-database.ts')
+      const says = {
+        say: (text: string) => say(terminal, text),
+        sayBytes: (text: Uint8Array) => sayBytes(terminal, text),
+      }
+      return await restoreIntoDatabase({ terminal, rules, options, ...says }, view)
+    }
     const verbose = options.verbosity > 0
     const onMessage = (_: string, bytes: Uint8Array) => verbose && sayBytes(terminal, bytes)
     const sql = toSql(view, {
@@ -150,6 +156,7 @@ async function restore(run: Run): Promise<void> {
     } finally {
       await sql.cancel()
     }
+    return 0
   } finally {
     await archive.close()
   }

@@ -57,6 +57,11 @@ export class SqlGatherer {
     this.#used += writer.end(this.#buffer, this.#used)
   }
 
+  /** Drops what has been gathered. */
+  forget(): void {
+    this.#used = 0
+  }
+
   /** Lends what has been gathered. */
   *flush(): Generator<Uint8Array, void, void> {
     if (this.#used === 0) return

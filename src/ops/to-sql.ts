@@ -1,21 +1,12 @@
-import { encodeByteString } from '../bytes/byte-string.ts'
 import { checkOptions } from '../check-options.ts'
 import type { Finding } from '../errors.ts'
 import { byteStream, chunksOf, type ByteStream } from '../io/byte-stream.ts'
-import { compatRules } from '../sql/compat.ts'
-import { quoteRules } from '../sql/quote.ts'
-import { parseTarget, TargetAdapter } from '../sql/target.ts'
-import type { Report, ScriptContext } from '../sql/session.ts'
-import { decoderFor } from '../toc/encoding.ts'
 import { intlTimeZone } from '../toc/local-time.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
-import { asFiltered } from './filter.ts'
 import { sqlOptionNames, type SqlOptions } from './options.ts'
+import { prepareScript } from './prepare-script.ts'
 import { ScriptGuard } from './script-guard.ts'
-import type { FilteredView } from './selection.ts'
-import { resolveScriptOptions, wantsSchema } from './sql-options.ts'
-import { planScript } from './sql-plan.ts'
 import { SqlScript } from './sql-script.ts'
 
 /**
@@ -45,30 +36,10 @@ export interface ScriptParts {
 
 /** A script, perhaps with text instead of the data of entries. */
 export function scriptOf(view: ArchiveView, options: SqlOptions, { standIn, onFinding }: ScriptParts = {}): ByteStream {
-  const filtered = asFiltered(view, options)
-  const rules = compatRules(options.compat ?? filtered.release)
-  const plan = planScript(filtered, rules)
-  const wanted = wantsSchema(filtered.selection)
-  const scriptOptions = resolveScriptOptions(options, filtered.selection, rules, wanted && plan.hasSchema)
-  const report = reporter(options.onMessage)
-  const context: ScriptContext = {
-    options: scriptOptions,
-    rules,
-    quote: quoteRules(rules, namedEncoding(filtered), filtered.settings.stdStrings),
-    settings: filtered.settings,
-    target: targetAdapter(filtered, options),
-    format: filtered.header.format,
-    lookUp: (dumpId) => filtered.base.entry(dumpId),
-    report,
-    warn: (code, text, entry) =>
-      options.onWarning?.({ code, severity: 'warning', message: withoutLineFeed(text), dumpId: entry.dumpId }),
-  }
+  const { filtered, plan, context, announce } = prepareScript(view, options)
   return byteStream(() => {
     options.signal?.throwIfAborted()
-    if (wanted && !plan.hasSchema) {
-      const text = rules.saysImpliedNoSchema ? 'implied no-schema restore' : 'implied data-only restore'
-      options.onMessage?.(text, encodeByteString(text))
-    }
+    announce()
     if (standIn === undefined) filtered.plan(plan.data)
     let current: TocEntry | undefined
     const { settings } = filtered
@@ -88,36 +59,6 @@ export function scriptOf(view: ArchiveView, options: SqlOptions, { standIn, onFi
     })
     return chunksOf(reported(script.chunks(), options, () => current))
   })
-}
-
-function ignore(): void {}
-
-function targetAdapter(view: FilteredView, { targetVersion, onWarning }: SqlOptions): TargetAdapter | null {
-  if (targetVersion === undefined) return null
-  const { header, settings } = view
-  const decode = decoderFor(settings.encoding)
-  const show = (byteString: string): string => decode(encodeByteString(byteString))
-  return new TargetAdapter(parseTarget(targetVersion), header.remoteVersion, settings, onWarning ?? ignore, show)
-}
-
-/** Composes a message twice: with names decoded, and with their bytes. */
-function reporter(onMessage: SqlOptions['onMessage']): Report {
-  if (onMessage === undefined) return ignore
-  return (entry, compose) => {
-    const text = compose((field) => entry[field] ?? '(null)')
-    const bytes = compose((field) => entry.raw.byteString(field) ?? '(null)')
-    onMessage(withoutLineFeed(text), encodeByteString(withoutLineFeed(bytes)))
-  }
-}
-
-/** pg_restore's log drops one line feed from the end of what it is told (pg_log_generic_v, logging.c). */
-function withoutLineFeed(text: string): string {
-  return text.endsWith('\n') ? text.slice(0, -1) : text
-}
-
-/** The encoding the archive names; null when it names none. */
-function namedEncoding(view: FilteredView): string | null {
-  return view.allEntries.some(({ desc }) => desc === 'ENCODING') ? view.settings.encoding : null
 }
 
 async function* reported(

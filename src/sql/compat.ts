@@ -120,6 +120,12 @@ const rules = {
   missesTarArchive: since(18),
   /** A failed write is `could not write to file`; before, `could not write to output file`. */
   writesToFile: since(17),
+  /** With -d, which entry failed and what the server remarks is said with -v only; before, always. */
+  notesNeedVerbose: since(15),
+  /** `could not set "default_tablespace" to …`; before, without quotes. */
+  quotesSettings: since(16),
+  /** -v tells of the command that secures the search path. */
+  tellsOfSearchPath: since(18),
   /** A second -v says more (pg_log_debug; run: 14.24 does). */
   verboseTwice: since(14),
   /** A keyword of a filter file ends at white space; before, at the first other character too. */

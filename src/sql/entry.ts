@@ -19,7 +19,7 @@ export function putEntry(session: ScriptSession, entry: TocEntry, prefix: Commen
   session.selectSchema(names.namespace)
   session.selectTablespace(names.tablespace)
   if (!partitioned) session.selectAccessMethod(entry, names.accessMethod)
-  putComment(session, entry, names, prefix)
+  if (session.writesComments) putComment(session, entry, names, prefix)
   putDefinition(session, entry, names)
   putOwner(session, entry, names)
   if (partitioned) putAccessMethodOfPartitioned(session, entry, names)

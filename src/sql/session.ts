@@ -81,8 +81,14 @@ export class ScriptSession {
     this.context = context
   }
 
+  /** Adds text: one command, or a part of a script that is none. */
   put(text: string): void {
     this.text += text
+  }
+
+  /** Whether comments stand above entries: not where nobody reads them. */
+  get writesComments(): boolean {
+    return true
   }
 
   /** Adds lines for psql itself. */
@@ -109,7 +115,10 @@ export class ScriptSession {
   /** The SET commands at the start and after every `\connect` (_doSetFixedOutputState, pg_backup_archiver.c). */
   setFixedState(): void {
     const { options, rules, quote, settings, target } = this.context
-    this.put('SET statement_timeout = 0;\nSET lock_timeout = 0;\nSET idle_in_transaction_session_timeout = 0;\n')
+    // each command by itself: a connected session sends them one by one
+    this.put('SET statement_timeout = 0;\n')
+    this.put('SET lock_timeout = 0;\n')
+    this.put('SET idle_in_transaction_session_timeout = 0;\n')
     if (rules.setsTransactionTimeout && target?.hasTransactionTimeout !== false) {
       this.put('SET transaction_timeout = 0;\n')
     }
@@ -117,7 +126,9 @@ export class ScriptSession {
     this.put(`SET standard_conforming_strings = ${settings.stdStrings ? 'on' : 'off'};\n`)
     if (options.role !== null) this.put(`SET ROLE ${fmtId(quote, options.role)};\n`)
     if (settings.searchPath !== null) this.put(settings.searchPath)
-    this.put('SET check_function_bodies = false;\nSET xmloption = content;\nSET client_min_messages = warning;\n')
+    this.put('SET check_function_bodies = false;\n')
+    this.put('SET xmloption = content;\n')
+    this.put('SET client_min_messages = warning;\n')
     if (!settings.stdStrings) this.put('SET escape_string_warning = off;\n')
     this.put(`SET row_security = ${options.enableRowSecurity ? 'on' : 'off'};\n`)
     if (options.transactionSize > 0) {
@@ -150,10 +161,15 @@ export class ScriptSession {
     this.putMetaCommand(lines)
     if (options.restrictKey !== null) this.putMetaCommand(`\\restrict ${options.restrictKey}\n`)
     this.put('\n')
+    this.startOver()
+  }
+
+  /** The start of a session on another connection, of which nothing is known. */
+  startOver(): void {
     this.#user = null
     this.#schema = null
     this.#tablespace = null
-    if (rules.forgetsAccessMethodOnConnect) this.#accessMethod = null
+    if (this.context.rules.forgetsAccessMethodOnConnect) this.#accessMethod = null
     this.setFixedState()
   }
 
@@ -222,7 +238,8 @@ export class ScriptSession {
     const { transactionSize } = this.context.options
     if (transactionSize === 0) return
     if (++this.#actions < transactionSize) return
-    this.put(`COMMIT;\nBEGIN;\n${afterBegin}`)
+    this.put('COMMIT;\n')
+    this.put(`BEGIN;\n${afterBegin}`)
     this.#actions = 0
   }
 

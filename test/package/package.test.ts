@@ -61,6 +61,21 @@ describe('the tarball', () => {
     expect(list('dist', '.js')).toEqual(list('src', '.ts'))
   })
 
+  test('says what to install where it cannot connect to a server', async () => {
+    const bin = join(project, 'node_modules/.bin/pgdmp')
+    const archive = fixture('18/latin1-Fc.dump').file
+    const outcomes = [
+      await run(bin, ['pg_restore', '-d', 'x', archive]),
+      await run(bin, ['restore', '-d', 'x', archive]),
+    ]
+    for (const { status, stderr } of outcomes) {
+      expect(status).toBe(1)
+      expect(stderr).toContain('npm install pg pg-copy-streams')
+    }
+    const load = "const { pgTarget } = await import('pgdmp/pg'); console.log(typeof pgTarget)"
+    expect(await ok(process.execPath, ['--input-type=module', '-e', load])).toBe('function\n')
+  })
+
   test('passes publint', async () => {
     await ok(tool('publint'), ['run', tarball, '--strict'])
   })

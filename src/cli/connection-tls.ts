@@ -1,0 +1,94 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { ConnectionOptions } from 'node:tls'
+import { ArchiveError } from '../index.ts'
+import { readIfThere } from './connection-files.ts'
+import type { ConnectionParameters } from './connection-string.ts'
+
+/** One way to try a server. */
+export interface TlsAttempt {
+  /** What node-postgres takes. */
+  readonly ssl: false | ConnectionOptions
+  /** Whether nothing else is tried after this error. */
+  readonly only: (error: unknown) => boolean
+  /** Whether a server without TLS is asked again without. */
+  readonly mayDoWithout: boolean
+  /** Why the handshake cannot succeed, for a server that has TLS. */
+  readonly complaint?: string | undefined
+}
+
+const modes: ReadonlySet<string> = new Set(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'])
+
+/**
+ * What `sslmode` means: which connections to try in turn, and what is checked of the server's certificate
+ * (connectOptions2, fe-connect.c; initialize_SSL, fe-secure-openssl.c).
+ * @throws ArchiveError USAGE in libpq's words
+ */
+export async function tlsAttempts(
+  parameters: ConnectionParameters,
+  host: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<readonly TlsAttempt[]> {
+  const mode = parameters.get('sslmode') ?? 'prefer'
+  if (!modes.has(mode)) throw wrong(`invalid sslmode value: "${mode}"`)
+  const plain = { ssl: false, only: () => false, mayDoWithout: false } as const
+  // there is no TLS on a socket
+  if (mode === 'disable' || host.startsWith('/')) return [plain]
+  const tls: TlsAttempt = { ...(await tlsOptions(parameters, mode, host, env)), only: () => false, mayDoWithout: false }
+  if (mode === 'prefer') return [{ ssl: tls.ssl, only: isNotAboutTls, mayDoWithout: true }, plain]
+  if (mode === 'allow') return [plain, tls]
+  return [tls]
+}
+
+/** A server that refuses a user, or is not there, does so with TLS and without. */
+function isNotAboutTls(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  // 28000: pg_hba.conf may have another line for the other way
+  if ('severity' in error) return !('code' in error && error.code === '28000')
+  return 'syscall' in error && 'code' in error && error.code !== 'ECONNRESET'
+}
+
+async function tlsOptions(
+  parameters: ConnectionParameters,
+  mode: string,
+  host: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Pick<TlsAttempt, 'ssl' | 'complaint'>> {
+  const folder = join(env['HOME'] ?? homedir(), '.postgresql')
+  const named = (name: string, file: string): string => parameters.get(name) || join(folder, file)
+  const rootFile = named('sslrootcert', 'root.crt')
+  const system = rootFile === 'system'
+  const root = system ? undefined : await readIfThere(rootFile)
+  const verifies = mode.startsWith('verify-') || (mode === 'require' && root !== undefined)
+  if (system && mode !== 'verify-full') {
+    throw wrong(`weak sslmode "${mode}" may not be used with sslrootcert=system (use "verify-full")`)
+  }
+  const complaint =
+    mode.startsWith('verify-') && root === undefined && !system
+      ? `root certificate file "${rootFile}" does not exist\n${rootHint}`
+      : undefined
+  const cert = await readIfThere(named('sslcert', 'postgresql.crt'))
+  const key = cert === undefined ? undefined : await readIfThere(named('sslkey', 'postgresql.key'))
+  if (cert !== undefined && key === undefined) {
+    throw wrong(`certificate present, but not private key file "${named('sslkey', 'postgresql.key')}"`)
+  }
+  const passphrase = parameters.get('sslpassword')
+  const ssl: ConnectionOptions = {
+    rejectUnauthorized: verifies,
+    // without a root of one's own there is nothing to trust, rather than all that Node.js does
+    ...(system ? {} : { ca: root ?? [] }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+    // verify-ca and require ask who signed the certificate, not for whom
+    ...(mode === 'verify-full' ? { host } : { checkServerIdentity: () => undefined }),
+  }
+  return { ssl, complaint }
+}
+
+const rootHint =
+  "Either provide the file, use the system's trusted roots with sslrootcert=system, or change sslmode to disable server certificate verification."
+
+function wrong(text: string): ArchiveError {
+  return new ArchiveError('USAGE', text, { details: { pgRestore: text } })
+}

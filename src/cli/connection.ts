@@ -1,0 +1,260 @@
+import { homedir, userInfo } from 'node:os'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ClientConfig } from 'pg'
+import { ArchiveError, isArchiveError, type ServerError } from '../index.ts'
+import { connectPg, type PgTarget } from '../restore/pg.ts'
+import { addService, passwordFromFile } from './connection-files.ts'
+import {
+  addEnvironment,
+  isConnectionString,
+  parseConnectionString,
+  type ConnectionParameters,
+} from './connection-string.ts'
+import { tlsAttempts, type TlsAttempt } from './connection-tls.ts'
+import { isSystemError, strerror, type SystemError } from './strerror.ts'
+import type { Terminal } from './terminal.ts'
+
+/** What the options of a command say of the connection. */
+export interface GivenConnection {
+  /** A name, `key=value` or a URI. */
+  readonly dbname: string
+  readonly host?: string | undefined
+  readonly port?: string | undefined
+  readonly user?: string | undefined
+  /** Instead of what is looked up. */
+  readonly password?: string | undefined
+}
+
+/** One server to try. */
+interface Place {
+  readonly host: string
+  readonly hostaddr: string | undefined
+  readonly port: string
+}
+
+/**
+ * All parameters of a connection, as libpq finds them: options, the string, the service, the environment, defaults
+ * (conninfo_array_parse, conninfo_add_defaults, fe-connect.c).
+ * @throws ArchiveError USAGE in libpq's words
+ */
+export async function connectionParameters(
+  given: GivenConnection,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<ConnectionParameters> {
+  const found: ConnectionParameters = new Map()
+  if (given.host !== undefined) found.set('host', given.host)
+  if (given.port !== undefined) found.set('port', given.port)
+  if (given.user !== undefined) found.set('user', given.user)
+  if (given.password !== undefined) found.set('password', given.password)
+  if (isConnectionString(given.dbname)) {
+    for (const [name, value] of parseConnectionString(given.dbname)) found.set(name, value)
+  } else if (given.dbname !== '') {
+    found.set('dbname', given.dbname)
+  }
+  await addService(found, env)
+  addEnvironment(found, env)
+  if (!found.get('user')) found.set('user', userInfo().username)
+  if (!found.get('dbname')) found.set('dbname', found.get('user') ?? '')
+  return found
+}
+
+/** Where libpq looks for a server when no host is named: Debian's folder, then PostgreSQL's own. */
+const socketFolders = ['/var/run/postgresql', '/tmp']
+
+function defaultHost(port: string): string {
+  const found = socketFolders.find((folder) => existsSync(join(folder, `.s.PGSQL.${port}`)))
+  return found ?? (process.platform === 'win32' ? 'localhost' : '/var/run/postgresql')
+}
+
+function placesOf(parameters: ConnectionParameters): readonly Place[] {
+  const list = (name: string): readonly string[] => (parameters.get(name) ?? '').split(',')
+  const [hosts, addresses, ports] = [list('host'), list('hostaddr'), list('port')]
+  const count = parameters.get('hostaddr') ? addresses.length : hosts.length
+  if (parameters.get('hostaddr') && parameters.get('host') && hosts.length !== addresses.length) {
+    throw wrong(`could not match ${hosts.length} host names to ${addresses.length} hostaddr values`)
+  }
+  if (ports.length > 1 && ports.length !== count) {
+    throw wrong(`could not match ${ports.length} port numbers to ${count} hosts`)
+  }
+  return Array.from({ length: count }, (_, at) => {
+    const port = (ports.length > 1 ? ports[at] : ports[0]) || '5432'
+    const number = Number(port.trim())
+    if (!/^\s*[+-]?\d+\s*$/.test(port)) throw wrong(`invalid integer value "${port}" for connection option "port"`)
+    if (number < 1 || number > 65535) throw wrong(`invalid port number: "${port}"`)
+    const hostaddr = addresses[at] || undefined
+    return { host: hosts[at] || hostaddr || defaultHost(port), hostaddr, port }
+  })
+}
+
+/** What {@link connectDatabase} is told besides the parameters. */
+export interface ConnectOptions {
+  readonly applicationName: string
+  readonly onNotice?: (notice: ServerError) => void
+  /** Asks for a password, once; undefined: never. */
+  readonly askPassword?: (() => Promise<string>) | undefined
+}
+
+/**
+ * Connects as libpq does: every host in turn, with TLS as `sslmode` says, with the password of the parameters or the
+ * password file.
+ * @throws ArchiveError CONNECTION_FAILED with libpq's words as `details.pgRestore`
+ */
+export async function connectDatabase(
+  terminal: Terminal,
+  parameters: ConnectionParameters,
+  options: ConnectOptions,
+): Promise<PgTarget> {
+  refuseUnsupported(parameters)
+  const failures: string[] = []
+  let asked: string | undefined
+  places: for (const place of placesOf(parameters)) {
+    for (const tls of await tlsAttempts(parameters, place.host, terminal.env)) {
+      for (;;) {
+        try {
+          const config = await configOf(terminal, parameters, place, tls, options, asked)
+          return await connectPg(config, options.onNotice === undefined ? {} : { onNotice: options.onNotice })
+        } catch (error) {
+          if (isArchiveError(error)) throw error
+          if (wantsPassword(error) && asked === undefined && options.askPassword !== undefined) {
+            asked = await options.askPassword()
+            continue
+          }
+          // the same server is asked without TLS then, which is no failure
+          if (!(tls.mayDoWithout && hasNoTls(error))) failures.push(failureText(error, place, tls))
+          if (!tls.only(error)) break
+          // a server that refused the user has been found; one that does not answer has not
+          if (serverText(error) !== undefined) return fail(failures)
+          continue places
+        }
+      }
+    }
+  }
+  return fail(failures)
+}
+
+function fail(failures: readonly string[]): never {
+  const text = failures.join('\n')
+  throw new ArchiveError('CONNECTION_FAILED', `Cannot connect: ${text}`, { details: { pgRestore: text } })
+}
+
+/** What node-postgres cannot do, and what would be less safe without. */
+function refuseUnsupported(parameters: ConnectionParameters): void {
+  const refused = (name: string, ...values: readonly string[]): void => {
+    const value = parameters.get(name)
+    if (value !== undefined && value !== '' && (values.length === 0 || values.includes(value))) {
+      throw wrong(`${name}=${value} is not supported by pgdmp`)
+    }
+  }
+  refused('gssencmode', 'require')
+  refused('sslcrl')
+  refused('sslcrldir')
+  refused('require_auth')
+  refused('requirepeer')
+  refused('replication')
+  refused('target_session_attrs', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby')
+}
+
+async function configOf(
+  terminal: Terminal,
+  parameters: ConnectionParameters,
+  { host, hostaddr, port }: Place,
+  tls: TlsAttempt,
+  { applicationName }: ConnectOptions,
+  asked: string | undefined,
+): Promise<ClientConfig> {
+  const text = (name: string): string => parameters.get(name) ?? ''
+  const isSocket = host.startsWith('/')
+  const password =
+    asked ??
+    (parameters.get('password') ||
+      (await passwordFromFile(
+        text('passfile') || join(terminal.env['HOME'] ?? homedir(), '.pgpass'),
+        { host: socketFolders.includes(host) ? 'localhost' : host, port, dbname: text('dbname'), user: text('user') },
+        (warning) => void terminal.stderr.write(`${warning}\n`),
+      )))
+  const seconds = Number(text('connect_timeout'))
+  return {
+    host: hostaddr ?? host,
+    port: Number(port),
+    user: text('user'),
+    database: text('dbname'),
+    // a function, so that node-postgres looks for no password itself
+    password: () => password ?? '',
+    ssl: isSocket ? false : tls.ssl,
+    application_name: text('application_name') || applicationName,
+    ...(text('options') === '' ? {} : { options: text('options') }),
+    ...(text('keepalives') === '0' ? {} : { keepAlive: true }),
+    ...(seconds > 0 ? { connectionTimeoutMillis: Math.max(2, seconds) * 1000 } : {}),
+    enableChannelBinding: text('channel_binding') === 'require' || tls.ssl !== false,
+  }
+}
+
+/** 28P01 after an empty password, or node-postgres' own word for it. */
+function wantsPassword(error: unknown): boolean {
+  return (
+    error instanceof Error && /must be a (?:non-empty )?string|no password supplied|empty password/.test(error.message)
+  )
+}
+
+/** connectFailureMessage, fe-connect.c */
+function failureText(error: unknown, { host, hostaddr, port }: Place, { complaint }: TlsAttempt): string {
+  const isSocket = host.startsWith('/')
+  const where = isSocket
+    ? `on socket "${host}/.s.PGSQL.${port}"`
+    : `at "${host}"${addressOf(error, host, hostaddr)}, port ${port}`
+  if (isSystemError(error) && error.syscall === 'getaddrinfo') {
+    return `could not translate host name "${host}" to address: Name or service not known`
+  }
+  const aboutTls = isSystemError(error) || hasNoTls(error) ? undefined : complaint
+  const said = serverText(error) ?? aboutTls ?? (isSystemError(error) ? networkText(error) : wordOf(error))
+  const hint = isSystemError(error) && /ECONNREFUSED|ENOENT/.test(error.code ?? '') ? question(isSocket) : ''
+  return `connection to server ${where} failed: ${said}${hint}`
+}
+
+/** strerror(3) of what connecting may end with. */
+const networkTexts: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  ECONNRESET: 'Connection reset by peer',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ETIMEDOUT: 'Connection timed out',
+}
+
+function networkText(error: SystemError): string {
+  return networkTexts[error.code ?? ''] ?? strerror(error)
+}
+
+function hasNoTls(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('does not support SSL')
+}
+
+function question(isSocket: boolean): string {
+  return isSocket
+    ? '\n\tIs the server running locally and accepting connections on that socket?'
+    : '\n\tIs the server running on that host and accepting TCP/IP connections?'
+}
+
+function addressOf(error: unknown, host: string, hostaddr: string | undefined): string {
+  const address = hostaddr ?? (error instanceof Error && 'address' in error ? String(error.address) : host)
+  return address === host ? '' : ` (${address})`
+}
+
+function serverText(error: unknown): string | undefined {
+  if (!(error instanceof Error && 'severity' in error && typeof error.severity === 'string')) return undefined
+  const part = (label: string, value: unknown): string => (typeof value === 'string' ? `\n${label}:  ${value}` : '')
+  const { detail, hint } = { detail: undefined, hint: undefined, ...error }
+  return `${error.severity}:  ${error.message}${part('DETAIL', detail)}${part('HINT', hint)}`
+}
+
+function wordOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  if (/password must be a/.test(text)) return 'fe_sendauth: no password supplied'
+  if (hasNoTls(error)) return 'server does not support SSL, but SSL was required'
+  if (/timeout expired/.test(text)) return 'timeout expired'
+  return text
+}
+
+function wrong(text: string): ArchiveError {
+  return new ArchiveError('USAGE', text, { details: { pgRestore: text } })
+}

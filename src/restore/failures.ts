@@ -1,0 +1,177 @@
+import type { TocEntry } from '../toc/types.ts'
+import type { ServerError } from './target.ts'
+
+/** When a statement failed: before the first entry, for an entry, or after the last. */
+export type RestoreStage = 'initializing' | 'processing' | 'finalizing'
+
+/** A statement, or the rows of a table, that the server refused. */
+export interface RestoreFailure {
+  readonly stage: RestoreStage
+  /** The entry it belongs to; undefined for what stands around entries. */
+  readonly entry: TocEntry | undefined
+  /** What was being done, in pg_restore's words: `could not execute query`, `COPY failed for table "t"`, … */
+  readonly complaint: string
+  /** The statement; undefined for rows of a COPY. Of those kept in the result, the first 1,000 characters. */
+  readonly statement: string | undefined
+  /** All that the server said. */
+  readonly error: ServerError
+  /** pg_restore gives up on it, whatever it was told about errors. */
+  readonly fatal: boolean
+}
+
+/** Failures of one kind. */
+export interface FailureGroup {
+  /** What is the matter, in a few words: `roles that do not exist`, or what the server said. */
+  readonly cause: string
+  /** What the server said, each once, at most 100: `role "alice" does not exist`, … Empty where that is the cause. */
+  readonly messages: readonly string[]
+  readonly sqlState: string
+  /** Statements that failed so. */
+  readonly count: number
+  /** The first entries concerned, at most ten. */
+  readonly entries: readonly string[]
+  /** What would have helped. */
+  readonly hint: string | undefined
+}
+
+/** Entries named with a group. */
+const NAMED_ENTRIES = 10
+
+/** Messages kept with a group. */
+const KEPT_MESSAGES = 100
+
+/** Causes told apart; what comes after is counted with others of its SQLSTATE. */
+const MAX_GROUPS = 1000
+
+interface Group extends Kind {
+  readonly sqlState: string
+  count: number
+  readonly messages: Set<string>
+  readonly entries: Set<string>
+}
+
+/** Gathers failures by their cause, as they come. */
+export class FailureGroups {
+  readonly #groups = new Map<string, Group>()
+
+  add({ entry, statement, error }: RestoreFailure): void {
+    const { sqlState, message } = error
+    const full = this.#groups.size >= MAX_GROUPS
+    const known = kindOf(error, statement)
+    const kind = known ?? { cause: full ? `other errors of SQLSTATE ${sqlState}` : message, hint: error.hint }
+    const key = `${sqlState} ${kind.cause}`
+    let group = this.#groups.get(key)
+    if (group === undefined) {
+      group = { ...kind, sqlState, count: 0, messages: new Set(), entries: new Set() }
+      this.#groups.set(key, group)
+    }
+    group.count++
+    if (kind.cause !== message && group.messages.size < KEPT_MESSAGES) group.messages.add(message)
+    if (entry !== undefined && group.entries.size < NAMED_ENTRIES) group.entries.add(nameOf(entry))
+  }
+
+  /** The largest first. */
+  list(): readonly FailureGroup[] {
+    return [...this.#groups.values()]
+      .sort((a, b) => b.count - a.count)
+      .map(({ cause, messages, sqlState, count, entries, hint }) => ({
+        cause,
+        messages: [...messages],
+        sqlState,
+        count,
+        entries: [...entries],
+        hint,
+      }))
+  }
+}
+
+/** An entry in a message: `TABLE public.t`. */
+function nameOf({ desc, namespace, tag }: TocEntry): string {
+  return `${desc} ${namespace ? `${namespace}.` : ''}${tag ?? ''}`.trimEnd()
+}
+
+interface Kind {
+  readonly cause: string
+  readonly hint: string | undefined
+}
+
+/** Statements in which an object that does not exist is a role. */
+const namesRole = /\bOWNER TO\b|^\s*(?:GRANT|REVOKE)\b|\bROLE\b|SESSION AUTHORIZATION|USER MAPPING|CREATE POLICY/
+
+const notEmpty: Kind = {
+  cause: 'objects that are there already',
+  hint: 'Restore into an empty database, or with --clean --if-exists',
+}
+const extensions: Kind = {
+  cause: 'extensions that the server does not have',
+  hint: 'Install them on the server, or leave them out with a list (-L)',
+}
+const tablespaces: Kind = {
+  cause: 'tablespaces that do not exist',
+  hint: 'Create them, or restore with --no-tablespaces or --map-tablespace',
+}
+
+/** Kinds that SQLSTATE alone tells. */
+const kinds: Readonly<Record<string, Kind>> = {
+  '42P07': notEmpty, // duplicate_table
+  '42710': notEmpty, // duplicate_object
+  '42P06': notEmpty, // duplicate_schema
+  '42723': notEmpty, // duplicate_function
+  '42701': notEmpty, // duplicate_column
+  // invalid_table_definition: a second primary key
+  '42P16': notEmpty,
+  // duplicate_database
+  '42P04': {
+    cause: 'the database exists',
+    hint: 'Restore into it without --create, or with --create --clean --if-exists',
+  },
+  // unique_violation
+  '23505': {
+    cause: 'rows that are there already',
+    hint: 'Restore into an empty database, or with --clean --if-exists',
+  },
+  // foreign_key_violation
+  '23503': {
+    cause: 'rows that refer to others which are not there',
+    hint: 'Restore those, too, or with --data-only --disable-triggers',
+  },
+  // insufficient_privilege
+  '42501': {
+    cause: 'privileges that the role does not have',
+    hint: 'Restore as a superuser or as the owner of the database, or with --no-owner and --no-privileges',
+  },
+  // disk_full
+  '53100': { cause: 'the server has no space left', hint: 'Make room, and restore again' },
+}
+
+/** What would have helped, by SQLSTATE and statement first: messages may be in any language. */
+function kindOf({ sqlState, message }: ServerError, statement = ''): Kind | undefined {
+  const byState = kinds[sqlState]
+  if (byState !== undefined) return byState
+  switch (sqlState) {
+    // undefined_object
+    case '42704':
+      if (/TABLESPACE|default_tablespace/.test(statement) && !namesRole.test(statement)) return tablespaces
+      if (/^\s*SET \w+ = /.test(statement)) {
+        return { cause: 'settings that the server does not know', hint: 'Restore with --target-version' }
+      }
+      return namesRole.test(statement)
+        ? {
+            cause: 'roles that do not exist',
+            hint: 'Create them, or restore with --no-owner and --no-privileges, or with --map-owner',
+          }
+        : undefined
+    // invalid_parameter_value
+    case '22023':
+      return message.includes('default_tablespace') ? tablespaces : undefined
+    // feature_not_supported, undefined_file
+    case '0A000':
+    case '58P01':
+      return /EXTENSION/.test(statement) ? extensions : undefined
+    // syntax_error
+    case '42601':
+      return { cause: 'SQL that the server does not understand', hint: 'Of a newer release? --target-version helps' }
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,47 @@
+import type { OptionNames } from '../check-options.ts'
+import { sqlOptionNames, type SqlOptions } from '../ops/options.ts'
+import type { FailureGroup, RestoreFailure } from './failures.ts'
+
+/** What to do about a failure. */
+export type FailureDecision = 'stop' | 'continue'
+
+/** Options of {@link restore}: those of pg_restore. */
+export interface RestoreOptions extends Omit<
+  SqlOptions,
+  'restrictKey' | 'verbose' | 'safe' | 'timeZone' | 'asPgRestore' | 'onProgress'
+> {
+  /**
+   * What to do when the server refuses something: `'continue'` (default) counts it and goes on, `'stop'` (-e) ends the
+   * restore, a function is asked each time. With `singleTransaction` and `transactionSize` nothing goes on.
+   */
+  readonly onError?: FailureDecision | ((failure: RestoreFailure) => FailureDecision | Promise<FailureDecision>)
+  /** Load no rows into tables that could not be created. */
+  readonly noDataForFailedTables?: boolean
+  /** Called as the restore goes on: bytes of rows and large objects sent so far, and the entry that is being restored. */
+  readonly onProgress?: (progress: { readonly bytes: number; readonly entry: number | undefined }) => void
+}
+
+/** What became of a restore. */
+export interface RestoreResult {
+  /** Whether all was done: true also where statements failed and the restore went on. */
+  readonly complete: boolean
+  /** Entries of which something was restored. */
+  readonly entries: number
+  /** Bytes of rows and large objects that were sent. */
+  readonly bytes: number
+  /** Number of statements that the server refused. */
+  readonly failed: number
+  /** The first 10,000 of them. */
+  readonly failures: readonly RestoreFailure[]
+  /** All of them by cause, the most frequent first. */
+  readonly groups: readonly FailureGroup[]
+}
+
+const { restrictKey: _, verbose: _v, safe: _s, timeZone: _t, asPgRestore: _a, ...sqlNames } = sqlOptionNames
+
+/** All of {@link RestoreOptions}. */
+export const restoreOptionNames: OptionNames<RestoreOptions> = {
+  ...sqlNames,
+  onError: true,
+  noDataForFailedTables: true,
+}

@@ -1,0 +1,73 @@
+import { fmtId } from '../sql/quote.ts'
+import { ScriptSession } from '../sql/session.ts'
+import type { TocEntry } from '../toc/types.ts'
+
+/** One message to the server. */
+export interface Command {
+  /** A byte string. */
+  readonly sql: string
+  /** What pg_restore says when the server refuses it; by default that it could not execute a query. */
+  readonly complaint?: string
+  /** pg_restore gives up when it fails, whatever it was told about errors. */
+  readonly fatal?: true
+}
+
+const onlyWhiteSpace = /^\s*$/
+
+/** The session of a restore: what a script would say, as commands, each to be sent by itself. */
+export class RestoreSession extends ScriptSession {
+  #commands: Command[] = []
+
+  override put(text: string): void {
+    if (!onlyWhiteSpace.test(text)) this.#commands.push({ sql: text })
+  }
+
+  /** There is no psql that could take them. */
+  override putMetaCommand(): void {}
+
+  /** Nobody reads them. */
+  override get writesComments(): boolean {
+    return false
+  }
+
+  /** What has come together since the last call. */
+  takeCommands(): readonly Command[] {
+    const commands = this.#commands
+    if (commands.length > 0) this.#commands = []
+    return commands
+  }
+
+  override becomeUser(user: string): void {
+    this.#marked(() => super.becomeUser(user), { complaint: `could not set session user to "${user}"`, fatal: true })
+  }
+
+  override selectSchema(schema: string | null | undefined): void {
+    const complaint = `could not set ${this.#setting('search_path')} to "${schema ?? ''}"`
+    this.#marked(() => super.selectSchema(schema), { complaint })
+  }
+
+  override selectTablespace(tablespace: string | null | undefined): void {
+    const name = tablespace ? fmtId(this.context.quote, tablespace) : "''"
+    this.#marked(() => super.selectTablespace(tablespace), {
+      complaint: `could not set ${this.#setting('default_tablespace')} to ${name}`,
+    })
+  }
+
+  override selectAccessMethod(entry: TocEntry, accessMethod: string | null | undefined): void {
+    const complaint = `could not set ${this.#setting('default_table_access_method')}`
+    this.#marked(() => super.selectAccessMethod(entry, accessMethod), { complaint })
+  }
+
+  #setting(name: string): string {
+    return this.context.rules.quotesSettings ? `"${name}"` : name
+  }
+
+  /** Adds to the commands of `put` what is said when they fail. */
+  #marked(put: () => void, mark: Omit<Command, 'sql'>): void {
+    const { length } = this.#commands
+    put()
+    for (let at = length; at < this.#commands.length; at++) {
+      this.#commands[at] = { ...mark, sql: this.#commands[at]?.sql ?? '' }
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * A connection to a database that `restore` fills. SQL and rows are bytes in the encoding of the archive, which the
+ * restore itself announces to the server (`SET client_encoding`): a target hands them on unchanged.
+ */
+export interface RestoreTarget {
+  /**
+   * Sends SQL as one message of the simple query protocol and waits for its end. What it answers is not needed.
+   * @throws ServerError when the server refuses it; anything else means that the connection is of no more use
+   */
+  query(sql: Uint8Array): Promise<void>
+  /**
+   * Sends a `COPY … FROM stdin` and waits until the server asks for rows.
+   * @throws ServerError when the server refuses it
+   */
+  copyFrom(copyStatement: Uint8Array): Promise<CopyInput>
+  /**
+   * Goes on in another database of the same server, in a new session; for `create`. A target that has only the one
+   * database leaves it out.
+   * @param database name in the archive's encoding
+   */
+  readonly connect?: ((database: Uint8Array) => Promise<void>) | undefined
+}
+
+/** Takes the rows of one COPY, which is over with {@link CopyInput.end} or {@link CopyInput.abort}. */
+export interface CopyInput {
+  /**
+   * Resolves when more can be taken: that is the back-pressure. The chunk is lent until then.
+   * @throws ServerError when the server ended the COPY; nothing more may be written
+   */
+  write(chunk: Uint8Array): Promise<void>
+  /** Resolves when the server has taken all rows. @throws ServerError when it refuses them */
+  end(): Promise<void>
+  /** Tells the server to forget what it got (CopyFail), and waits until it has. */
+  abort(reason: string): Promise<void>
+}
+
+/** The fields of an ErrorResponse that a restore looks at. */
+export interface ServerErrorFields {
+  /** `ERROR`, `FATAL`, `PANIC`, in the server's language. */
+  readonly severity?: string | undefined
+  /** SQLSTATE, five characters. */
+  readonly sqlState?: string | undefined
+  readonly detail?: string | undefined
+  readonly hint?: string | undefined
+  /** The server's CONTEXT lines. */
+  readonly context?: string | undefined
+  /** Place in the statement, in characters from 1. */
+  readonly position?: number | undefined
+  /** A statement that the server made itself, and the place in it. */
+  readonly internalQuery?: string | undefined
+  readonly internalPosition?: number | undefined
+}
+
+/** What a server says when it refuses something. The session goes on. */
+export class ServerError extends Error implements ServerErrorFields {
+  override readonly name = 'ServerError'
+  readonly severity: string
+  readonly sqlState: string
+  readonly detail: string | undefined
+  readonly hint: string | undefined
+  readonly context: string | undefined
+  readonly position: number | undefined
+  readonly internalQuery: string | undefined
+  readonly internalPosition: number | undefined
+
+  constructor(message: string, fields: ServerErrorFields = {}) {
+    super(message)
+    this.severity = fields.severity ?? 'ERROR'
+    this.sqlState = fields.sqlState ?? 'XX000'
+    this.detail = fields.detail
+    this.hint = fields.hint
+    this.context = fields.context
+    this.position = fields.position
+    this.internalQuery = fields.internalQuery
+    this.internalPosition = fields.internalPosition
+  }
+}
+
+/** Whether `value` is a {@link ServerError}, also one from another copy of this package. */
+export function isServerError(value: unknown): value is ServerError {
+  return value instanceof Error && value.name === 'ServerError' && 'sqlState' in value
+}

@@ -1,0 +1,106 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { fixture } from '../helpers/corpus.ts'
+import { cli } from '../helpers/paths.ts'
+import { withoutPath } from '../helpers/postgres.ts'
+import { run } from '../helpers/process.ts'
+import { servers, withoutServers } from '../helpers/servers.ts'
+
+/* What a connection string means, and what is said when nobody answers: beside the real pg_restore, on its own server. */
+
+const folder = mkdtempSync(join(tmpdir(), 'pgdmp-connect-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const server = servers.at(-1)
+const settings = Object.fromEntries((server?.database('postgres') ?? '').split(' ').map((pair) => pair.split('=')))
+const { host = '', port = '', password = '' } = settings
+
+/** A port at which nobody listens. */
+async function closedPort(): Promise<number> {
+  const listener = createServer()
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  // of a listening TCP server
+  const { port: free } = listener.address() as AddressInfo
+  await new Promise((resolve) => listener.close(resolve))
+  return free
+}
+
+const archive = fixture('18/filter-Fc.dump').file
+
+async function both(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  if (server === undefined) throw new Error(withoutServers)
+  // without the files of whoever runs the tests
+  const options = { env: { HOME: folder, ...env }, timeout: 60_000 }
+  // a section without entries: it connects and restores nothing
+  const given = [...args, '--section=post-data', '-t', 'none_of_this_name', archive]
+  const real = await run(server.pgRestore, given, options)
+  const ours = await run(process.execPath, [cli, 'pg_restore', '--compat', server.version, ...given], options)
+  return {
+    real: [real.status, withoutPath(real.stderr)],
+    ours: [ours.status, withoutPath(ours.stderr)],
+  }
+}
+
+describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a connection', () => {
+  const uri = `postgresql://postgres:${password}@${host}:${port}/postgres`
+
+  test.each([
+    ['a URI', [`-d`, uri], {}],
+    ['a URI that prefers TLS where there is none', ['-d', `${uri}?sslmode=prefer`], {}],
+    ['key=value', ['-d', `host=${host} port=${port} user=postgres password=${password} dbname=postgres`], {}],
+    ['options and PGPASSWORD', ['-h', host, '-p', port, '-U', 'postgres', '-d', 'postgres'], { PGPASSWORD: password }],
+    ['variables', ['-d', 'postgres'], { PGHOST: host, PGPORT: port, PGUSER: 'postgres', PGPASSWORD: password }],
+    [
+      'several hosts',
+      ['-d', `host=${host},${host} port=1,${port} user=postgres password=${password} dbname=postgres`],
+      {},
+    ],
+  ])('is made by %s', async (_, args, env) => {
+    const { real, ours } = await both(args, env)
+    expect(ours).toEqual(real)
+    expect(ours).toEqual([0, ''])
+  })
+
+  test('is made with a password file and a service', async () => {
+    const pgpass = join(folder, 'pass')
+    writeFileSync(pgpass, `${host}:${port}:*:postgres:${password}\n`, { mode: 0o600 })
+    const services = join(folder, 'services')
+    writeFileSync(services, `[there]\nhost=${host}\nport=${port}\nuser=postgres\ndbname=postgres\n`)
+    const { real, ours } = await both(['-d', 'service=there'], { PGPASSFILE: pgpass, PGSERVICEFILE: services })
+    expect(ours).toEqual(real)
+    expect(ours).toEqual([0, ''])
+    expect(existsSync(pgpass)).toBe(true)
+  })
+
+  const wrong = `postgresql://postgres:wrong@${host}:${port}`
+  test.each([
+    ['a wrong password', ['-d', `${wrong}/postgres`]],
+    ['a database that is not there', ['-d', `${uri}_not_there`]],
+    ['TLS that the server does not have', ['-d', `${uri}?sslmode=require`]],
+    ['a host that does not exist', ['-d', 'host=none.invalid dbname=x']],
+    ['a parameter that does not exist', ['-d', 'hosst=x']],
+    ['a parameter of a URI that does not exist', ['-d', 'postgres://h/d?nope=1']],
+    ['a value without a name', ['-d', 'dbname=x host']],
+    ['an open quote', ['-d', "dbname='x"]],
+    ['a percent sign that begins no code', ['-d', 'postgres://h%zz/d']],
+    ['a service that is not there', ['-d', 'service=none']],
+    ['a port that is no number', ['-d', 'host=127.0.0.1 port=abc dbname=x']],
+    ['a port that is none', ['-d', 'host=127.0.0.1 port=70000 dbname=x']],
+    ['an sslmode that does not exist', ['-d', 'sslmode=maybe dbname=x']],
+    ['a certificate that is missing', ['-d', `${uri}?sslmode=verify-full`]],
+  ])('is refused as by pg_restore for %s', async (_, args) => {
+    const { real, ours } = await both(args)
+    expect(ours).toEqual(real)
+    expect(ours[0]).toBe(1)
+  })
+
+  test('is refused as by pg_restore where nobody listens', async () => {
+    const free = await closedPort()
+    const { real, ours } = await both(['-d', `host=127.0.0.1 port=${free} dbname=x`])
+    expect(ours).toEqual(real)
+    expect(ours[1]).toContain('Connection refused')
+  })
+})

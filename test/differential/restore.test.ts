@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { allArchives, fixture, type PlacedArchive } from '../helpers/corpus.ts'
+import { cli } from '../helpers/paths.ts'
+import { withoutPath } from '../helpers/postgres.ts'
+import { run } from '../helpers/process.ts'
+import { servers, withoutServers, type Server } from '../helpers/servers.ts'
+
+/*
+ * An archive is restored twice into new databases of one server: by its own pg_restore, and by `pgdmp pg_restore -d`.
+ * Both must say the same, end with the same status, and leave what pg_dump finds the same. The server has none of the
+ * roles that the archives name, so that many statements fail.
+ *
+ * PGDMP_RESTORE_ARCHIVES is how many archives for each server, `all` or a number; they are chosen by a hash.
+ */
+
+const folder = mkdtempSync(join(tmpdir(), 'pgdmp-restore-'))
+const timeout = 240_000
+const wanted = process.env['PGDMP_RESTORE_ARCHIVES'] ?? '3'
+const seed = process.env['PGDMP_RESTORE_SEED'] ?? '1'
+
+const made: { readonly server: Server; readonly name: string }[] = []
+let count = 0
+
+afterAll(() => {
+  for (const { server, name } of made) drop(server, name)
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function newDatabase(server: Server): string {
+  const name = `pgdmp_restore_${process.pid}_${count++}`
+  server.ask([`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`])
+  made.push({ server, name })
+  return name
+}
+
+function drop(server: Server, name: string): void {
+  // a subscription keeps its database
+  const subscriptions = `SELECT format('ALTER SUBSCRIPTION %1$I DISABLE; ALTER SUBSCRIPTION %1$I SET (slot_name = NONE); DROP SUBSCRIPTION %1$I', subname)
+    FROM pg_subscription s JOIN pg_database d ON d.oid = subdbid WHERE datname = '${name}'`
+  const there = server.ask([`SELECT count(*) FROM pg_database WHERE datname = '${name}'`]).trim()
+  if (there === '0') return
+  const commands = server.ask([subscriptions], name).split('\n').join(';').split(';')
+  server.ask(
+    commands.filter((command) => command.trim() !== ''),
+    name,
+  )
+  server.ask([`DROP DATABASE ${name}`])
+}
+
+/** What one of the two programs did. */
+interface Outcome {
+  readonly status: number | null
+  readonly stderr: string
+  readonly contents: string
+}
+
+/** Names of databases and OIDs that the server chose are those of one run. */
+function comparable(text: string, database: string): string {
+  return withoutPath(text)
+    .replaceAll(database, 'DATABASE')
+    .replaceAll(/(DETAIL: {2}Key \(.*\)=\(.*, )\d+(\) already exists)/g, '$1OID$2')
+}
+
+async function restored(
+  server: Server,
+  program: 'real' | 'ours',
+  archive: string,
+  options: readonly string[],
+  { stdin = false, prepare }: { readonly stdin?: boolean; readonly prepare?: string } = {},
+): Promise<Outcome> {
+  const database = newDatabase(server)
+  const args = [...options, '-d', server.database(database), ...(stdin ? [] : [archive])]
+  if (prepare !== undefined) await run(server.pgRestore, ['-d', server.database(database), prepare], { timeout })
+  const [file, all] =
+    program === 'real'
+      ? [server.pgRestore, args]
+      : [process.execPath, [cli, 'pg_restore', '--compat', server.version, ...args]]
+  const input = stdin ? { stdin: readFileSync(archive) } : {}
+  const { status, stderr } = await run(file, all, { timeout, ...input })
+  return { status, stderr: comparable(stderr, database), contents: await contentsOf(server, database) }
+}
+
+async function contentsOf(server: Server, database: string): Promise<string> {
+  const statistics = server.major >= 18 ? ['--statistics'] : []
+  const { status, stdout, stderr } = await run(server.pgDump, [...statistics, '-d', server.database(database)], {
+    timeout,
+  })
+  expect([status, stderr]).toEqual([0, ''])
+  return stdout.toString('latin1').replaceAll(/^\\(?:un)?restrict .*$/gm, '')
+}
+
+type Case = Parameters<typeof restored>[4]
+
+async function compare(server: Server, archive: string, options: readonly string[], how?: Case): Promise<Outcome> {
+  const real = await restored(server, 'real', archive, options, how)
+  const ours = await restored(server, 'ours', archive, options, how)
+  expect(ours.stderr).toBe(real.stderr)
+  expect(ours.status).toBe(real.status)
+  // as a whole, it would fill the screen
+  if (ours.contents !== real.contents) {
+    const [a, b] = [ours, real].map(({ contents }) => contents.split('\n'))
+    expect(a?.filter((line, at) => line !== b?.[at]).slice(0, 20)).toEqual([])
+    expect(a).toHaveLength(b?.length ?? 0)
+  }
+  return ours
+}
+
+/** Those archives that the server's pg_restore reads, in an order that the seed decides. */
+function archivesFor({ major, newestArchive }: Server): readonly PlacedArchive[] {
+  const readable = allArchives().filter(({ archive_version, compression }) => {
+    const minor = Number(archive_version.split('.')[1])
+    return minor <= newestArchive && (major >= 17 || !/lz4|zstd/.test(compression))
+  })
+  const place = ({ path }: PlacedArchive): string =>
+    createHash('sha256').update(`${seed} ${major} ${path}`).digest('hex')
+  const sorted = readable.sort((a, b) => (place(a) < place(b) ? -1 : 1))
+  return wanted === 'all' ? sorted : sorted.slice(0, Number(wanted))
+}
+
+describe.skipIf(servers.length === 0)(servers.length === 0 ? withoutServers : 'pgdmp pg_restore -d', () => {
+  for (const server of servers) {
+    test.each(archivesFor(server).map(({ path, file }) => [path, file]))(
+      `${server.major}: %s as pg_restore`,
+      async (_, file) => {
+        const { contents } = await compare(server, file, [])
+        expect(contents.length).toBeGreaterThan(400)
+      },
+      timeout,
+    )
+  }
+
+  const { file } = fixture('15/full-Fc.dump')
+  const newest = fixture('18/full-Fc.dump').file
+  const list = join(folder, 'list')
+  writeFileSync(list, '')
+
+  const optionSets: readonly (readonly string[])[] = [
+    ['-O', '-x', '-v'],
+    ['--section=pre-data'],
+    ['--section=pre-data', '--section=data', '--no-data-for-failed-tables'],
+    ['-a', '--disable-triggers'],
+    ['-s', '--no-tablespaces'],
+    ['-t', 't_types'],
+    ['-e'],
+    ['-1'],
+    ['--use-set-session-authorization'],
+    ['--role=nobody_of_this_name'],
+  ]
+  for (const server of servers.filter(({ major }) => major === 15 || major === 18)) {
+    test.each(optionSets.map((options) => [options.join(' '), options] as const))(
+      `${server.major}: %s`,
+      async (_, options) => {
+        await compare(server, server.major === 18 ? newest : file, options)
+      },
+      timeout,
+    )
+
+    test(
+      `${server.major}: into a database that is full, with and without --clean`,
+      async () => {
+        const archive = server.major === 18 ? newest : file
+        const { stderr } = await compare(server, archive, [], { prepare: archive })
+        expect(stderr).toContain('already exists')
+        await compare(server, archive, ['--clean', '--if-exists'], { prepare: archive })
+      },
+      timeout,
+    )
+
+    test(
+      `${server.major}: from a pipe, and from a list`,
+      async () => {
+        const archive = server.major === 18 ? newest : file
+        await compare(server, archive, ['-O'], { stdin: true })
+        const { stdout } = await run(server.pgRestore, ['-l', archive])
+        // every third entry, the last first
+        const lines = stdout
+          .toString('latin1')
+          .split('\n')
+          .filter((line) => /^\d+;/.test(line))
+        const some = lines.filter((_, at) => at % 3 === 0).reverse()
+        writeFileSync(list, some.join('\n'), 'latin1')
+        await compare(server, archive, ['-L', list])
+      },
+      timeout,
+    )
+  }
+})

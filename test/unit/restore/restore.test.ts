@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs'
+import { Readable } from 'node:stream'
+import { describe, expect, test } from 'vitest'
+import { filter, open, restore, ServerError } from '../../../src/index.ts'
+import type { CopyInput, RestoreTarget } from '../../../src/index.ts'
+import { fixture } from '../../helpers/corpus.ts'
+
+const file = fixture('18/full-Fc.dump').file
+
+/** What became of each COPY, and what was asked, by a target that no server stands behind: for what servers do not do. */
+class Recorder implements RestoreTarget {
+  readonly asked: string[] = []
+  readonly copies: string[] = []
+  refuse: (sql: string) => Error | undefined = () => undefined
+  refuseRows: (sql: string) => Error | undefined = () => undefined
+
+  async query(sql: Uint8Array): Promise<void> {
+    const text = Buffer.from(sql).toString('latin1')
+    this.asked.push(text)
+    const error = this.refuse(text)
+    if (error !== undefined) throw error
+  }
+
+  async copyFrom(copyStatement: Uint8Array): Promise<CopyInput> {
+    const sql = Buffer.from(copyStatement).toString('latin1')
+    const end = (what: string) => async () => void this.copies.push(what)
+    const write = async (): Promise<void> => {
+      const error = this.refuseRows(sql)
+      if (error !== undefined) throw error
+    }
+    return { write, end: end('end'), abort: end('abort') }
+  }
+}
+
+const refusal = (message: string, sqlState: string): ServerError => new ServerError(message, { sqlState })
+
+describe('restore()', () => {
+  test('groups failures by kind, with what would have helped', async () => {
+    await using archive = await open(file)
+    const target = new Recorder()
+    target.refuse = (sql) => {
+      const role = /OWNER TO (alice|bob);/.exec(sql)?.[1]
+      if (role !== undefined) return refusal(`role "${role}" does not exist`, '42704')
+      return sql.startsWith('CREATE SCHEMA plain') ? refusal('schema "plain" already exists', '42P06') : undefined
+    }
+    const { complete, failed, failures, groups } = await restore(archive, target)
+    expect(complete).toBe(true)
+    expect(failures).toHaveLength(failed)
+    expect(groups.reduce((sum, { count }) => sum + count, 0)).toBe(failed)
+    expect(groups).toMatchObject([
+      {
+        cause: 'roles that do not exist',
+        messages: expect.arrayContaining(['role "alice" does not exist', 'role "bob" does not exist']),
+        count: failed - 1,
+        hint: expect.stringContaining('--no-owner'),
+      },
+      { cause: 'objects that are there already', count: 1, entries: ['SCHEMA plain'] },
+    ])
+  })
+
+  test('stops at the first failure when asked to, and always in a single transaction, which is rolled back', async () => {
+    for (const options of [{ onError: 'stop' }, { onError: 'continue', singleTransaction: true }] as const) {
+      await using archive = await open(file)
+      const target = new Recorder()
+      target.refuse = (sql) => (/OWNER TO bob/.test(sql) ? refusal('role "bob" does not exist', '42704') : undefined)
+      const { complete, failed } = await restore(archive, target, options)
+      expect({ complete, failed }).toEqual({ complete: false, failed: 1 })
+      expect(target.asked.at(-1)).toBe('ROLLBACK;')
+    }
+  })
+
+  test('asks a function about each failure, which may stop it', async () => {
+    await using archive = await open(file)
+    const target = new Recorder()
+    target.refuse = (sql) => (/OWNER TO/.test(sql) ? refusal('no', '42704') : undefined)
+    const seen: unknown[] = []
+    const { failed } = await restore(archive, target, {
+      onError: async ({ entry, statement }) => {
+        seen.push([entry?.desc, statement?.includes('OWNER TO')])
+        return seen.length < 3 ? 'continue' : 'stop'
+      },
+    })
+    expect([failed, seen.length]).toEqual([3, 3])
+    expect(seen).toContainEqual(['SCHEMA', true])
+  })
+
+  test('takes any error but a ServerError, and the end of a session, for a lost connection', async () => {
+    const endings = [
+      new Error('read ECONNRESET'),
+      new ServerError('terminating connection', { severity: 'FATAL', sqlState: '57P01' }),
+    ]
+    for (const cause of endings) {
+      await using archive = await open(file)
+      const target = new Recorder()
+      target.refuse = (sql) => (sql.startsWith('CREATE TABLE') ? cause : undefined)
+      await expect(restore(archive, target)).rejects.toMatchObject({ code: 'CONNECTION_LOST', cause })
+      expect(target.asked).not.toContain('ROLLBACK;')
+    }
+  })
+
+  test('ends a COPY without rows when its data cannot be read', async () => {
+    const bytes = readFileSync(fixture('18/full-Fc-pipe.dump').file)
+    // cut within the data of a table, and read as from a pipe
+    await using archive = await open(Readable.from([bytes.subarray(0, Math.floor(bytes.length * 0.8))]))
+    const target = new Recorder()
+    await expect(restore(filter(archive, { dataOnly: true }), target)).rejects.toMatchObject({
+      code: expect.any(String),
+    })
+    expect(target.copies.at(-1)).toBe('abort')
+  })
+
+  test('goes on after rows that the server refuses', async () => {
+    await using archive = await open(file)
+    const target = new Recorder()
+    let first: string | undefined
+    target.refuseRows = (sql) => ((first ??= sql) === sql ? refusal('bad row', '22P02') : undefined)
+    const { complete, failures } = await restore(archive, target)
+    expect(complete).toBe(true)
+    expect(failures).toMatchObject([
+      { complaint: expect.stringMatching(/^COPY failed for table "/), statement: undefined },
+    ])
+  })
+
+  test('creates no database where the target has only one', async () => {
+    await using archive = await open(file)
+    const restored = restore(filter(archive, { create: true }), new Recorder())
+    await expect(restored).rejects.toMatchObject({ code: 'USAGE' })
+  })
+})
