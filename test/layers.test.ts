@@ -180,7 +180,6 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'type:io',
     'type:codec',
   ],
-  cli: ['index.ts'],
   // what a script says, sent to a server instead
   restore: [...foundation, border, 'bytes', 'sql', 'toc', 'ops', 'view.ts', 'type:io'],
   // what connects to a server is no part of the library's own entry: it needs packages that few have
