@@ -11,7 +11,7 @@ import { intlTimeZone } from '../toc/local-time.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { asFiltered } from './filter.ts'
-import { sqlOptionNames, type SqlOptions } from './options.ts'
+import { sqlOptionKinds, type SqlOptions } from './options.ts'
 import { ScriptGuard } from './script-guard.ts'
 import type { FilteredView } from './selection.ts'
 import { resolveScriptOptions, wantsSchema } from './sql-options.ts'
@@ -31,7 +31,7 @@ import { SqlScript } from './sql-script.ts'
  * reading, what reading data throws, UNSAFE_SQL where `safe` refuses, UNSUPPORTED and ENTRY_NOT_FOUND where pg_restore gives up on an entry
  */
 export function toSql(view: ArchiveView, options: SqlOptions = {}): ByteStream {
-  checkOptions('write SQL', options, sqlOptionNames)
+  checkOptions('write SQL', options, sqlOptionKinds)
   return scriptOf(view, options)
 }
 
