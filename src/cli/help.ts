@@ -24,7 +24,7 @@ Commands:
 ARCHIVE is a file, a directory, or "-" for standard input; its format is found out.
 
 Exit status: 0 good, 1 bad input, defects found or something lost, 2 wrong usage,
-3 unreadable (verify), 130 interrupted.
+3 unreadable (verify, salvage), 130 interrupted.
 `
 
 const inputOptions = `Input:
