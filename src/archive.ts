@@ -1,5 +1,15 @@
-import { checkOptions, resolveLimits, type OptionNames } from './check-options.ts'
-import { ArchiveError, type OnWarning } from './errors.ts'
+import {
+  aBoolean,
+  aFunction,
+  anArchiveFormat,
+  aNumber,
+  aSignal,
+  checkOptions,
+  oneOf,
+  resolveLimits,
+  type OptionKinds,
+} from './check-options.ts'
+import type { OnWarning } from './errors.ts'
 import { openArchive } from './format/open.ts'
 import type { FormatReader, ReaderOptions } from './format/reader.ts'
 import type { StoredSizes } from './format/stored-sizes.ts'
@@ -55,21 +65,22 @@ export interface Archive extends ArchiveView, AsyncDisposable {
   close(): Promise<void>
 }
 
-const openOptionNames: OptionNames<OpenOptions> = {
-  format: true,
-  limits: true,
-  spool: true,
-  forwardOnly: true,
-  asPgRestore: true,
-  onPosition: true,
-  maxBufferBytes: true,
-  workers: true,
-  onWarning: true,
-  signal: true,
-}
-
 const defaultBufferBytes = 128 * 1024 * 1024
 const leastBufferBytes = 1024 * 1024
+
+/** All of {@link OpenOptions}. */
+export const openOptionKinds: OptionKinds<OpenOptions> = {
+  format: anArchiveFormat,
+  limits: true,
+  spool: aBoolean,
+  forwardOnly: oneOf<boolean | 'tar'>(true, false, 'tar'),
+  asPgRestore: aBoolean,
+  onPosition: aFunction,
+  maxBufferBytes: aNumber(`${leastBufferBytes} or more`, (value) => value >= leastBufferBytes),
+  workers: aNumber('an integer, 0 or more', (value) => Number.isInteger(value) && value >= 0),
+  onWarning: aFunction,
+  signal: aSignal,
+}
 
 /**
  * Opens an archive of `pg_dump -Fc`, `-Fd` or `-Ft`: reads header and table of contents, and nothing else.
@@ -84,7 +95,7 @@ const leastBufferBytes = 1024 * 1024
  * ```
  */
 export async function open(input: ArchiveInput, options: OpenOptions = {}): Promise<Archive> {
-  checkOptions('open the archive', options, openOptionNames)
+  checkOptions('open the archive', options, openOptionKinds)
   const settings = readerOptions(options)
   options.signal?.throwIfAborted()
   const { format, spool = false, forwardOnly = false, asPgRestore = false } = options
@@ -94,22 +105,7 @@ export async function open(input: ArchiveInput, options: OpenOptions = {}): Prom
 
 /** What a reader is told by these options. @throws ArchiveError USAGE */
 export function readerOptions(options: OpenOptions): ReaderOptions {
-  const { maxBufferBytes = defaultBufferBytes, workers, format } = options
-  if (!(maxBufferBytes >= leastBufferBytes)) {
-    throw new ArchiveError(
-      'USAGE',
-      `Cannot open the archive: maxBufferBytes is ${maxBufferBytes}, must be ${leastBufferBytes} or more`,
-    )
-  }
-  if (workers !== undefined && !(Number.isInteger(workers) && workers >= 0)) {
-    throw new ArchiveError('USAGE', `Cannot open the archive: workers is ${workers}, must be an integer, 0 or more`)
-  }
-  if (format !== undefined && format !== 'custom' && format !== 'directory' && format !== 'tar') {
-    throw new ArchiveError(
-      'USAGE',
-      `Cannot open the archive: format is ${JSON.stringify(format)}, must be custom, directory or tar`,
-    )
-  }
+  const { maxBufferBytes = defaultBufferBytes, workers } = options
   return {
     limits: resolveLimits('open the archive', options.limits),
     onWarning: options.onWarning ?? (() => undefined),

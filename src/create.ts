@@ -1,10 +1,17 @@
-import { checkOptions, type OptionNames } from './check-options.ts'
+import {
+  aBoolean,
+  aCompressionOrMethod,
+  aString,
+  checkOptions,
+  type OptionKinds,
+  writingKinds,
+} from './check-options.ts'
 import { encodeByteString } from './bytes/byte-string.ts'
 import type { Algorithm } from './codec/codec.ts'
 import { ArchiveError } from './errors.ts'
 import { openWriter, type CompressionSettings } from './format/open-writer.ts'
 import type { FormatWriter } from './format/writer.ts'
-import { checkDumpId, checkNewArchive, checkNewEntry } from './author/check-new.ts'
+import { checkCreateDate, checkDumpId, checkNewEntry } from './author/check-new.ts'
 import { ContentSource, type RowsOrBytes } from './author/new-data.ts'
 import { NewLargeObjects, type NewLargeObject } from './author/new-large-objects.ts'
 import type { ArchiveOutput } from './io/output.ts'
@@ -54,19 +61,16 @@ export interface CreateOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const createOptionNames: OptionNames<CreateOptions> = {
-  format: true,
-  compression: true,
-  archiveVersion: true,
-  dbname: true,
+const createOptionKinds: OptionKinds<CreateOptions> = {
+  ...writingKinds,
+  compression: aCompressionOrMethod,
+  dbname: aString,
   createDate: true,
-  remoteVersion: true,
-  dumpVersion: true,
-  encoding: true,
-  stdStrings: true,
-  searchPath: true,
-  overwrite: true,
-  signal: true,
+  remoteVersion: aString,
+  dumpVersion: aString,
+  encoding: aString,
+  stdStrings: aBoolean,
+  searchPath: aString,
 }
 
 /** An entry for a new archive; what is not given is NULL, or what pg_dump writes for the type. */
@@ -102,7 +106,7 @@ export interface NewEntry {
   readonly largeObjects?: Iterable<NewLargeObject> | AsyncIterable<NewLargeObject> | undefined
 }
 
-const newEntryNames: OptionNames<NewEntry> = {
+const newEntryKinds: OptionKinds<NewEntry> = {
   desc: true,
   tag: true,
   namespace: true,
@@ -167,12 +171,9 @@ export interface ArchiveWriter {
  *   1.15), CODEC_UNAVAILABLE
  */
 export async function create(output: ArchiveOutput, options: CreateOptions = {}): Promise<ArchiveWriter> {
-  checkOptions('create the archive', options, createOptionNames)
-  checkNewArchive(options)
+  checkOptions('create the archive', options, createOptionKinds)
+  checkCreateDate(options.createDate)
   const { format = 'custom', overwrite, signal } = options
-  if (!Object.hasOwn(formatByteOf, format)) {
-    throw usage(`create the archive: format is ${JSON.stringify(format)}, must be custom, directory or tar`)
-  }
   const compression = compressionOf(format, options.compression)
   const version = options.archiveVersion ?? newArchiveVersion(compression.method)
   checkWritableVersion(version)
@@ -294,7 +295,7 @@ class NewArchive implements ArchiveWriter {
 
   addEntry(added: NewEntry): DumpId {
     this.#check()
-    checkOptions('add an entry', added, newEntryNames)
+    checkOptions('add an entry', added, newEntryKinds)
     const { desc, tag, data, largeObjects, columns } = added
     checkDumpId(added.dumpId)
     const dumpId = this.#claim(added.dumpId)

@@ -1,5 +1,5 @@
-import { checkOptions } from '../check-options.ts'
-import type { Finding, OnWarning } from '../errors.ts'
+import { aFunction, anyOf, checkOptions } from '../check-options.ts'
+import { ArchiveError, type Finding, type OnWarning } from '../errors.ts'
 import { downgrade } from '../ops/downgrade.ts'
 import { mapEntries } from '../ops/map-entries.ts'
 import type { FilteredView } from '../ops/selection.ts'
@@ -39,7 +39,15 @@ export function adaptTo<V extends ArchiveView>(
   view: V,
   options: AdaptOptions,
 ): V extends FilteredView ? FilteredView : ArchiveView {
-  checkOptions('adaptTo', options, { target: true, onWarning: true })
+  checkOptions('adaptTo', options, {
+    target: anyOf(
+      'the name of a target or its profile',
+      (value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
+    ),
+    onWarning: aFunction,
+  })
+  // nobody is kept by types from leaving it out
+  if ((options.target as unknown) === undefined) throw new ArchiveError('USAGE', 'Cannot adapt: no target is given')
   const profile = typeof options.target === 'string' ? targetProfile(options.target) : options.target
   const onWarning = options.onWarning ?? (() => undefined)
   const newest = profile.releases.at(-1)

@@ -1,4 +1,4 @@
-import { checkOptions } from '../check-options.ts'
+import { aFunction, aNumber, aSignal, checkOptions } from '../check-options.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
@@ -33,7 +33,11 @@ const defaultMemory = 256 * 1024 * 1024
  * const { findings } = await audit(archive, { data })
  */
 export async function auditData(view: ArchiveView, options: AuditDataOptions = {}): Promise<AuditData> {
-  checkOptions('auditData', options, { memory: true, signal: true, onProgress: true })
+  checkOptions('auditData', options, {
+    memory: aNumber('a number of bytes', (bytes) => bytes >= 0),
+    signal: aSignal,
+    onProgress: aFunction,
+  })
   const catalog = new Catalog(view)
   catalog.read()
   const plan = new DataPlan(catalog, new KeyBudget(options.memory ?? defaultMemory))

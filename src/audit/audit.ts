@@ -6,7 +6,7 @@ import { Catalog } from './catalog.ts'
 import { chooseRules, type ChosenRule } from './choose-rules.ts'
 import { InlineMarks } from './inline.ts'
 import { inventoryOf } from './inventory.ts'
-import { auditCategories, auditOptionNames, auditSeverities, type AuditOptions } from './options.ts'
+import { auditCategories, auditOptionKinds, auditSeverities, type AuditOptions } from './options.ts'
 import { suppressionFinder } from './suppress.ts'
 import type { AppliedRule, AuditedArchive, AuditInventory, AuditReport, SuppressedFinding } from './report.ts'
 import type { AuditContext, AuditFinding, AuditSeverity, RuleFinding } from './types.ts'
@@ -22,7 +22,7 @@ import type { AuditContext, AuditFinding, AuditSeverity, RuleFinding } from './t
  * @throws ArchiveError USAGE for a rule, setting or option that there is not
  */
 export async function audit(view: ArchiveView, options: AuditOptions = {}): Promise<AuditReport> {
-  checkOptions('audit', options, auditOptionNames)
+  checkOptions('audit', options, auditOptionKinds)
   const { signal } = options
   const chosen = chooseRules(options)
   const catalog = new Catalog(view)

@@ -1,4 +1,4 @@
-import { checkOptions, type OptionNames } from '../check-options.ts'
+import { aBoolean, aString, checkOptions, type OptionKinds } from '../check-options.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { createDrawer } from './html/draw.ts'
@@ -14,7 +14,7 @@ export interface AuditHtmlOptions {
   readonly picture?: boolean
 }
 
-const auditHtmlOptionNames: OptionNames<AuditHtmlOptions> = { title: true, picture: true }
+const auditHtmlOptionKinds: OptionKinds<AuditHtmlOptions> = { title: aString, picture: aBoolean }
 
 /**
  * A report of {@link audit} as one HTML document: findings with filter and search, the inventory, and pictures of the
@@ -32,7 +32,7 @@ export async function auditHtml(
   report: AuditReport,
   options: AuditHtmlOptions = {},
 ): Promise<string> {
-  checkOptions('auditHtml', options, auditHtmlOptionNames)
+  checkOptions('auditHtml', options, auditHtmlOptionKinds)
   const { dbname, remoteVersion, dumpVersion } = view.header
   const title = options.title ?? dbname ?? 'an archive'
   const catalog = new Catalog(view)

@@ -1,4 +1,4 @@
-import type { OptionNames } from '../check-options.ts'
+import { aBoolean, anyOf, aSignal, type OptionKinds } from '../check-options.ts'
 import type { AuditCategory, AuditData, AuditRule, AuditSeverity } from './types.ts'
 import type { TargetProfile } from './target.ts'
 
@@ -39,17 +39,20 @@ export interface AuditOptions {
   readonly signal?: AbortSignal
 }
 
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+const isIterable = (value: unknown): boolean => isObject(value) && Symbol.iterator in value
+
 /** All of {@link AuditOptions}. */
-export const auditOptionNames: OptionNames<AuditOptions> = {
-  rules: true,
-  settings: true,
-  suppressions: true,
-  inline: true,
-  baseline: true,
-  target: true,
-  data: true,
-  storedBytes: true,
-  signal: true,
+export const auditOptionKinds: OptionKinds<AuditOptions> = {
+  rules: anyOf('an array of rules', (value) => Array.isArray(value) && value.every(isObject)),
+  settings: anyOf('an object of settings by the names of rules', isObject),
+  suppressions: anyOf('an array of suppressions', (value) => Array.isArray(value) && value.every(isObject)),
+  inline: aBoolean,
+  baseline: anyOf('fingerprints', isIterable),
+  target: anyOf('a profile, as targetProfile() gives it', (value) => isObject(value) && 'facts' in value),
+  data: anyOf('what auditData() gives', isObject),
+  storedBytes: anyOf('a Map', (value) => value instanceof Map),
+  signal: aSignal,
 }
 
 /** The categories, in the order of reports. */

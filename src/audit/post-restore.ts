@@ -1,4 +1,4 @@
-import { checkOptions } from '../check-options.ts'
+import { anyOf, checkOptions } from '../check-options.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import type { AuditData, CatalogSequence } from './types.ts'
@@ -20,7 +20,9 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
  * process.stdout.write(postRestoreSql(archive, { data: await auditData(archive) })) // psql -f - DATABASE
  */
 export function postRestoreSql(view: ArchiveView, options: PostRestoreOptions = {}): string {
-  checkOptions('postRestoreSql', options, { data: true })
+  checkOptions('postRestoreSql', options, {
+    data: anyOf('what auditData() gives', (value) => typeof value === 'object' && value !== null),
+  })
   const catalog = new Catalog(view)
   catalog.read()
   const script = new Script()

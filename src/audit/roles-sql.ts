@@ -1,4 +1,4 @@
-import { checkOptions } from '../check-options.ts'
+import { aBoolean, checkOptions } from '../check-options.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { mustBeMade, usesOfRole } from './rules/restorability-needs.ts'
@@ -20,7 +20,7 @@ export interface RolesSqlOptions {
  * process.stdout.write(rolesSql(archive)) // psql -f - postgres
  */
 export function rolesSql(view: ArchiveView, options: RolesSqlOptions = {}): string {
-  checkOptions('rolesSql', options, { memberships: true })
+  checkOptions('rolesSql', options, { memberships: aBoolean })
   const catalog = new Catalog(view)
   catalog.read()
   const roles = catalog.roles.filter(mustBeMade)

@@ -19,8 +19,6 @@ const sections: Readonly<Record<Exclude<Section, 'unknown'>, true>> = {
 /** pg_class.relkind (pg_class.h). */
 const relkinds: ReadonlySet<string> = new Set(['', ...'rtSvmcfpIi'])
 
-const methods: Readonly<Record<string, true>> = { none: true, gzip: true, lz4: true, zstd: true }
-
 /** Types of which an archive has one entry, which is there from the start. */
 const settingOptions: Readonly<Record<string, keyof CreateOptions>> = {
   ENCODING: 'encoding',
@@ -30,19 +28,6 @@ const settingOptions: Readonly<Record<string, keyof CreateOptions>> = {
 
 /** Values of fields that the types promise, which is no proof. */
 type Unproven<T> = Readonly<Partial<Record<keyof T, unknown>>>
-
-/** @throws ArchiveError USAGE */
-export function checkNewArchive(options: CreateOptions): void {
-  const given: Unproven<CreateOptions> = options
-  const check = checker('create the archive')
-  for (const option of ['dbname', 'remoteVersion', 'dumpVersion', 'encoding', 'searchPath'] as const) {
-    check(option, given[option], isOptional(isText), 'a string')
-  }
-  check('stdStrings', given.stdStrings, isOptional(isBoolean), 'true or false')
-  check('archiveVersion', given.archiveVersion, isOptional(isVersion), '{major, minor, rev}')
-  checkCompression(given.compression, check)
-  checkCreateDate(given.createDate, check)
-}
 
 /** @throws ArchiveError USAGE */
 export function checkNewEntry(entry: NewEntry, dumpId: DumpId, begun: boolean): void {
@@ -87,19 +72,9 @@ function checker(action: string, dumpId?: DumpId): Check {
   }
 }
 
-function checkCompression(given: unknown, check: Check): void {
-  const names = 'none, gzip, lz4 or zstd'
-  if (given === undefined || typeof given === 'string') {
-    return check('compression', given, isOptional(isMethod), names)
-  }
-  check('compression', given, isObject, `${names}, or {method, level, long}`)
-  check('compression.method', fieldOf(given, 'method'), isMethod, names)
-  check('compression.level', fieldOf(given, 'level'), isOptional(Number.isInteger), 'an integer')
-  check('compression.long', fieldOf(given, 'long'), isOptional(isBoolean), 'true or false')
-}
-
-/** Odd moments such as 30 February are kept as they are; what an Int cannot hold is none. */
-function checkCreateDate(given: unknown, check: Check): void {
+/** Odd moments such as 30 February are kept as they are; what an Int cannot hold is none. @throws ArchiveError USAGE */
+export function checkCreateDate(given: unknown): void {
+  const check = checker('create the archive')
   if (given instanceof Date) return check('createDate', given, isMoment, 'a valid Date')
   check('createDate', given, isOptional(isObject), 'a Date, or an object with the fields of a CreateDate')
   if (given === undefined) return
@@ -127,10 +102,6 @@ function isTextOrNull(value: unknown): boolean {
   return value === null || typeof value === 'string'
 }
 
-function isBoolean(value: unknown): boolean {
-  return typeof value === 'boolean'
-}
-
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
@@ -139,20 +110,12 @@ function fieldOf(value: unknown, field: string): unknown {
   return isObject(value) ? (Object.getOwnPropertyDescriptor(value, field)?.value as unknown) : undefined // any, until looked at
 }
 
-function isMethod(value: unknown): boolean {
-  return typeof value === 'string' && Object.hasOwn(methods, value)
-}
-
 function isSection(value: unknown): boolean {
   return typeof value === 'string' && Object.hasOwn(sections, value)
 }
 
 function isRelkind(value: unknown): boolean {
   return typeof value === 'string' && relkinds.has(value)
-}
-
-function isVersion(value: unknown): boolean {
-  return ['major', 'minor', 'rev'].every((field) => Number.isInteger(fieldOf(value, field)))
 }
 
 function isMoment(value: unknown): boolean {

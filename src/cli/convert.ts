@@ -15,7 +15,7 @@ import { digestOf } from './digest-of.ts'
 import { convertHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
 import { formatBytes, formatCount, printable } from './layout.ts'
-import { writeText } from './output.ts'
+import { namingOutput, writeText } from './output.ts'
 import { labelOf, partsDone } from './parts-done.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
 import { Progress } from './progress.ts'
@@ -98,7 +98,7 @@ export async function convert(terminal: Terminal, args: readonly string[]): Prom
     progress === undefined ? () => undefined : await partsDone(archive, view.toc, holdsData(view), terminal.signal)
   let dropped = 0
   try {
-    const result = await convertArchive(view, line.output ?? terminal.stdout, {
+    const writing = convertArchive(view, line.output ?? terminal.stdout, {
       ...wishes,
       onWarning,
       signal: terminal.signal,
@@ -106,6 +106,7 @@ export async function convert(terminal: Terminal, args: readonly string[]): Prom
         ? {}
         : { onProgress: ({ bytes, entry }) => progress.update(bytes, parts(entry), labelOf(view, entry)) }),
     })
+    const result = await namingOutput(line.output, writing)
     progress?.done()
     dropped = result.dropped.length
     if (!quiet) reportRewrites(terminal, view)

@@ -27,7 +27,7 @@ Commands:
 ARCHIVE is a file, a directory, or "-" for standard input; its format is found out.
 
 Exit status: 0 good, 1 bad input, defects found or something lost, 2 wrong usage,
-3 unreadable (verify, audit), 130 interrupted.
+3 unreadable (verify, salvage, audit), 130 interrupted.
 `
 
 /** The part of a help that says how to open an archive. */

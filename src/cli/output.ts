@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path'
 import { openSink, type ByteStream, type Sink } from '../index.ts'
 import { isSystemError, strerror, type SystemError } from './strerror.ts'
 import type { Terminal } from './terminal.ts'
@@ -71,6 +72,27 @@ async function naming<T>(file: string | undefined, writing: T | PromiseLike<T>):
   } catch (error) {
     throw isSystemError(error) && error.code !== 'EPIPE' ? new OutputError(file, error) : error
   }
+}
+
+/** The same around what reads as well: of errors of the system, those are told by the name that are about the output. */
+export async function namingOutput<T>(file: string | null | undefined, writing: PromiseLike<T>): Promise<T> {
+  try {
+    return await writing
+  } catch (error) {
+    if (!isSystemError(error) || error.code === 'EPIPE' || !isAboutOutput(error, file)) throw error
+    throw new OutputError(file ?? undefined, error)
+  }
+}
+
+/** System calls that nobody makes to read an archive. */
+const writingCalls: ReadonlySet<string> = new Set(['write', 'fsync', 'ftruncate', 'rename'])
+
+function isAboutOutput({ path, syscall }: SystemError, file: string | null | undefined): boolean {
+  if (path === undefined) return writingCalls.has(syscall ?? '')
+  if (typeof file !== 'string') return false
+  const directory = dirname(file)
+  // new files have names of their own until they are whole
+  return path === file || path === directory || path.startsWith(join(directory, '.pgdmp-'))
 }
 
 const utf8 = new TextEncoder()

@@ -240,6 +240,7 @@ function openError(error: unknown, path: string, format: ArchiveFormat | undefin
   if (format === 'directory' && isArchiveError(error) && error.code === 'NOT_AN_ARCHIVE' && error.file === 'toc.dat') {
     return fatal(`${tocFile}: No such file or directory`, error)
   }
+  if (path === '') return fatal('could not open input file "": No such file or directory', error)
   if (!isSystemError(error)) return error
   if (error.syscall === 'read') return fatal(`could not read from input file: ${strerror(error)}`, error)
   if (format === 'directory') return fatal(`${tocFile}: ${strerror(error)}`, error)

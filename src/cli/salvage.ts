@@ -5,7 +5,7 @@ import { parseCompression } from './compression-option.ts'
 import { salvageHelp } from './help.ts'
 import { limitOptions, limitsFrom } from './limits-option.ts'
 import { formatBytes, formatCount, printable } from './layout.ts'
-import { writeText } from './output.ts'
+import { namingOutput, writeText } from './output.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
 import { Progress } from './progress.ts'
 import { isSystemError } from './strerror.ts'
@@ -45,7 +45,7 @@ export async function salvage(terminal: Terminal, args: readonly string[]): Prom
   }
   let report: SalvageReport
   try {
-    report = await salvageArchive(
+    const writing = salvageArchive(
       line.archive ?? (await standardInput(terminal.stdin)),
       line.output ?? terminal.stdout,
       {
@@ -57,6 +57,7 @@ export async function salvage(terminal: Terminal, args: readonly string[]): Prom
           : { onProgress: ({ bytes, phase }) => progress.update(bytes, undefined, phase) }),
       },
     )
+    report = await namingOutput(line.output, writing)
   } catch (error) {
     progress?.done()
     return unreadable(terminal, line, error)

@@ -14,7 +14,7 @@ import { verifyHelp } from './help.ts'
 import { openOptions } from './input.ts'
 import { formatBytes, formatCount, printable } from './layout.ts'
 import { limitsFrom } from './limits-option.ts'
-import { writeText } from './output.ts'
+import { namingOutput, writeText } from './output.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
 import { Progress } from './progress.ts'
 import { isSystemError, strerror } from './strerror.ts'
@@ -48,10 +48,13 @@ export async function verify(terminal: Terminal, args: readonly string[]): Promi
   const sink =
     receiptFile === undefined || receiptFile === '-'
       ? undefined
-      : await openSink(receiptFile, {
-          overwrite: line.own('force').length > 0 ? 'replace' : 'refuse',
-          signal: terminal.signal,
-        })
+      : await namingOutput(
+          receiptFile,
+          openSink(receiptFile, {
+            overwrite: line.own('force').length > 0 ? 'replace' : 'refuse',
+            signal: terminal.signal,
+          }),
+        )
   const results: VerifyReport[] = []
   let worst: number = exit.good
   try {
@@ -77,8 +80,8 @@ export async function verify(terminal: Terminal, args: readonly string[]): Promi
       const text = `${JSON.stringify(receipt, null, 1)}\n`
       if (sink === undefined) await writeText(terminal, undefined, text)
       else {
-        await sink.write(new TextEncoder().encode(text))
-        await sink.commit()
+        await namingOutput(receiptFile, sink.write(new TextEncoder().encode(text)))
+        await namingOutput(receiptFile, sink.commit())
       }
     } else {
       await sink?.abort()

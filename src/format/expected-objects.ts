@@ -16,6 +16,7 @@ export class ObjectsOfToc {
   readonly #grouped: boolean
   #counts: ReadonlyMap<DumpId, number> | undefined
   #all: ExpectedObjects | undefined
+  #declared: ReadonlySet<number> | undefined
 
   constructor(table: EntryTable, version: ArchiveVersion) {
     this.#table = table
@@ -25,6 +26,19 @@ export class ObjectsOfToc {
   /** What the data of a BLOBS entry must have. */
   of(entry: TocEntry): ExpectedObjects {
     return this.#grouped ? this.#ofGroup(entry) : (this.#all ??= this.#ofAll())
+  }
+
+  /** Whether an entry makes an object with this OID. */
+  declares(oid: number): boolean {
+    if (this.#declared === undefined) {
+      const declared = new Set<number>()
+      this.#table.scanTypes(new Set(['BLOB', 'BLOB METADATA']), ({ desc, tag, defn }) => {
+        const texts = desc === 'BLOB' ? [tag ?? ''] : (defn?.match(/[0-9]+/g) ?? [])
+        for (const text of texts) declared.add(Number(text))
+      })
+      this.#declared = declared
+    }
+    return this.#declared.has(oid)
   }
 
   /** dumpLO, pg_dump.c, since 17: the tag is the first and the last OID, and the metadata entry lists them all. */

@@ -91,7 +91,9 @@ export function missingMember(name: string, action: string, dumpId: DumpId): Arc
   return new ArchiveError('MISSING_DATA_FILE', `Cannot ${action}: the tar archive has no member "${name}"`, {
     dumpId,
     file: name,
-    hint: hints.incomplete,
+    hint: name.startsWith('blobs')
+      ? 'The archive was packed again without this list, or is incomplete'
+      : hints.incomplete,
     details: { file: name, pgRestore: `could not find header for file "${name}" in tar archive` },
   })
 }

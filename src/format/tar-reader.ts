@@ -82,6 +82,7 @@ class TarReader implements FormatReader {
   readonly #options: ReaderOptions
   readonly #objects: ObjectsOfToc
   readonly #streams: DataStreams
+  #byMember: ((member: TarMember) => TocEntry | undefined) | undefined
 
   constructor(parsed: ParsedToc, members: TarMembers, archiveBytes: number | undefined, options: ReaderOptions) {
     this.header = parsed.header
@@ -138,8 +139,8 @@ class TarReader implements FormatReader {
   }
 
   async *blocks(options: ReadOptions): AsyncGenerator<StoredBlock, void, void> {
-    const entryOf = this.#entriesByMember()
     const seen = new Set<DumpId>()
+    let passed: TarMember | undefined
     for (
       let member = await this.#members.after(undefined);
       member !== null;
@@ -147,13 +148,23 @@ class TarReader implements FormatReader {
     ) {
       this.#streams.check()
       options.signal?.throwIfAborted()
-      const entry = entryOf(member)
-      if (entry === undefined || seen.has(entry.dumpId)) continue
+      const entry = this.#entryOf(member)
+      if (entry === undefined || seen.has(entry.dumpId)) {
+        passed ??= this.#isLostObject(member) ? member : undefined
+        continue
+      }
       const { dumpId } = entry
       seen.add(dumpId)
       if (entry.desc === 'BLOBS') yield { kind: 'large-objects', dumpId, objects: this.largeObjects(entry, options) }
       else yield { kind: 'data', dumpId, data: this.data(entry, options) }
     }
+    if (passed !== undefined) throw objectBehind(passed)
+  }
+
+  /** A large object of a group that was passed outside of it, and cannot be gone back to. */
+  #isLostObject(member: TarMember): boolean {
+    const oid = this.seekable ? undefined : oidOf(member)
+    return oid !== undefined && this.#objects.declares(oid)
   }
 
   async verbatim(signal: AbortSignal | undefined): Promise<VerbatimArchive | undefined> {
@@ -222,7 +233,7 @@ class TarReader implements FormatReader {
   async #listOf(dumpId: DumpId, recorded: string): Promise<string | undefined> {
     if (objectListName.test(recorded)) return recorded
     if (!this.seekable) return undefined
-    const name = featuresOf(this.header.version).relkindAndBlobGroups ? `blobs_${dumpId}.toc` : 'blobs.toc'
+    const name = this.#listNameOf(dumpId)
     try {
       await this.#members.find(name, listContext(dumpId).action, dumpId)
       return name
@@ -232,19 +243,32 @@ class TarReader implements FormatReader {
     }
   }
 
+  /** As pg_dump calls it. */
+  #listNameOf(dumpId: DumpId): string {
+    return featuresOf(this.header.version).relkindAndBlobGroups ? `blobs_${dumpId}.toc` : 'blobs.toc'
+  }
+
   /**
    * The run of `blob_<oid>.dat` members that makes a group: it begins with the first OID in the entry's tag (before
    * 1.16 with the first such member at all) and ends at the first other member (_LoadLOs, pg_backup_tar.c), its list.
    */
   async *#runOfMembers(entry: TocEntry): AsyncGenerator<GroupMember, void, void> {
+    const grouped = featuresOf(this.header.version).relkindAndBlobGroups
     let member = await this.#firstOfGroup(entry)
     for (; member !== null; member = await this.#members.after(member)) {
       const oid = oidOf(member)
-      if (oid === undefined) break
+      // where another group begins, the list of this one lies elsewhere
+      if (oid === undefined || (grouped && (this.#entryOf(member) ?? entry) !== entry)) break
       yield { oid, found: asFound(member) }
     }
     // pg_restore does not look, and takes a group that was cut short for a whole one
-    if (member === null || !isObjectList(member)) throw groupWithoutList(entry, member)
+    const list = this.#listNameOf(entry.dumpId)
+    if (member === null || !isObjectList(member) || (grouped && member.name.replace(suffixPattern, '') !== list)) {
+      // it was looked for, in all of the archive: says that it is missing, or why that cannot be told
+      if (member !== null && this.seekable)
+        await this.#members.find(list, listContext(entry.dumpId).action, entry.dumpId)
+      throw groupWithoutList(list, entry, member)
+    }
     yield { oid: null, found: asFound(member) }
   }
 
@@ -286,7 +310,12 @@ class TarReader implements FormatReader {
     }
   }
 
-  /** Which entry's data begin with a member. */
+  /** The entry whose data begin with a member. */
+  #entryOf(member: TarMember): TocEntry | undefined {
+    this.#byMember ??= this.#entriesByMember()
+    return this.#byMember(member)
+  }
+
   #entriesByMember(): (member: TarMember) => TocEntry | undefined {
     const grouped = featuresOf(this.header.version).relkindAndBlobGroups
     const byName = new Map<string, TocEntry>()
@@ -332,7 +361,7 @@ function isObjectList({ name }: TarMember): boolean {
   return objectListName.test(name.replace(suffixPattern, ''))
 }
 
-function groupWithoutList(entry: TocEntry, member: TarMember | null): ArchiveError {
+function groupWithoutList(list: string, entry: TocEntry, member: TarMember | null): ArchiveError {
   const { dumpId } = entry
   const action = `Cannot ${listContext(dumpId).action}`
   if (member === null) {
@@ -341,10 +370,17 @@ function groupWithoutList(entry: TocEntry, member: TarMember | null): ArchiveErr
       hint: hints.incomplete,
     })
   }
-  return new ArchiveError('BAD_TAR', `${action}: "${member.name}" comes after them, must be their list`, {
-    dumpId,
-    offset: member.offset,
-    file: member.name,
-    hint: 'The archive was packed again in another order: unpack it into a directory and open that',
-  })
+  return new ArchiveError(
+    'DATA_OUT_OF_ORDER',
+    `${action}: "${member.name}" comes after them, must be their list "${list}", and the input cannot go back`,
+    { dumpId, offset: member.offset, file: member.name, hint: hints.anyOrder },
+  )
+}
+
+function objectBehind({ name, offset }: TarMember): ArchiveError {
+  return new ArchiveError(
+    'DATA_OUT_OF_ORDER',
+    `Cannot read the large objects: "${name}" does not lie with the others of its group, and the input cannot go back`,
+    { offset, file: name, hint: hints.anyOrder },
+  )
 }

@@ -1,5 +1,5 @@
 import { Builder } from '../bytes/builder.ts'
-import { checkOptions, resolveLimits } from '../check-options.ts'
+import { aFunction, aSignal, checkOptions, resolveLimits } from '../check-options.ts'
 import { ArchiveError, type OnWarning } from '../errors.ts'
 import { blockLayout } from '../format/custom-blocks.ts'
 import { missingBlock } from '../format/custom-errors.ts'
@@ -46,7 +46,7 @@ export interface ReindexResult {
  *   throws; file-system errors and `signal.reason` unwrapped
  */
 export async function reindex(path: string | URL, options: ReindexOptions = {}): Promise<ReindexResult> {
-  checkOptions('reindex', options, { limits: true, onWarning: true, signal: true })
+  checkOptions('reindex', options, { limits: true, onWarning: aFunction, signal: aSignal })
   const { signal, onWarning = () => undefined } = options
   signal?.throwIfAborted()
   const file = await openPatchable(path)

@@ -3,7 +3,7 @@ import { withFields, type EntryChanges } from '../toc/changed-entry.ts'
 import { decoderFor } from '../toc/encoding.ts'
 import type { ArchiveHeader, DumpId, Section, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
-import { cyclesIn, hasControls, sectionOf, sectionOrder } from './verify-toc.ts'
+import { cyclesIn, hasControls, isEarlySequenceSet, sectionOf, sectionOrder } from './verify-toc.ts'
 
 /** A header without texts that cannot be right. */
 export function mendedHeader(header: ArchiveHeader): ArchiveHeader {
@@ -30,13 +30,13 @@ export interface Mended {
  */
 export function mendedEntries(
   entries: readonly TocEntry[],
-  { version }: ArchiveHeader,
+  header: ArchiveHeader,
   encoding: string,
 ): readonly Mended[] {
   const decode = decoderFor(encoding)
-  const sections = soundSections(entries)
+  const sections = soundSections(entries, header)
   // what is not stored cannot be damaged; the archive that is written has sections whatever this one had
-  const hasSections = featuresOf(version).section
+  const hasSections = featuresOf(header.version).section
   const circular = circularDependencies(entries)
   return entries.map((was, index) => {
     const section = sections[index] ?? was.section
@@ -61,8 +61,9 @@ export function mendedEntries(
 }
 
 /** The section of each entry: that of its type, or one that does not stand before those of others. */
-function soundSections(entries: readonly TocEntry[]): readonly Section[] {
-  const fixed = entries.map(({ desc }) => sectionOf(desc))
+function soundSections(entries: readonly TocEntry[], header: ArchiveHeader): readonly Section[] {
+  const early = entries.map((entry) => isEarlySequenceSet(entry, header))
+  const fixed = entries.map(({ desc }, index) => (early[index] === true ? undefined : sectionOf(desc)))
   const before: Section[] = []
   let last: Section = 'pre-data'
   for (const section of fixed) before.push((last = section ?? last))
@@ -73,7 +74,7 @@ function soundSections(entries: readonly TocEntry[]): readonly Section[] {
     const must = fixed[index]
     const least = before[index] ?? 'pre-data'
     if (must !== undefined) found[index] = next = must
-    else if (own === 'none') found[index] = own
+    else if (own === 'none' || early[index] === true) found[index] = own
     else if (own === 'unknown' || sectionOrder[own] < sectionOrder[least]) found[index] = least
     else found[index] = sectionOrder[own] > sectionOrder[next] && sectionOrder[next] >= sectionOrder[least] ? next : own
   }

@@ -214,9 +214,14 @@ class TocScan {
       if (this.entries.length > this.#most) break
       if (at >= this.#source.size) break
       const missing = expected === undefined ? Infinity : expected - this.entries.length
-      const resume = await this.nextEntry(at + 1, this.#limitOfScan(at, missing))
+      const limit = this.#limitOfScan(at, missing)
+      // entries with their data at an offset of the file tell that it goes on behind them
+      const isCut = this.#ranOut && limit >= this.#source.size && (await this.#mayBegin(at))
+      const resume = await this.nextEntry(at + 1, limit)
       if (resume === undefined) {
-        if (expected !== undefined) this.breaks.push(this.#damage(at, missing))
+        if (expected === undefined) return
+        if (isCut) break
+        this.breaks.push(this.#damage(at, missing))
         return
       }
       this.breaks.push({
@@ -264,8 +269,14 @@ class TocScan {
     return this.#looksLikeStart(at)
   }
 
+  /** Whether the bytes at `at` may be the begin of an entry that the file ends in. */
+  async #mayBegin(at: number): Promise<boolean> {
+    return !this.#hasTableoid || at + 16 > this.#source.size || (await this.looksLikeEntry(at))
+  }
+
   /** Reads the entry at `at`; gives the offset after it, undefined when there is none that can be believed. */
   async #entryAt(at: number): Promise<number | undefined> {
+    this.#ranOut = false
     for (let length = headBytes; ; length *= 4) {
       const wanted = Math.min(length, this.#source.size - at)
       if (wanted <= 0) return undefined
@@ -273,6 +284,7 @@ class TocScan {
       const end = this.#parse(this.#walker, at)
       if (end === undefined) {
         const isAll = this.#base + this.#window.length >= this.#source.size
+        this.#ranOut = isAll && !this.#failed
         if (this.#failed || isAll || length > mostBytes) return undefined
         continue
       }
@@ -289,6 +301,8 @@ class TocScan {
   }
 
   #failed = false
+  /** The file ended within the entry that was tried last. */
+  #ranOut = false
 
   /** The offset after the entry at `at`; undefined when it is none, or the window ends within it. */
   #parse(walker: EntryWalker, at: number): number | undefined {

@@ -1,4 +1,13 @@
-import { checkOptions, resolveLimits, type OptionNames } from '../check-options.ts'
+import {
+  aBoolean,
+  aCompression,
+  aFunction,
+  anArchiveFormat,
+  checkOptions,
+  resolveLimits,
+  type OptionKinds,
+  writingKinds,
+} from '../check-options.ts'
 import type { Algorithm } from '../codec/codec.ts'
 import { ArchiveError, type Finding } from '../errors.ts'
 import { refuseOutputOver, refuseOutputWithin } from '../io/output-place.ts'
@@ -71,18 +80,15 @@ export interface SalvageOptions {
     | undefined
 }
 
-const optionNames: OptionNames<SalvageOptions> = {
-  inputFormat: true,
-  format: true,
-  compression: true,
-  archiveVersion: true,
-  certainOnly: true,
-  cutLargeObjects: true,
-  overwrite: true,
+const optionKinds: OptionKinds<SalvageOptions> = {
+  ...writingKinds,
+  inputFormat: anArchiveFormat,
+  compression: aCompression,
+  certainOnly: aBoolean,
+  cutLargeObjects: aBoolean,
   limits: true,
-  signal: true,
-  onWarning: true,
-  onProgress: true,
+  onWarning: aFunction,
+  onProgress: aFunction,
 }
 
 /**
@@ -104,7 +110,7 @@ export async function salvage(
   output: ArchiveOutput,
   options: SalvageOptions = {},
 ): Promise<SalvageReport> {
-  checkOptions('salvage', options, optionNames)
+  checkOptions('salvage', options, optionKinds)
   const { signal } = options
   signal?.throwIfAborted()
   const limits = resolveLimits('salvage', options.limits)

@@ -56,11 +56,18 @@ export class DataReading {
   readonly #findings: Findings
   readonly #options: DataReadingOptions
   #bytes = 0
+  /** There may be more than what was come to. */
+  #isCut = false
 
   constructor(reader: FormatReader, findings: Findings, options: DataReadingOptions) {
     this.#reader = reader
     this.#findings = findings
     this.#options = options
+  }
+
+  /** Whether all that the archive has was come to. */
+  get isComplete(): boolean {
+    return !this.#isCut
   }
 
   /** In the order of the TOC, where data can be had at any time. */
@@ -82,7 +89,6 @@ export class DataReading {
     const missing = new Map(toc.filter(holdsStoredData).map((entry) => [entry.dumpId, entry]))
     const byId = new Map(toc.map((entry) => [entry.dumpId, entry]))
     const { signal } = this.#options
-    let isWhole = true
     try {
       for await (const block of this.#reader.blocks(signal === undefined ? {} : { signal })) {
         const entry = byId.get(block.dumpId)
@@ -97,16 +103,19 @@ export class DataReading {
       if (tail !== undefined) verifyTail(tail, this.#findings)
     } catch (error) {
       signal?.throwIfAborted()
-      isWhole = false
+      this.#isCut = true
       this.#findings.addError(error)
     }
+    const isWhole = !this.#isCut
     for (const { dumpId, desc, tag } of missing.values()) {
       this.#findings.add({
         code: 'MISSING_BLOCK',
         severity: 'error',
         message: `The data of TOC entry ${dumpId}, ${desc} ${JSON.stringify(tag ?? '')}, ${isWhole ? 'are not in the archive' : 'were not come to'}`,
         dumpId,
-        hint: isWhole ? 'The archive is incomplete' : 'Verify a file instead of a stream, to go on after the damage',
+        hint: isWhole
+          ? 'The archive is incomplete'
+          : 'Verify a file instead of a stream, or with the option spool (--spool), to go on after this',
       })
     }
   }
@@ -179,6 +188,8 @@ export class DataReading {
         this.objects.set(oid, { bytes, digest })
       }
     } catch (error) {
+      // what is behind in the input was not come to, which does not mean that it is not there
+      if (isArchiveError(error) && error.code === 'DATA_OUT_OF_ORDER') this.#isCut = true
       this.#findings.addError(error, dumpId)
     }
     if (entry !== undefined && this.#options.level === 'deep') {

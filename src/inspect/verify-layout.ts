@@ -147,7 +147,8 @@ function damage(
 
 /** Files that the entries need, by the name recorded: each may lie there under one of several names. */
 function namesOf(toc: readonly TocEntry[], oids: Iterable<number>): ReadonlySet<string> {
-  const names = new Set<string>(['toc.dat'])
+  // pg_dump -Ft writes a script beside the data, which stays when the archive is unpacked
+  const names = new Set<string>(['toc.dat', 'restore.sql'])
   for (const { data, desc, dumpId } of toc) {
     if (data.state !== 'file' || data.filename === '') continue
     names.add(data.filename)
@@ -224,7 +225,7 @@ async function verifyMembers(
   wanted: ReadonlySet<string>,
   findings: Findings,
 ): Promise<void> {
-  const names = new NameCheck(new Set([...wanted, 'restore.sql']), findings)
+  const names = new NameCheck(wanted, findings)
   try {
     for await (const { name, offset } of layout.members()) names.see(name.slice(name.lastIndexOf('/') + 1), offset)
     verifyTail(await layout.tail(), findings)

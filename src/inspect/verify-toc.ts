@@ -78,11 +78,27 @@ export function sectionOf(desc: string): Section | undefined {
   return sections.get(desc)
 }
 
+/**
+ * A SEQUENCE SET in pre-data, beside its SEQUENCE: so pg_dump 8.4 to 9.1 writes it (dumpSequence, pg_dump.c), and so
+ * pg_restore takes it in archives before 1.11. From 9.2 on it is data. Archives before 1.14 come from either; newer ones
+ * are from 9.2 on, or made of older ones.
+ */
+export function isEarlySequenceSet(
+  { desc, section }: TocEntry,
+  { version, dumpVersion }: Pick<ArchiveHeader, 'version' | 'dumpVersion'>,
+): boolean {
+  if (desc !== 'SEQUENCE SET' || section !== 'pre-data') return false
+  const release = /^(\d+)\.(\d+)/.exec(dumpVersion ?? '')
+  if (release === null || !featuresOf(version).tableam) return true
+  const [major, minor] = [Number(release[1]), Number(release[2])]
+  return major < 9 || (major === 9 && minor < 2)
+}
+
 /** Finds what is wrong with a table of contents by itself. */
 export function verifyToc(header: ArchiveHeader, toc: readonly TocEntry[], findings: Findings): void {
   const ids = checkIds(toc, findings)
   // before 1.11 sections are derived: there is nothing to compare
-  if (featuresOf(header.version).section) checkSections(toc, findings)
+  if (featuresOf(header.version).section) checkSections(header, toc, findings)
   checkDependencies(toc, ids, findings)
   checkTexts(header, toc, findings)
 }
@@ -115,9 +131,10 @@ function describe(entry: TocEntry | undefined): string {
   return entry === undefined ? 'none' : nameOf(entry)
 }
 
-function checkSections(toc: readonly TocEntry[], findings: Findings): void {
+function checkSections(header: ArchiveHeader, toc: readonly TocEntry[], findings: Findings): void {
   let reached: TocEntry | undefined
   for (const entry of toc) {
+    if (isEarlySequenceSet(entry, header)) continue
     const { dumpId, desc, section } = entry
     const must = sections.get(desc)
     if (section === 'unknown') {

@@ -1,5 +1,5 @@
-import { readerOptions, type OpenOptions } from '../archive.ts'
-import { checkOptions } from '../check-options.ts'
+import { openOptionKinds, readerOptions, type OpenOptions } from '../archive.ts'
+import { aBoolean, aFunction, checkOptions, oneOf, type OptionKinds } from '../check-options.ts'
 import { toHex } from '../codec/sha256.ts'
 import { ArchiveError, isArchiveError, type Finding, type OnWarning } from '../errors.ts'
 import { openArchive, type OpenedReader } from '../format/open.ts'
@@ -96,6 +96,20 @@ export interface VerifyReport {
   readonly receipt: Receipt | null
 }
 
+const optionKinds: OptionKinds<VerifyOptions> = {
+  format: openOptionKinds.format,
+  limits: openOptionKinds.limits,
+  spool: openOptionKinds.spool,
+  maxBufferBytes: openOptionKinds.maxBufferBytes,
+  workers: openOptionKinds.workers,
+  signal: openOptionKinds.signal,
+  level: oneOf('deep', 'quick'),
+  receipt: aBoolean,
+  against: true,
+  onFinding: aFunction,
+  onProgress: aFunction,
+}
+
 /**
  * Tells whether an archive is sound: nothing missing, nothing damaged, nothing that a restore would stumble over.
  * Defects are findings, never exceptions; after one it goes on as far as the container allows.
@@ -106,19 +120,7 @@ export interface VerifyReport {
  * const { sound, findings } = await verify('nightly.dump')
  */
 export async function verify(input: ArchiveInput, options: VerifyOptions = {}): Promise<VerifyReport> {
-  checkOptions('verify', options, {
-    format: true,
-    limits: true,
-    spool: true,
-    maxBufferBytes: true,
-    workers: true,
-    signal: true,
-    level: true,
-    receipt: true,
-    against: true,
-    onFinding: true,
-    onProgress: true,
-  })
+  checkOptions('verify', options, optionKinds)
   const { level = 'deep', signal, receipt = false } = options
   const against = options.against === undefined ? undefined : parseReceipt(options.against)
   const wantsReceipt = receipt || against !== undefined
@@ -233,7 +235,8 @@ class Verification {
     if (seekable) await data.inAnyOrder()
     else await data.inTurn()
     if (seekable && isScanned) this.#storedBytes = (await reader.storedSizes(signal)).dataBytes
-    verifyLargeObjects(toc, data.objects, this.#findings)
+    // what was not come to is not missing
+    if (data.isComplete) verifyLargeObjects(toc, data.objects, this.#findings)
     const layout = reader.layout(signal)
     if (layout !== undefined) await verifyLayout(layout, toc, data.objects.keys(), this.#findings)
   }

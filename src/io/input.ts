@@ -34,7 +34,7 @@ const DEVICE_READ_BYTES = 256 * 1024
 /**
  * Classifies an input, and opens it when it is a path. File-system errors pass through unwrapped.
  *
- * @throws ArchiveError USAGE when it is none of the known kinds
+ * @throws ArchiveError USAGE when it is none of the known kinds, or an empty path
  */
 export async function resolveInput(input: ArchiveInput): Promise<ResolvedInput> {
   const path = pathOf(input)
@@ -50,7 +50,10 @@ export async function resolveInput(input: ArchiveInput): Promise<ResolvedInput> 
     if ('destroy' in input && 'pipe' in input) return { kind: 'stream', iterable: nodeChunks(input) }
     if (Symbol.asyncIterator in input) return { kind: 'stream', iterable: input }
   }
-  throw new ArchiveError('USAGE', `Cannot open an input of type ${typeof input}: must be a path, bytes or a stream`)
+  throw new ArchiveError(
+    'USAGE',
+    `Cannot open an input of type ${input === null ? 'null' : typeof input}: must be a path, bytes or a stream`,
+  )
 }
 
 /** The path of an input that is one. */
@@ -60,6 +63,8 @@ export function pathOf(input: ArchiveInput): string | undefined {
 }
 
 async function resolvePath(path: string): Promise<ResolvedInput> {
+  if (path === '')
+    throw new ArchiveError('USAGE', 'Cannot open an input: the path is empty, must name a file or directory')
   const status = await fs.promises.stat(path)
   if (status.isDirectory()) return { kind: 'directory', dir: await openDirectory(path), path }
   // O_NONBLOCK: the open of a FIFO would wait for a writer in a thread, from where nothing can call it back.

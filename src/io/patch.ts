@@ -39,10 +39,16 @@ export interface PatchableFile extends RandomAccess {
 
 /**
  * Opens a regular file for patching, and completes what an earlier run could not.
- * @throws ArchiveError USAGE when it is no regular file, CHECKSUM_MISMATCH when the patch of an earlier run belongs to
+ * @throws ArchiveError USAGE when it is no path or no regular file, CHECKSUM_MISMATCH when the patch of an earlier run belongs to
  *   another file; file-system errors unwrapped
  */
 export async function openPatchable(path: string | URL): Promise<PatchableFile> {
+  // from JavaScript anything may come
+  const given: unknown = path
+  if (given === '' || !(typeof given === 'string' || given instanceof URL)) {
+    const shown = given === '' ? 'empty' : given === null ? 'null' : `of type ${typeof given}`
+    throw new ArchiveError('USAGE', `Cannot change a file in place: its path is ${shown}, must name a file`)
+  }
   const name = await fs.promises.realpath(path instanceof URL ? fileURLToPath(path) : path)
   const descriptor = await openFile(name, fs.constants.O_RDWR | (fs.constants.O_NONBLOCK ?? 0))
   try {

@@ -35,6 +35,8 @@ export async function spool(input: AsyncIterable<Uint8Array>, options: SpoolOpti
   } catch (error) {
     await pull.close().catch(() => undefined)
     await release()
+    // what cannot be written is this file, not what the caller writes
+    if (error instanceof Error && hasWriteCall(error)) Object.assign(error, { path })
     throw error
   }
   const source = descriptorSource(descriptor, pull.position, path)
@@ -46,6 +48,10 @@ export async function spool(input: AsyncIterable<Uint8Array>, options: SpoolOpti
       await fs.promises.rm(path, { force: true })
     },
   }
+}
+
+function hasWriteCall(error: Error): boolean {
+  return 'syscall' in error && error.syscall === 'write' && !('path' in error)
 }
 
 /** False where a file that is open keeps its name (Windows). */

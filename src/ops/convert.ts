@@ -1,4 +1,4 @@
-import { checkOptions, type OptionNames } from '../check-options.ts'
+import { aBoolean, aCompression, aFunction, checkOptions, type OptionKinds, writingKinds } from '../check-options.ts'
 import type { Algorithm } from '../codec/codec.ts'
 import type { Finding, OnWarning } from '../errors.ts'
 import type { ArchiveOutput } from '../io/output.ts'
@@ -12,6 +12,7 @@ import { downgrade, isDowngraded, type DowngradeLoss } from './downgrade.ts'
 import { isFiltered } from './filter.ts'
 import { groupLargeObjects } from './group-objects.ts'
 import { withObjectEntries } from './object-entries.ts'
+import { aTargetVersion } from './options.ts'
 import { restoreScript } from './restore-script.ts'
 import type { SelectionReason } from './selection.ts'
 import { separateLargeObjects } from './separate-objects.ts'
@@ -37,17 +38,14 @@ export interface ConvertOptions extends ConversionWishes {
   readonly onProgress?: ((progress: { readonly bytes: number; readonly entry: DumpId | undefined }) => void) | undefined
 }
 
-const convertOptionNames: OptionNames<ConvertOptions> = {
-  format: true,
-  compression: true,
-  archiveVersion: true,
-  targetVersion: true,
-  overwrite: true,
-  reindex: true,
-  restoreScript: true,
-  signal: true,
-  onWarning: true,
-  onProgress: true,
+const convertOptionKinds: OptionKinds<ConvertOptions> = {
+  ...writingKinds,
+  compression: aCompression,
+  targetVersion: aTargetVersion,
+  reindex: aBoolean,
+  restoreScript: aBoolean,
+  onWarning: aFunction,
+  onProgress: aFunction,
 }
 
 /** An entry that a selection left out. */
@@ -111,7 +109,7 @@ export async function convert(
   output: ArchiveOutput,
   options: ConvertOptions = {},
 ): Promise<ConvertResult> {
-  checkOptions('convert', options, convertOptionNames)
+  checkOptions('convert', options, convertOptionKinds)
   const { signal, onProgress } = options
   signal?.throwIfAborted()
   const target = conversionTarget(view.header, options)

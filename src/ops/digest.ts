@@ -1,4 +1,4 @@
-import { checkOptions } from '../check-options.ts'
+import { aFunction, aSignal, checkOptions } from '../check-options.ts'
 import { createSha256 } from '../codec/sha256.ts'
 import { ArchiveError } from '../errors.ts'
 import type { ByteStream } from '../io/byte-stream.ts'
@@ -29,7 +29,7 @@ export interface DigestOptions {
  * `signal.reason` unwrapped
  */
 export async function digest(view: ArchiveView, options: DigestOptions = {}): Promise<ArchiveDigest> {
-  checkOptions('digest', options, { signal: true, onProgress: true })
+  checkOptions('digest', options, { signal: aSignal, onProgress: aFunction })
   options.signal?.throwIfAborted()
   const objects = new LargeObjectDigests(view.toc)
   const entries = view.toc.filter((entry) => !objects.has(entry))

@@ -1,4 +1,4 @@
-import { checkOptions } from '../check-options.ts'
+import { aFunction, checkArgument, checkOptions } from '../check-options.ts'
 import type { Finding, OnWarning } from '../errors.ts'
 import { isMissingRole } from '../sql/predefined-roles.ts'
 import { parseTarget, TargetAdapter, type TargetLack } from '../sql/target.ts'
@@ -8,6 +8,7 @@ import type { DumpId, TocEntry } from '../toc/types.ts'
 import { featuresOf, newestReadBy } from '../toc/version.ts'
 import type { ArchiveView } from '../view.ts'
 import { mapEntries } from './map-entries.ts'
+import { aTargetVersion } from './options.ts'
 import { everyEntry } from './rewrite.ts'
 import type { FilteredView } from './selection.ts'
 import { separateLargeObjects } from './separate-objects.ts'
@@ -79,8 +80,9 @@ export function downgrade<V extends ArchiveView>(
   view: V,
   options: DowngradeOptions,
 ): (V extends FilteredView ? FilteredView : ArchiveView) & Downgraded {
-  checkOptions('downgrade', options, { targetVersion: true, onWarning: true })
+  checkOptions('downgrade', options, { targetVersion: aTargetVersion, onWarning: aFunction })
   const { targetVersion, onWarning } = options
+  checkArgument('downgrade', 'targetVersion', targetVersion, aTargetVersion)
   const version = parseTarget(targetVersion)
   const base = featuresOf(newestReadBy(version)).relkindAndBlobGroups ? view : separateLargeObjects(view)
   const judgement = new Judgement(base, version, onWarning)

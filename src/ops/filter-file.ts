@@ -1,8 +1,8 @@
 import { decodeByteString, encodeByteString, utf8ToByteString } from '../bytes/byte-string.ts'
-import { checkOptions } from '../check-options.ts'
+import { aString, aText, checkArgument, checkOptions } from '../check-options.ts'
 import { ArchiveError } from '../errors.ts'
 import { compatRules, type CompatRules } from '../sql/compat.ts'
-import type { CompatOptions } from './options.ts'
+import { compatOptionKinds, type CompatOptions } from './options.ts'
 import type { Name, Selection } from './selection.ts'
 
 /** Options of {@link parseFilter}. */
@@ -47,7 +47,8 @@ const objectTypes: Readonly<
  * @throws ArchiveError BAD_FILTER with `{line, pgRestore}`
  */
 export function parseFilter(text: string | Uint8Array, options: FilterFileOptions = {}): FilterFileSelection {
-  checkOptions('read the filter', options, { compat: true, fileName: true })
+  checkArgument('read the filter', 'text', text, aText)
+  checkOptions('read the filter', options, { compat: compatOptionKinds.compat, fileName: aString })
   const asText = typeof text === 'string'
   const reader = new FilterReader(asText ? utf8ToByteString(text) : decodeByteString(text), options)
   const lists: Partial<Record<ListName, Name[]>> = {}

@@ -1,4 +1,4 @@
-import { checkAllOptions, checkOptions } from '../check-options.ts'
+import { aString, checkAllOptions, checkArgument, checkOptions, listOf } from '../check-options.ts'
 import { ArchiveError, type OnWarning } from '../errors.ts'
 import { compatRules, type CompatRules } from '../sql/compat.ts'
 import type { DumpId, Section, TocEntry } from '../toc/types.ts'
@@ -7,9 +7,9 @@ import { Decisions } from './decisions.ts'
 import { createExclusion } from './exclude.ts'
 import { looseLinks } from './loose-links.ts'
 import { createMatchers, unmatchedNames, type NameMatchers } from './names.ts'
-import { compatOptionNames, type CompatOptions } from './options.ts'
+import { compatOptionKinds, type CompatOptions } from './options.ts'
 import { createDecision, isSelective, reqData, reqSchema, reqSpecial, reqStats, type Required } from './required.ts'
-import { selectionNames } from './selection.ts'
+import { selectionKinds } from './selection.ts'
 import type { EntryParts, FilteredView, ListLine, ListSelection, Selection, SelectionReason } from './selection.ts'
 import { checkStrictNames, warnUnmatchedNames } from './unmatched.ts'
 import { noNames, widens, widenSelection, type WidenedFilter } from './widen-selection.ts'
@@ -28,8 +28,8 @@ import { noNames, widens, widenSelection, type WidenedFilter } from './widen-sel
  * is not there), NAME_NOT_FOUND (with `strictNames`; see {@link checkStrictNames})
  */
 export function filter(view: ArchiveView, selection: Selection, options: CompatOptions = {}): FilteredView {
-  checkAllOptions('filter', selection, selectionNames)
-  checkOptions('filter', options, compatOptionNames)
+  checkAllOptions('filter', selection, selectionKinds)
+  checkOptions('filter', options, compatOptionKinds)
   return select(view, selection, options)
 }
 
@@ -160,17 +160,14 @@ const conflicts: readonly (readonly [keyof Selection, string, keyof Selection, s
   ['schemaOnly', '-s/--schema-only', 'statistics', '--statistics'],
 ]
 
-const nameLists = ['schemas', 'excludeSchemas', 'tables', 'indexes', 'functions', 'triggers'] as const
 const sectionNames: readonly string[] = ['pre-data', 'data', 'post-data']
+const someSections = listOf(aString, `an array of ${sectionNames.join(', ')}`)
 
 /** Callers in JavaScript get an answer for what the types forbid. */
 function checkSelection(selection: Selection): void {
-  for (const option of nameLists) {
-    const names: unknown = selection[option] ?? []
-    if (Array.isArray(names) && names.every((name) => typeof name === 'string' || name instanceof Uint8Array)) continue
-    throw new ArchiveError('USAGE', `Cannot filter: ${option} is ${typeof names}, must be an array of strings or bytes`)
-  }
-  const unknown = selection.sections?.find((section) => !sectionNames.includes(section))
+  const { sections } = selection
+  if (sections !== undefined) checkArgument('filter', 'sections', sections, someSections)
+  const unknown = sections?.find((section) => !sectionNames.includes(section))
   if (unknown !== undefined) {
     throw new ArchiveError(
       'USAGE',

@@ -1,8 +1,7 @@
-import { checkOptions } from '../check-options.ts'
+import { aBoolean, checkOptions, type OptionKinds } from '../check-options.ts'
 import type { Finding } from '../errors.ts'
 import type { ArchiveView } from '../view.ts'
-import type { SqlOptions } from './options.ts'
-import { sqlOptionNames } from './options.ts'
+import { sqlOptionKinds, type SqlOptions } from './options.ts'
 import { scriptOf } from './to-sql.ts'
 
 /** How to look for what psql would not just send. */
@@ -10,6 +9,8 @@ export interface FindUnsafeSqlOptions extends SqlOptions {
   /** False: look at definitions alone, and read no data. Default true. */
   readonly data?: boolean
 }
+
+const optionKinds: OptionKinds<FindUnsafeSqlOptions> = { ...sqlOptionKinds, data: aBoolean }
 
 /**
  * What `toSql` with `safe` would refuse, as findings with the code UNSAFE_SQL: all of it, in the order of the script.
@@ -24,7 +25,7 @@ export async function* findUnsafeSql(
   view: ArchiveView,
   options: FindUnsafeSqlOptions = {},
 ): AsyncGenerator<Finding, void, void> {
-  checkOptions('look for unsafe SQL', options, { ...sqlOptionNames, data: true })
+  checkOptions('look for unsafe SQL', options, optionKinds)
   const { data = true, ...sqlOptions } = options
   let found: Finding[] = []
   const onFinding = (finding: Finding): void => void found.push(finding)

@@ -1,5 +1,6 @@
 import { ArchiveError } from '../errors.ts'
 import { aclOfObject, namesObjectThroughout } from '../sql/large-object-group.ts'
+import { aSignal, checkOptions } from '../check-options.ts'
 import type { LexerOptions } from '../sql/lexer.ts'
 import { withFields, type EntryChanges } from '../toc/changed-entry.ts'
 import { decoderFor, type Decode } from '../toc/encoding.ts'
@@ -24,6 +25,7 @@ export async function groupLargeObjects(
   view: ArchiveView,
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<ArchiveView> {
+  checkOptions('group large objects', options, { signal: aSignal })
   const objects = view.toc.filter((entry) => descOf(entry) === 'BLOB')
   if (objects.length === 0) return view
   const contents = view.toc.find((entry) => entry.hadDumper && descOf(entry) === 'BLOBS')

@@ -1,4 +1,5 @@
 import { decodeByteString, encodeByteString, utf8ToByteString } from '../bytes/byte-string.ts'
+import { aText, checkArgument } from '../check-options.ts'
 import type { ListLine, ListSelection } from './selection.ts'
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -12,6 +13,7 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
  * const selected = filter(archive, { list: parseList(await readFile('edited.list')) })
  */
 export function parseList(text: string | Uint8Array): ListSelection {
+  checkArgument('read the list', 'text', text, aText)
   const bytes = typeof text === 'string' ? utf8ToByteString(text) : decodeByteString(text)
   const lines = Array.from(idLines(readLines(bytes)))
   return /\0|[^\n]{100}/.test(bytes) ? { lines, shortLines: Array.from(idLines(readShortLines(bytes))) } : { lines }

@@ -7,7 +7,7 @@ import type { ArchiveHeader, ByteSpan, TextField, TimeZone, TocEntry } from '../
 import { featuresOf } from '../toc/version.ts'
 import type { ArchiveView } from '../view.ts'
 import { asFiltered } from './filter.ts'
-import { listOptionNames, type ListOptions } from './options.ts'
+import { listOptionKinds, type ListOptions } from './options.ts'
 import { isDependent } from './required.ts'
 import type { EntryParts, Selection } from './selection.ts'
 import { emptySpan, locate } from './span.ts'
@@ -51,7 +51,7 @@ function decodeLines(bytes: Uint8Array): string {
  * pg_backup_archiver.c). What is printed is good input for {@link parseList}.
  */
 export function listBytes(view: ArchiveView, options: ListOptions = {}): Uint8Array {
-  checkOptions('list', options, listOptionNames)
+  checkOptions('list', options, listOptionKinds)
   const filtered = asFiltered(view, options)
   const rules = compatRules(options.compat ?? filtered.release)
   const verbose = options.verbose ?? false

@@ -1,4 +1,4 @@
-import type { OptionNames } from '../check-options.ts'
+import { aBoolean, aFunction, anyOf, aSignal, aString, aTimeZone, type OptionKinds } from '../check-options.ts'
 import type { OnWarning } from '../errors.ts'
 import type { Release } from '../sql/compat.ts'
 import type { TimeZone } from '../toc/types.ts'
@@ -72,38 +72,52 @@ export interface SqlOptions extends CompatOptions {
 }
 
 /** All of {@link CompatOptions}. */
-export const compatOptionNames: OptionNames<CompatOptions> = { compat: true, onWarning: true }
-
-/** All of {@link ListOptions}. */
-export const listOptionNames: OptionNames<ListOptions> = {
-  ...compatOptionNames,
-  verbose: true,
-  asPgRestore: true,
-  timeZone: true,
+export const compatOptionKinds: OptionKinds<CompatOptions> = {
+  compat: anyOf<string | Release>('a release such as "17" or "17.11", or {major, minor}', isRelease),
+  onWarning: aFunction,
 }
 
+/** All of {@link ListOptions}. */
+export const listOptionKinds: OptionKinds<ListOptions> = {
+  ...compatOptionKinds,
+  verbose: aBoolean,
+  asPgRestore: aBoolean,
+  timeZone: aTimeZone,
+}
+
+/** A release, which whoever uses it looks at. */
+export const aTargetVersion = anyOf<string>('a string such as "13"', (value) => typeof value === 'string')
+
 /** All of {@link SqlOptions}. */
-export const sqlOptionNames: OptionNames<SqlOptions> = {
-  ...compatOptionNames,
-  clean: true,
-  ifExists: true,
-  noOwner: true,
-  superuser: true,
-  role: true,
-  useSetSessionAuthorization: true,
-  disableTriggers: true,
-  noTablespaces: true,
-  noTableAccessMethod: true,
-  singleTransaction: true,
+export const sqlOptionKinds: OptionKinds<SqlOptions> = {
+  ...compatOptionKinds,
+  clean: aBoolean,
+  ifExists: aBoolean,
+  noOwner: aBoolean,
+  superuser: aString,
+  role: aString,
+  useSetSessionAuthorization: aBoolean,
+  disableTriggers: aBoolean,
+  noTablespaces: aBoolean,
+  noTableAccessMethod: aBoolean,
+  singleTransaction: aBoolean,
   transactionSize: true,
-  enableRowSecurity: true,
-  restrictKey: true,
-  verbose: true,
-  safe: true,
-  asPgRestore: true,
-  onMessage: true,
-  targetVersion: true,
-  timeZone: true,
-  signal: true,
-  onProgress: true,
+  enableRowSecurity: aBoolean,
+  restrictKey: anyOf<string | false>(
+    'a string of letters and digits, or false',
+    (value) => value === false || typeof value === 'string',
+  ),
+  verbose: aBoolean,
+  safe: aBoolean,
+  asPgRestore: aBoolean,
+  onMessage: aFunction,
+  targetVersion: aTargetVersion,
+  timeZone: aTimeZone,
+  signal: aSignal,
+  onProgress: aFunction,
+}
+
+function isRelease(value: unknown): boolean {
+  if (typeof value === 'string') return true
+  return typeof value === 'object' && value !== null && 'major' in value && 'minor' in value
 }

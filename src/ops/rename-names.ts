@@ -43,6 +43,13 @@ export class Names {
     this.#options = options
     this.#decode = decoderFor(options.encoding)
     this.#encode = encoderFor(options.encoding)
+    if ((typeof map !== 'object' && typeof map !== 'function') || map === null) {
+      const shown = map === null ? 'null' : typeof map
+      throw new ArchiveError(
+        'USAGE',
+        `Cannot rename ${options.kind} names: the new names are ${shown}, must be an object, a Map or a function`,
+      )
+    }
     if (typeof map === 'function') {
       this.#lookUp = (name) => (options.knownOnly !== true || this.#isKnown(name) ? map(name) : undefined)
       return

@@ -122,7 +122,7 @@ function mapOf(owners: NameMap | AllOwners, known: () => ReadonlySet<string>): N
 
 /** @throws ArchiveError USAGE for what may be either */
 function isAllOwners(owners: NameMap | AllOwners): owners is AllOwners {
-  if (typeof owners === 'function' || owners instanceof Map || !('all' in owners)) return false
+  if (typeof owners !== 'object' || owners === null || owners instanceof Map || !('all' in owners)) return false
   const others = Object.keys(owners).filter((key) => key !== 'all' && (key !== 'map' || typeof owners.map === 'string'))
   if (others.length === 0) return true
   throw new ArchiveError('USAGE', `Cannot rename roles: "all" stands beside ${JSON.stringify(others[0])}`, {

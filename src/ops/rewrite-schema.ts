@@ -1,4 +1,5 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
+import { checkOptions } from '../check-options.ts'
 import { fmtId } from '../sql/quote.ts'
 import { findSchemas, schemaTypes } from '../sql/find-schemas.ts'
 import { renameInSql, type RenameRules } from '../sql/rename.ts'
@@ -7,7 +8,15 @@ import { decoderFor } from '../toc/encoding.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { Names, type NameMap } from './rename-names.ts'
-import { everyEntry, renameRules, rewrite, type FieldTools, type Rewritten, type RewriteOptions } from './rewrite.ts'
+import {
+  everyEntry,
+  renameRules,
+  rewrite,
+  rewriteOptionKinds,
+  type FieldTools,
+  type Rewritten,
+  type RewriteOptions,
+} from './rewrite.ts'
 import { renameTagged, routineOf } from './rewrite-tags.ts'
 import { namesTables, renameInserts } from './rename-inserts.ts'
 import type { FilteredView } from './selection.ts'
@@ -36,6 +45,7 @@ export function rewriteSchema<V extends ArchiveView>(
   schemas: NameMap,
   options: RewriteOptions = {},
 ): (V extends FilteredView ? FilteredView : ArchiveView) & Rewritten {
+  checkOptions('rewrite', options, rewriteOptionKinds)
   const { encoding, stdStrings, searchPath } = view.settings
   const known = schemasOf(view)
   const names = new Names(schemas, { kind: 'schema', encoding, known, knownOnly: true })

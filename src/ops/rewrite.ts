@@ -1,4 +1,4 @@
-import { checkOptions } from '../check-options.ts'
+import { aBoolean, aFunction, checkOptions, type OptionKinds } from '../check-options.ts'
 import type { OnWarning } from '../errors.ts'
 import type { ByteStream } from '../io/byte-stream.ts'
 import { parseRelease, type Major } from '../sql/compat.ts'
@@ -22,6 +22,9 @@ export interface RewriteOptions {
   /** Receives each undecided reference (code UNDECIDED_REFERENCE) when the definition it stands in is first read. */
   readonly onWarning?: OnWarning
 }
+
+/** All of {@link RewriteOptions}. */
+export const rewriteOptionKinds: OptionKinds<RewriteOptions> = { strict: aBoolean, onWarning: aFunction }
 
 /** What a rewritten view knows besides. */
 export interface Rewritten {
@@ -64,7 +67,7 @@ export function rewrite<V extends ArchiveView>(
   rewriting: Rewriting,
   options: RewriteOptions,
 ): (V extends FilteredView ? FilteredView : ArchiveView) & Rewritten {
-  checkOptions('rewrite', options, { strict: true, onWarning: true })
+  checkOptions('rewrite', options, rewriteOptionKinds)
   const { strict = false, onWarning } = options
   const references = new References(rewriting.kind, rewriting.names, strict ? undefined : onWarning)
   const decode = decoderFor(view.settings.encoding)

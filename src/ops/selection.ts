@@ -1,4 +1,4 @@
-import type { OptionNames } from '../check-options.ts'
+import { aBoolean, anyOf, aString, aText, listOf, oneOf, type OptionKinds } from '../check-options.ts'
 import type { ArchiveView } from '../view.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { Release } from '../sql/compat.ts'
@@ -147,35 +147,44 @@ export interface FilteredView extends ArchiveView {
   readonly unmatched: readonly UnmatchedName[]
 }
 
+const someNames = listOf(aText, 'an array of strings or bytes')
+const somePatterns = listOf(aString, 'an array of strings')
+const aList = anyOf<ListSelection | readonly DumpId[]>('what parseList() gives, or an array of dump ids', isList)
+
+function isList(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(Number.isInteger)
+  return typeof value === 'object' && value !== null && 'lines' in value && Array.isArray(value.lines)
+}
+
 /** All of {@link Selection}. */
-export const selectionNames: OptionNames<Selection> = {
-  schemas: true,
-  excludeSchemas: true,
-  tables: true,
-  indexes: true,
-  functions: true,
-  triggers: true,
-  excludeTables: true,
-  excludeTableData: true,
-  withDependencies: true,
-  withDependents: true,
-  completeLinks: true,
-  match: true,
-  list: true,
-  schemaOnly: true,
-  dataOnly: true,
-  statisticsOnly: true,
-  noData: true,
-  noSchema: true,
-  noStatistics: true,
-  statistics: true,
+export const selectionKinds: OptionKinds<Selection> = {
+  schemas: someNames,
+  excludeSchemas: someNames,
+  tables: someNames,
+  indexes: someNames,
+  functions: someNames,
+  triggers: someNames,
+  excludeTables: somePatterns,
+  excludeTableData: somePatterns,
+  withDependencies: aBoolean,
+  withDependents: aBoolean,
+  completeLinks: aBoolean,
+  match: oneOf('exact', 'pattern'),
+  list: aList,
+  schemaOnly: aBoolean,
+  dataOnly: aBoolean,
+  statisticsOnly: aBoolean,
+  noData: aBoolean,
+  noSchema: aBoolean,
+  noStatistics: aBoolean,
+  statistics: aBoolean,
   sections: true,
-  create: true,
-  noPrivileges: true,
-  noComments: true,
-  noPolicies: true,
-  noPublications: true,
-  noSecurityLabels: true,
-  noSubscriptions: true,
-  strictNames: true,
+  create: aBoolean,
+  noPrivileges: aBoolean,
+  noComments: aBoolean,
+  noPolicies: aBoolean,
+  noPublications: aBoolean,
+  noSecurityLabels: aBoolean,
+  noSubscriptions: aBoolean,
+  strictNames: aBoolean,
 }

@@ -4,7 +4,7 @@ import { byteStream, chunksOf, type ByteStream } from '../io/byte-stream.ts'
 import { intlTimeZone } from '../toc/local-time.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
-import { sqlOptionNames, type SqlOptions } from './options.ts'
+import { sqlOptionKinds, type SqlOptions } from './options.ts'
 import { prepareScript } from './prepare-script.ts'
 import { ScriptGuard } from './script-guard.ts'
 import { SqlScript } from './sql-script.ts'
@@ -22,7 +22,7 @@ import { SqlScript } from './sql-script.ts'
  * reading, what reading data throws, UNSAFE_SQL where `safe` refuses, UNSUPPORTED and ENTRY_NOT_FOUND where pg_restore gives up on an entry
  */
 export function toSql(view: ArchiveView, options: SqlOptions = {}): ByteStream {
-  checkOptions('write SQL', options, sqlOptionNames)
+  checkOptions('write SQL', options, sqlOptionKinds)
   return scriptOf(view, options)
 }
 

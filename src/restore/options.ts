@@ -1,5 +1,5 @@
-import type { OptionNames } from '../check-options.ts'
-import { sqlOptionNames, type SqlOptions } from '../ops/options.ts'
+import { aBoolean, anyOf, type OptionKinds } from '../check-options.ts'
+import { sqlOptionKinds, type SqlOptions } from '../ops/options.ts'
 import type { FailureGroup, RestoreFailure } from './failures.ts'
 
 /** What to do about a failure. */
@@ -37,11 +37,14 @@ export interface RestoreResult {
   readonly groups: readonly FailureGroup[]
 }
 
-const { restrictKey: _, verbose: _v, safe: _s, timeZone: _t, asPgRestore: _a, ...sqlNames } = sqlOptionNames
+const { restrictKey: _, verbose: _v, safe: _s, timeZone: _t, asPgRestore: _a, ...sqlKinds } = sqlOptionKinds
 
 /** All of {@link RestoreOptions}. */
-export const restoreOptionNames: OptionNames<RestoreOptions> = {
-  ...sqlNames,
-  onError: true,
-  noDataForFailedTables: true,
+export const restoreOptionKinds: OptionKinds<RestoreOptions> = {
+  ...sqlKinds,
+  onError: anyOf(
+    'stop, continue or a function',
+    (value) => value === 'stop' || value === 'continue' || typeof value === 'function',
+  ),
+  noDataForFailedTables: aBoolean,
 }

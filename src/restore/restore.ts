@@ -1,7 +1,7 @@
 import { checkOptions } from '../check-options.ts'
 import { prepareScript } from '../ops/prepare-script.ts'
 import type { ArchiveView } from '../view.ts'
-import { restoreOptionNames, type RestoreOptions, type RestoreResult } from './options.ts'
+import { restoreOptionKinds, type RestoreOptions, type RestoreResult } from './options.ts'
 import { Restorer } from './restorer.ts'
 import type { RestoreTarget } from './target.ts'
 
@@ -27,7 +27,7 @@ export async function restore(
   target: RestoreTarget,
   options: RestoreOptions = {},
 ): Promise<RestoreResult> {
-  checkOptions('restore', options, restoreOptionNames)
+  checkOptions('restore', options, restoreOptionKinds)
   const { onProgress: _, ...sqlOptions } = options
   const prepared = prepareScript(view, { ...sqlOptions, restrictKey: false })
   return await new Restorer(prepared, target, options).run()

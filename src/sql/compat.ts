@@ -176,7 +176,7 @@ function isMajor(value: number): value is Major {
  * @throws ArchiveError USAGE for a release whose pg_restore is not reproduced
  */
 export function parseRelease(compat: string | Release = defaultRelease): Release {
-  const text = typeof compat === 'string' ? compat : `${compat.major}.${compat.minor}`
+  const text = typeof compat === 'string' ? compat : textOf(compat)
   const match = /^(\d{1,2})(?:\.(\d{1,3}))?$/.exec(text)
   const major = Number(match?.[1])
   if (match === null || !isMajor(major)) {
@@ -190,6 +190,14 @@ export function parseRelease(compat: string | Release = defaultRelease): Release
     )
   }
   return { major, minor: match[2] === undefined ? defaultMinors[major] : Number(match[2]) }
+}
+
+/** Of what the types allow, and of what they do not. */
+function textOf(compat: unknown): string {
+  if (typeof compat !== 'object' || compat === null) return String(compat)
+  const major = 'major' in compat ? compat.major : undefined
+  const minor = 'minor' in compat ? compat.minor : undefined
+  return typeof major === 'number' && typeof minor === 'number' ? `${major}.${minor}` : JSON.stringify(compat)
 }
 
 /** `17.11` */

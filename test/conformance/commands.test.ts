@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { fixture } from '../helpers/corpus.ts'
-import { cli } from '../helpers/paths.ts'
+import { cli, root } from '../helpers/paths.ts'
 import { run, type Outcome, type RunOptions } from '../helpers/process.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgdmp-commands-'))
@@ -162,10 +162,43 @@ describe.concurrent('pgdmp sql', () => {
     })
   })
 
+  test.each(['convert', 'salvage'])('%s names the output that cannot be written, as it was given', async (command) => {
+    const none = join(scratch, 'none', 'x.dump')
+    expect(await pgdmp([command, dump, none])).toMatchObject({
+      status: 1,
+      stderr: `pgdmp: Cannot write "${none}": No such file or directory. Make the directory first.\n`,
+    })
+  })
+
+  test.each(['convert', 'salvage'])('%s blames an input that is not there', async (command) => {
+    const none = join(scratch, 'none.dump')
+    const { stderr } = await pgdmp([command, none, join(scratch, 'none.out')])
+    expect(stderr).toBe(`pgdmp: Cannot open "${none}": No such file or directory\n`)
+  })
+
+  test('the help tells which commands end with 3', async () => {
+    const junk = join(scratch, 'junk')
+    writeFileSync(junk, 'PGDMP')
+    const threes: string[] = []
+    for (const command of ['list', 'sql', 'convert', 'info', 'verify', 'reindex', 'salvage']) {
+      const { status } = await pgdmp([command, junk, ...(/convert|salvage/.test(command) ? [`${junk}.out`] : [])])
+      if (status === 3) threes.push(command)
+      else expect([command, status]).toEqual([command, 1])
+    }
+    const { text } = await pgdmp(['help'])
+    expect(text).toContain(`3 unreadable (${threes.join(', ')})`)
+    expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(
+      `3 nothing could be read (${threes.map((command) => `\`${command}\``).join(', ')})`,
+    )
+  })
+
   test.runIf(existsSync('/dev/full'))('says what to do about a full disk', async () => {
     for (const args of [
       ['sql', '-f', '/dev/full', dump],
       ['list', '-f', '/dev/full', dump],
+      ['convert', dump, '/dev/full'],
+      ['salvage', dump, '/dev/full'],
+      ['verify', '-q', '--receipt=/dev/full', dump],
     ]) {
       expect(await pgdmp(args)).toMatchObject({
         status: 1,

@@ -117,7 +117,7 @@ function gzipStreams(): HostileStream[] {
     ['an extra field beyond the end', gzipWith(4, [0xff, 0xff]), 'refused'],
     ['a name without end', concat([...gzipMagic, 8, 8, 0, 0, 0, 0, 0, 3], new Uint8Array(2 * MiB).fill(0x61)), 'refused'],
     ['two members', concat(gzipSync(few.subarray(0, 2)), gzipSync(few.subarray(2))), 'sound'],
-    ['20,000 empty members', concat(repeat(gzipSync(''), 20_000), gzipSync(few)), 'sound'],
+    ['4,000 empty members', concat(repeat(gzipSync(''), 4000), gzipSync(few)), 'sound'],
     ['no end', cut, 'refused'],
     ['text behind the end', concat(gzipSync(few), encoder.encode('DROP TABLE t;')), 'either'],
     ['a wrong size', concat(gzipSync(few).subarray(0, -4), u32(5)), 'refused'],

@@ -171,7 +171,8 @@ export const wrong: number = open
     await ok('npm', ['install', '--omit=optional', '--no-audit', '--no-fund', '--prefer-offline', tarball], bare)
     const { dependencies }: { dependencies: object } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     const installed = readdirSync(join(bare, 'node_modules')).filter((name) => !name.startsWith('.'))
-    expect(installed).toEqual([...Object.keys(dependencies), 'pgdmp'].sort())
+    const folders = [...Object.keys(dependencies), 'pgdmp'].map((name) => name.split('/')[0])
+    expect(installed).toEqual(folders.sort())
     for (const name of ['18/full-Fc-lz4.dump', '18/full-Fc-zstd.dump', '18/full-Fc.dump']) {
       const outcome = await run(tool('pgdmp', bare), ['sql', '--restrict-key=corpus', fixture(name).file])
       expect(outcome.stderr).toBe('')

@@ -28,7 +28,7 @@ describe('create() refuses what no type checker has seen', () => {
     ['stdStrings', 'off', '"off"'],
     ['encoding', 5, '5'],
     ['archiveVersion', '1.14', '"1.14"'],
-    ['archiveVersion', { major: 1, minor: 14 }, '{"major":1,"minor":14}'],
+    ['archiveVersion', { major: 1, minor: 14 }, 'archiveVersion.rev is undefined'],
     ['compression', 'brotli', '"brotli"'],
     ['compression', { method: 'gzip', level: '6' }, '"6"'],
     ['compression', 3, '3'],

@@ -110,7 +110,9 @@ describe('pgdmp salvage', () => {
       cutFile,
     ])
     expect(found.status).not.toBe(0)
-    expect(found.stderr.toString()).toMatch(/No space left on device/)
+    expect(found.stderr.toString()).toBe(
+      'pgdmp: Cannot write to standard output: No space left on device. Make room, or write to another disk.\n',
+    )
   })
 })
 

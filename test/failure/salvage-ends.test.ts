@@ -1,0 +1,203 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs' // prettier-ignore
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { afterAll, describe, expect, test } from 'vitest'
+import { open, salvage, type Archive, type SalvageReport } from '../../src/index.ts'
+import { fixture, type PlacedArchive } from '../helpers/corpus.ts'
+import { readSound } from '../helpers/damage.ts'
+import { root } from '../helpers/paths.ts'
+import { concat, int, tocBytes } from '../unit/format/build-archive.ts'
+
+/*
+ * Salvage where something ends too early: the archive within its table of contents or within large objects, and the
+ * room or the time for what is written.
+ */
+
+const scratch = mkdtempSync(join(tmpdir(), 'pgdmp-salvage-ends-'))
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+const input = join(scratch, 'input')
+const output = join(scratch, 'output')
+
+async function salvaged(options: { readonly cutLargeObjects?: boolean } = {}): Promise<SalvageReport> {
+  rmSync(output, { recursive: true, force: true })
+  return await salvage(input, output, options)
+}
+
+/** A copy of an archive as the input; `toc` is the file that has its table of contents. */
+function copied({ file, format }: PlacedArchive): { readonly toc: string } {
+  rmSync(input, { recursive: true, force: true })
+  cpSync(file, input, { recursive: true })
+  return { toc: format === 'directory' ? join(input, 'toc.dat') : input }
+}
+
+/** Where the TOC ends in the file that holds it. */
+async function endOfToc(archive: PlacedArchive, toc: string): Promise<number> {
+  return archive.format === 'directory' ? statSync(toc).size : (await readSound(archive, scratch)).tocEnd
+}
+
+describe('salvage() of a table of contents', () => {
+  const names = ['18/full-Fc.dump', '18/full-Fc-pipe.dump', '18/full-Fd.dir', '18/full-Ft.tar', 'derived/v1.9-Fc.dump']
+  test.each(names)('%s that is cut calls it cut, and counts what is missing', async (name) => {
+    const archive = fixture(name)
+    const all = await open(archive.file).then(async (opened) => {
+      await opened.close()
+      return opened.toc.length
+    })
+    const end = await endOfToc(archive, copied(archive).toc)
+    // of a directory all data are salvaged into tables that are made for them
+    for (let part = 3; part < 40; part += archive.format === 'directory' ? 18 : 4) {
+      const { toc } = copied(archive)
+      truncateSync(toc, Math.floor((end * part) / 40))
+      const { findings: told, entriesLost } = await salvaged()
+      const findings = told.filter(({ severity }) => severity !== 'info')
+      expect(new Set(findings.map(({ code }) => code)), `${part}/40`).toEqual(new Set(['CUT']))
+      const lost = entriesLost ?? 0
+      expect(lost).toBeGreaterThan(0)
+      expect(findings.map(({ message }) => message).join('\n')).toContain(`${lost} of ${all} entries are missing`)
+    }
+  })
+
+  test.each(['18/full-Fc.dump', '18/full-Fd.dir'])('%s whose last entry is damaged calls it damaged', async (name) => {
+    const archive = fixture(name)
+    const { toc } = copied(archive)
+    const bytes = readFileSync(toc)
+    const at = (await endOfToc(archive, toc)) - 60
+    bytes.fill(0xff, at, at + 50)
+    writeFileSync(toc, bytes)
+    const { findings } = await salvaged()
+    expect(findings.map(({ code }) => code)).not.toContain('CUT')
+    expect(findings.length).toBeGreaterThan(0)
+  })
+})
+
+type Objects = ReadonlyMap<number, Buffer>
+
+async function objectsOf(archive: Archive): Promise<Objects> {
+  const found = new Map<number, Buffer>()
+  for (const entry of archive.toc.filter(({ desc, data }) => desc === 'BLOBS' && data.state !== 'no-data'))
+    for await (const { oid, data } of archive.largeObjects(entry))
+      found.set(oid, Buffer.from(await data.bytes({ maxBytes: Infinity })))
+  return found
+}
+
+/** The objects of an archive before and after `cut`, with what is told of those that are not whole. */
+async function compareObjects(archive: PlacedArchive, cut: string): Promise<number> {
+  await using sound = await open(archive.file)
+  const before = await objectsOf(sound)
+  let touched = 0
+  for (const cutLargeObjects of [false, true]) {
+    const report = await salvaged({ cutLargeObjects })
+    await using kept = await open(output)
+    const after = await objectsOf(kept)
+    const told = new Map(report.largeObjects.map((object) => [object.oid, object]))
+    const part = [...before].filter(([oid, bytes]) => after.get(oid)?.equals(bytes) !== true).map(([oid]) => oid)
+    // an empty object is whole without its data
+    expect(
+      part.filter((oid) => !told.has(oid)),
+      cut,
+    ).toEqual([])
+    expect(
+      [...after.keys()].filter((oid) => !before.has(oid)),
+      cut,
+    ).toEqual([])
+    for (const oid of part) {
+      const bytes = after.get(oid) ?? Buffer.alloc(0)
+      expect(before.get(oid)?.subarray(0, bytes.length), `${oid}, ${cut}`).toEqual(bytes)
+      if (!cutLargeObjects) expect(bytes.length, `${oid}, ${cut}`).toBe(0)
+    }
+    touched += part.length
+    expect(report.whole, cut).toBe(false)
+  }
+  return touched
+}
+
+describe('salvage() of large objects that are cut keeps the whole ones, and tells of every other', () => {
+  const files = ['18/full-Fc.dump', '18/many_lo-Fc.dump', '13/full-Fc.dump', '18/full-Ft.tar', '13/full-Ft.tar']
+  test.each(files)('%s', async (name) => {
+    const archive = fixture(name)
+    const { data } = await readSound(archive, scratch)
+    const groups = [...data.values()].filter(({ entry }) => entry.desc === 'BLOBS').slice(0, 2)
+    expect(groups.length).toBeGreaterThan(0)
+    let touched = 0
+    for (const { spans } of groups) {
+      const start = Math.min(...spans.map(([at]) => at))
+      const end = Math.max(...spans.map(([, at]) => at))
+      for (let part = 1; part < 4; part++) {
+        copied(archive)
+        const at = Math.floor(start + ((end - start) * part) / 4)
+        truncateSync(input, at)
+        touched += await compareObjects(archive, `cut at ${at}`)
+      }
+    }
+    expect(touched).toBeGreaterThan(0)
+  })
+
+  test.each(['18/full-Fd.dir', '13/full-Fd.dir'])('%s', async (name) => {
+    const archive = fixture(name)
+    const blobs = readdirSync(archive.file).filter((file) => file.startsWith('blob_'))
+    expect(blobs.length).toBeGreaterThan(1)
+    let touched = 0
+    for (const file of [...blobs.slice(0, 2), ...blobs.slice(-2)]) {
+      copied(archive)
+      const { size } = statSync(join(input, file))
+      if (size < 2) continue
+      truncateSync(join(input, file), Math.floor(size / 2))
+      touched += await compareObjects(archive, `${file} cut`)
+    }
+    expect(touched).toBeGreaterThan(0)
+  })
+})
+
+/** A cut archive of one table of about 40 MB that is no pleasure to compress. */
+function largeArchive(): string {
+  const path = join(scratch, 'large.dump')
+  const file = openSync(path, 'w')
+  const row = Array.from({ length: 30_000 }, (_, at) => ((at * 2_654_435_761) >>> 0).toString(36)).join('')
+  const text = Buffer.from(`${row.slice(0, 60_000).replaceAll(/(.{99})/g, '$1\n')}\n`)
+  writeSync(file, concat(tocBytes([{ dumpId: 1 }]), [1], int(1)))
+  for (let chunk = 0; chunk < 700; chunk++) writeSync(file, concat(int(text.length), text))
+  closeSync(file)
+  return path
+}
+
+const formats = ['custom', 'directory', 'tar'] as const
+
+test.for(formats)('salvage() to a full disk leaves nothing under the name: %s', async (format, { skip }) => {
+  const mount = mkdtempSync(join(scratch, 'small-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', mount], { stdio: 'pipe' })
+  } catch {
+    skip('no file system can be mounted here')
+  }
+  try {
+    const failed = salvage(largeArchive(), join(mount, 'out'), { format })
+    await expect(failed).rejects.toMatchObject({ code: 'ENOSPC' })
+    expect(readdirSync(mount)).toEqual([])
+  } finally {
+    execFileSync('umount', [mount])
+  }
+})
+
+/** Bytes in all files below a folder. */
+function bytesBelow(folder: string): number {
+  let bytes = 0
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true }))
+    if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0
+  return bytes
+}
+
+test.each(formats)('pgdmp salvage that is interrupted while it writes leaves nothing: %s', async (format) => {
+  const folder = join(scratch, `interrupted-${format}`)
+  mkdirSync(folder)
+  const command = join(root, 'dist/cli/main.js')
+  const child = spawn(process.execPath, [command, 'salvage', '-F', format, largeArchive(), join(folder, 'out')])
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
+    child.on('close', (code, signal) => resolve(signal ?? code))
+  })
+  while (child.exitCode === null && bytesBelow(folder) === 0) await setTimeout(2)
+  child.kill('SIGINT')
+  expect(await ended).toBe(130)
+  expect(readdirSync(folder)).toEqual([])
+})
