@@ -150,7 +150,11 @@ class OpenedArchive implements Archive {
   }
 
   entry(dumpId: number): TocEntry | undefined {
-    this.#entries ??= new Map(this.toc.map((entry) => [entry.dumpId, entry]))
+    if (this.#entries === undefined) {
+      const entries = new Map<number, TocEntry>()
+      for (const each of this.toc) entries.set(each.dumpId, each)
+      this.#entries = entries
+    }
     return this.#entries.get(dumpId)
   }
 

@@ -78,6 +78,7 @@ function complete(
   const identity = [rule.id, desc ?? '', name].join('\u0000')
   const count = (seen.get(identity) ?? 0) + 1
   seen.set(identity, count)
+  let fingerprint: string | undefined
   return {
     rule: rule.id,
     severity: severity ?? own ?? rule.severity,
@@ -88,7 +89,11 @@ function complete(
     desc,
     object: name,
     position,
-    fingerprint: fingerprintOf(count === 1 ? identity : `${identity}\u0000${count}`),
+    // made when somebody looks: a report as text does not, and each takes an object of the native library
+    get fingerprint() {
+      fingerprint ??= fingerprintOf(count === 1 ? identity : `${identity}\u0000${count}`)
+      return fingerprint
+    },
   }
 }
 
@@ -125,7 +130,8 @@ function separate(
     const inMark = inline?.find(finding)
     if (suppression !== undefined) suppressed.push({ finding, by: 'options', reason: suppression.reason })
     else if (inMark !== undefined) suppressed.push({ finding, by: 'archive', reason: inMark.reason })
-    else if (known.has(finding.fingerprint)) suppressed.push({ finding, by: 'baseline', reason: undefined })
+    else if (known.size > 0 && known.has(finding.fingerprint))
+      suppressed.push({ finding, by: 'baseline', reason: undefined })
     else findings.push(finding)
   }
   return { findings, suppressed }

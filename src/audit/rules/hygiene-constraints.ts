@@ -91,15 +91,17 @@ export const constraintRules: readonly AuditRule[] = [
     links: ['https://www.postgresql.org/docs/current/sql-dropindex.html'],
     check({ catalog, report }) {
       for (const indexes of indexesByTable(catalog).values()) {
+        if (indexes.length < 2) continue
         const seen = new Map<string, CatalogIndex>()
         // those of constraints first: the others can go
         const ordered = [...indexes].sort(
           (a, b) => Number(b.constraint !== undefined) - Number(a.constraint !== undefined),
         )
         for (const index of ordered) {
-          const first = seen.get(shapeOf(index))
+          const shape = shapeOf(index)
+          const first = seen.get(shape)
           if (first === undefined) {
-            seen.set(shapeOf(index), index)
+            seen.set(shape, index)
             continue
           }
           if (index.unique && !first.unique) continue

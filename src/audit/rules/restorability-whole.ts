@@ -1,5 +1,5 @@
 import { dataDescs, descOf, remarkDescs } from '../../ops/ties.ts'
-import type { TocEntry } from '../../toc/types.ts'
+import type { DumpId, TocEntry } from '../../toc/types.ts'
 import { isOlder, newestReadBy } from '../../toc/version.ts'
 import { serverReleases } from '../profiles/postgres.ts'
 import type { AuditRule } from '../types.ts'
@@ -35,9 +35,10 @@ export const wholenessRules: readonly AuditRule[] = [
     links: [restorePage],
     check({ catalog, report }) {
       for (const entry of catalog.entries) {
-        if (standsAlone(descOf(entry))) continue
-        const missing = new Set(entry.dependencies.filter((id) => catalog.entry(id) === undefined))
-        if (missing.size === 0) continue
+        const { dependencies } = entry
+        // that of nearly all entries, of which there may be many: no object for any of them
+        if (dependencies.every((id) => catalog.entry(id) !== undefined) || standsAlone(descOf(entry))) continue
+        const missing = new Set(dependencies.filter((id) => catalog.entry(id) === undefined))
         const ids = [...missing].slice(0, 5).join(', ')
         const more = missing.size > 5 ? ', …' : ''
         report({
@@ -59,11 +60,15 @@ export const wholenessRules: readonly AuditRule[] = [
     fix: 'Restore by a list in the right order (pg_restore -L), or with --jobs.',
     links: [restorePage],
     check({ catalog, report }) {
-      const places = new Map<TocEntry, number>(catalog.entries.map((entry, place) => [entry, place]))
+      // of several entries with one id the last counts, as for catalog.entry
+      const places = new Map<DumpId, number>()
+      catalog.entries.forEach(({ dumpId }, place) => places.set(dumpId, place))
       for (const [place, entry] of catalog.entries.entries()) {
-        for (const id of new Set(entry.dependencies)) {
+        const { dependencies } = entry
+        if (dependencies.every((id) => (places.get(id) ?? -1) <= place)) continue
+        for (const id of new Set(dependencies)) {
           const needed = catalog.entry(id)
-          if (needed === undefined || (places.get(needed) ?? -1) <= place || isLoose(entry, needed)) continue
+          if (needed === undefined || (places.get(id) ?? -1) <= place || isLoose(entry, needed)) continue
           report({
             entry,
             object: `${catalog.label(entry)} ${catalog.label(needed)}`,

@@ -5,8 +5,20 @@ import type { AuditRule } from '../types.ts'
 
 const fields: readonly TextField[] = ['tag', 'desc', 'namespace', 'tablespace', 'tableam', 'owner']
 
-/** Every name of an archive once, as a byte string, with the first entry that has it. */
-function* namesOf({ toc }: ArchiveView): Generator<FoundName, void, void> {
+/** Gathered once for the rules that ask: of many entries that takes longer than what they do with it. */
+const gathered = new WeakMap<readonly TocEntry[], readonly FoundName[]>()
+
+function namesOf({ toc }: ArchiveView): readonly FoundName[] {
+  let names = gathered.get(toc)
+  if (names === undefined) {
+    names = [...gather(toc)]
+    gathered.set(toc, names)
+  }
+  return names
+}
+
+/** Every name once, as a byte string, with the first entry that has it; of tags only those that are odd. */
+function* gather(toc: readonly TocEntry[]): Generator<FoundName, void, void> {
   const seen = new Map(fields.map((field) => [field, new Set<string>()]))
   for (const entry of toc) {
     for (const field of fields) {
