@@ -116,7 +116,10 @@ async function restore(run: Run): Promise<number> {
   const { signal } = terminal
   const archive = await openArchive(run)
   try {
-    const onWarning = (finding: Finding) => say(terminal, `warning: ${finding.message}`)
+    const onWarning = ({ code, message }: Finding) => {
+      // pg_restore has no word for it
+      if (code !== 'NAME_UNMATCHED') say(terminal, `warning: ${message}`)
+    }
     const compat = rules.release
     const selection = { ...selectionOf(options), ...(await readList(run)) }
     const listing = options.given.has('list')
