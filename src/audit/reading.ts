@@ -116,8 +116,10 @@ export function namesInList(
   open: number,
 ): { readonly names: readonly string[]; readonly next: number } {
   const { elements, next } = listElements(statement, open)
-  const names = elements.flatMap(([from]) => {
-    const name = statement.name(from)
+  const names = elements.flatMap(([from, to]) => {
+    // PERIOD is a word of temporal foreign keys, and may also be the name of a column
+    const period = to - from === 2 && statement.word(from) === 'period'
+    const name = statement.name(period ? from + 1 : from)
     return name === undefined ? [] : [reading.decode(name)]
   })
   return { names, next }

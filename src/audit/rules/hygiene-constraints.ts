@@ -133,8 +133,9 @@ export const constraintRules: readonly AuditRule[] = [
         if (table.foreign || table.partitionOf !== undefined) continue
         const indexes = byTable.get(`${table.schema}\u0000${table.name}`) ?? []
         for (const constraint of table.constraints) {
-          const { kind, columns, entry, name } = constraint
-          if (kind !== 'foreign key' || columns.length === 0) continue
+          const { kind, columns, entry, name, notEnforced } = constraint
+          // nothing looks for the rows of one that is not enforced
+          if (kind !== 'foreign key' || notEnforced || columns.length === 0) continue
           const covered = indexes.some((index) => {
             const first = new Set(columnsOf(index).slice(0, columns.length))
             return index.where === undefined && columns.every((column) => first.has(column))

@@ -9,10 +9,12 @@ export const tableRules: readonly AuditRule[] = [
     message: 'A table has no primary key',
     explanation:
       'Without a primary key nothing keeps the same row from coming in twice, no other table can refer to a row, and ' +
-      'logical replication cannot tell which row was changed or deleted.',
+      'logical replication cannot tell which row was changed or deleted. Nothing is said of an archive that has ' +
+      'neither rows nor anything of post-data, where pg_dump puts the keys: they may have been left out.',
     fix: 'Add a primary key, or a unique constraint over columns that are not null.',
     links: ['https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-PRIMARY-KEYS'],
     check({ catalog, report }) {
+      if (!catalog.entries.some(({ section }) => section === 'data' || section === 'post-data')) return
       for (const table of catalog.tables) {
         // a partition has the key of its parent; a foreign table none of its own
         if (table.foreign || table.partitionOf !== undefined) continue

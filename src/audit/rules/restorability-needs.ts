@@ -178,8 +178,11 @@ export const needsRules: readonly AuditRule[] = [
     fix: 'Install the extension that brings the access method, or restore with --no-table-access-method.',
     links: ['https://www.postgresql.org/docs/current/tableam.html'],
     check(context) {
+      const created = new Set(context.catalog.ofType('ACCESS METHOD').map(({ tag }) => tag))
       const used = context.catalog.entries.flatMap((entry) =>
-        entry.tableam && entry.tableam !== 'heap' ? [[entry.tableam, entry] as const] : [],
+        entry.tableam && entry.tableam !== 'heap' && !created.has(entry.tableam)
+          ? [[entry.tableam, entry] as const]
+          : [],
       )
       reportEach(gather(used), context, (name, entries) => ({
         message: `Access method ${context.catalog.quote(name)} must be there: ${plural(entries.length, 'object')}`,

@@ -164,6 +164,26 @@ describe('Catalog', () => {
     ])
   })
 
+  test('does not take PERIOD of a temporal foreign key for a column, unless one has that name', () => {
+    const { tables } = catalogOf(
+      { tag: 't', defn: 'CREATE TABLE public.t (\n    a integer,\n    b daterange,\n    period daterange\n);\n' },
+      {
+        desc: 'FK CONSTRAINT',
+        tag: 't f',
+        defn: 'ALTER TABLE ONLY public.t ADD CONSTRAINT f FOREIGN KEY (a, PERIOD b) REFERENCES public.u(x, PERIOD y);\n',
+      },
+      {
+        desc: 'CONSTRAINT',
+        tag: 't k',
+        defn: 'ALTER TABLE ONLY public.t ADD CONSTRAINT k UNIQUE (a, period WITHOUT OVERLAPS);\n',
+      },
+    )
+    expect(tables[0]?.constraints).toMatchObject([
+      { kind: 'foreign key', columns: ['a', 'b'], references: { columns: ['x', 'y'] } },
+      { kind: 'unique', columns: ['a', 'period'] },
+    ])
+  })
+
   test('takes an ALTER TABLE that comes before its table', () => {
     const { tables } = catalogOf(
       { desc: 'CONSTRAINT', tag: 't pk', defn: 'ALTER TABLE ONLY public.t ADD CONSTRAINT pk PRIMARY KEY (a);\n' },
