@@ -3,7 +3,7 @@ import type { Algorithm } from '../codec/codec.ts'
 import type { Finding, OnWarning } from '../errors.ts'
 import type { ArchiveOutput } from '../io/output.ts'
 import type { ArchiveFormat, ArchiveVersion, DumpId, TocEntry } from '../toc/types.ts'
-import { featuresOf } from '../toc/version.ts'
+import { featuresOf, isOlder } from '../toc/version.ts'
 import type { ArchiveView } from '../view.ts'
 import { writeView } from '../write-view.ts'
 import { archiveEntries } from './archive-entries.ts'
@@ -122,7 +122,8 @@ export async function convert(
   const wanted = targetVersion === undefined ? view : downgrade(view, { targetVersion, onWarning: warn })
   const hasGroups = (version: ArchiveVersion): boolean => featuresOf(version).relkindAndBlobGroups
   // a custom archive holds as many as there are: one that is copied keeps them
-  const mayHaveGroups = hasGroups(view.header.version) || target.format !== 'custom'
+  const isLowered = isOlder(target.archiveVersion, view.header.version)
+  const mayHaveGroups = hasGroups(view.header.version) || target.format !== 'custom' || isLowered
   const separates = mayHaveGroups && !hasGroups(target.archiveVersion)
   const laidOut = separates ? separateLargeObjects(wanted) : wanted
   const separate = await withObjectEntries(archiveEntries(laidOut), signal)
