@@ -144,7 +144,7 @@ describe.skipIf(servers.length === 0)(servers.length === 0 ? withoutServers : 'p
     ['--section=pre-data', '--section=data', '--no-data-for-failed-tables'],
     ['-a', '--disable-triggers'],
     ['-s', '--no-tablespaces'],
-    ['-t', 't_types'],
+    ['-t', 'many_rows'],
     ['-e'],
     ['-1'],
     ['--use-set-session-authorization'],
