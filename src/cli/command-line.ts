@@ -121,6 +121,23 @@ export const selectionOptions = {
   ],
 } as const satisfies { own: readonly OwnOptionId[]; restore: readonly RestoreOptionId[] }
 
+/** Options of a script, the same whether it is written or sent to a server. */
+export const scriptOptions = [
+  'clean',
+  'disable-triggers',
+  'enable-row-security',
+  'if-exists',
+  'no-owner',
+  'no-table-access-method',
+  'no-tablespaces',
+  'role',
+  'single-transaction',
+  'superuser',
+  'transaction-size',
+  'use-set-session-authorization',
+  'verbose',
+] as const satisfies readonly RestoreOptionId[]
+
 /** Which options a command has. */
 export interface CommandSyntax {
   readonly name: string

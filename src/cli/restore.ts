@@ -8,6 +8,7 @@ import {
   selectionOptions,
   type CommandLine,
   type CommandSyntax,
+  scriptOptions,
 } from './command-line.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
 import { openArchive, openOptions } from './input.ts'
@@ -36,27 +37,15 @@ const syntax: CommandSyntax = {
   restore: [
     ...openOptions.restore,
     ...selectionOptions.restore,
-    'clean',
+    ...scriptOptions,
     'dbname',
-    'disable-triggers',
-    'enable-row-security',
     'exit-on-error',
     'host',
-    'if-exists',
     'no-data-for-failed-tables',
-    'no-owner',
     'no-password',
-    'no-table-access-method',
-    'no-tablespaces',
     'password',
     'port',
-    'role',
-    'single-transaction',
-    'superuser',
-    'transaction-size',
-    'use-set-session-authorization',
     'username',
-    'verbose',
   ],
 }
 

@@ -1,6 +1,6 @@
 import { filter, loadTimeZone, toSql } from '../index.ts'
 import type { Finding } from '../index.ts'
-import { parseCommandLine, selectionFrom, selectionOptions, type CommandSyntax } from './command-line.ts'
+import { parseCommandLine, scriptOptions, selectionFrom, selectionOptions, type CommandSyntax } from './command-line.ts'
 import { sqlHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
 import { formatCount } from './layout.ts'
@@ -23,26 +23,7 @@ const syntax: CommandSyntax = {
     'safe',
     'quiet',
   ],
-  restore: [
-    ...openOptions.restore,
-    ...selectionOptions.restore,
-    'clean',
-    'disable-triggers',
-    'enable-row-security',
-    'file',
-    'if-exists',
-    'jobs',
-    'no-owner',
-    'no-table-access-method',
-    'no-tablespaces',
-    'restrict-key',
-    'role',
-    'single-transaction',
-    'superuser',
-    'transaction-size',
-    'use-set-session-authorization',
-    'verbose',
-  ],
+  restore: [...openOptions.restore, ...selectionOptions.restore, ...scriptOptions, 'file', 'jobs', 'restrict-key'],
 }
 
 /** `pgdmp sql`: the archive as an SQL script. */

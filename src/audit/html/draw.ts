@@ -1,7 +1,7 @@
 import { ArchiveError } from '../../errors.ts'
 import { harmless } from '../text.ts'
 import type { Drawing } from './drawing.ts'
-import { markup, type Html } from './escape.ts'
+import { markup, plainTable, type Html } from './escape.ts'
 
 /** The part of Graphviz (@viz-js/viz) that is used. */
 interface Graphviz {
@@ -87,7 +87,8 @@ function figure({ title, nodes, edges, omitted }: Drawing, svg: string): Html {
     .replaceAll(/<title>[^<]*<\/title>\n?/g, '')
     .replaceAll(/ id="[^"]*"/g, '')
     .replaceAll(/<!--[\s\S]*?-->\n?/g, '')
-  const label = (id: string): string => nodes.find((node) => node.id === id)?.lines[0] ?? id
+  const labels = new Map(nodes.map(({ id, lines }) => [id, lines[0]]))
+  const label = (id: string): string => labels.get(id) ?? id
   return markup`<figure>
     <figcaption>${title}.${omitted === undefined ? '' : ` ${omitted}`}</figcaption>
     <div
@@ -100,27 +101,17 @@ function figure({ title, nodes, edges, omitted }: Drawing, svg: string): Html {
     </div>
     <details>
       <summary>The same as a table</summary>
-      <div class="scroll">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">From</th>
-              <th scope="col">To</th>
-              <th scope="col">By</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${edges.map(
-              (edge) =>
-                markup`<tr>
-                  <td class="name">${label(edge.from)}</td>
-                  <td class="name">${label(edge.to)}</td>
-                  <td>${edge.label}</td>
-                </tr> `,
-            )}
-          </tbody>
-        </table>
-      </div>
+      ${plainTable(
+        ['From', 'To', 'By'],
+        edges.map(
+          (edge) =>
+            markup`<tr>
+              <td class="name">${label(edge.from)}</td>
+              <td class="name">${label(edge.to)}</td>
+              <td>${edge.label}</td>
+            </tr> `,
+        ),
+      )}
     </details>
   </figure> `
 }

@@ -41,3 +41,19 @@ export function link(address: string): Html {
     ? markup`<a href="${address}" rel="noopener noreferrer">${address}</a>`
     : markup`${address}`
 }
+
+/** A table that scrolls where it is too wide. */
+export function plainTable(head: readonly string[], rows: readonly Html[]): Html {
+  return markup`<div class="scroll">
+    <table>
+      <thead>
+        <tr>
+          ${head.map((name) => markup`<th scope="col">${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`
+}

@@ -2,9 +2,10 @@ import { createSha256 } from '../../codec/sha256.ts'
 import { auditCategories, auditSeverities } from '../options.ts'
 import type { AppliedRule, AuditReport } from '../report.ts'
 import type { AuditFinding } from '../types.ts'
-import { markup, link, type Html } from './escape.ts'
+import { markup, plainTable, link, type Html } from './escape.ts'
 import { script } from './script.ts'
 import { style } from './style.ts'
+import { formatNumber } from '../text.ts'
 
 /** A table of the inventory. */
 export interface PageTable {
@@ -138,20 +139,10 @@ function groupOf({ rule, findings }: Group): Html {
       <p>${rule.explanation}</p>
       <p><strong>What to do:</strong> ${rule.fix}</p>
       ${rule.links.length === 0 ? undefined : markup`<p>See ${joined(rule.links.map(link))}</p>`}
-      <div class="scroll">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Severity</th>
-              <th scope="col">Object</th>
-              <th scope="col">Finding</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${findings.map((finding) => rowOf(finding, rule))}
-          </tbody>
-        </table>
-      </div>
+      ${plainTable(
+        ['Severity', 'Object', 'Finding'],
+        findings.map((finding) => rowOf(finding, rule)),
+      )}
     </div>
   </details> `
 }
@@ -170,29 +161,18 @@ function suppressedOf({ suppressed }: AuditReport): Html | undefined {
   if (suppressed.length === 0) return undefined
   return markup`<details>
     <summary>${suppressed.length} suppressed</summary>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Rule</th>
-            <th scope="col">Object</th>
-            <th scope="col">Finding</th>
-            <th scope="col">Suppressed by</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${suppressed.map(
-            ({ finding, by, reason }) =>
-              markup`<tr>
-                <td><code>${finding.rule}</code></td>
-                <td class="name">${finding.object}</td>
-                <td>${finding.message}</td>
-                <td>${by}${reason === undefined ? '' : `: ${reason}`}</td>
-              </tr> `,
-          )}
-        </tbody>
-      </table>
-    </div>
+    ${plainTable(
+      ['Rule', 'Object', 'Finding', 'Suppressed by'],
+      suppressed.map(
+        ({ finding, by, reason }) =>
+          markup`<tr>
+            <td><code>${finding.rule}</code></td>
+            <td class="name">${finding.object}</td>
+            <td>${finding.message}</td>
+            <td>${by}${reason === undefined ? '' : `: ${reason}`}</td>
+          </tr> `,
+      ),
+    )}
   </details>`
 }
 
@@ -218,17 +198,13 @@ function tableOf({ title, head, rows, omitted }: PageTable, index: number): Html
           ${rows.map(
             (row) =>
               markup`<tr>
-                ${row.map((cell, at) => markup`<td${kind(at)}>${typeof cell === 'number' ? count(cell) : cell}</td>`)}
+                ${row.map((cell, at) => markup`<td${kind(at)}>${typeof cell === 'number' ? formatNumber(cell) : cell}</td>`)}
               </tr> `,
           )}
         </tbody>
       </table>
     </div>
     ${omitted === undefined ? undefined : markup`<p>${omitted}</p>`}`
-}
-
-function count(value: number): string {
-  return String(value).replaceAll(/\B(?=(\d{3})+$)/g, ',')
 }
 
 function joined(parts: readonly Html[]): Html {
