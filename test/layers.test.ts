@@ -183,7 +183,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   // what a script says, sent to a server instead
   restore: [...foundation, border, 'bytes', 'sql', 'toc', 'ops', 'view.ts', 'type:io'],
   // what connects to a server is no part of the library's own entry: it needs packages that few have
-  cli: ['index.ts', 'restore/pg.ts'],
+  // the drop-in asks what an archive version has, as pg_restore does
+  cli: ['index.ts', 'restore/pg.ts', 'restore/pg-client.ts', 'toc/version.ts'],
 }
 
 /** Node's modules, and the layers that may use them (rule 6; `cli` may use what a program needs). */

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { ArchiveError } from '../index.ts'
-import { isParameter, type ConnectionParameters } from './connection-string.ts'
+import { isParameter, trimSpace, type ConnectionParameters } from './connection-string.ts'
+import { wrong } from './libpq-error.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -35,7 +35,7 @@ export async function addService(into: ConnectionParameters, env: Environment): 
 function serviceOf(text: string, service: string, file: string): ConnectionParameters | undefined {
   let found: ConnectionParameters | undefined
   for (const [index, whole] of text.split('\n').entries()) {
-    const line = whole.trim()
+    const line = trimSpace(whole)
     if (line === '' || line.startsWith('#')) continue
     if (line.startsWith('[')) {
       if (found !== undefined) return found
@@ -120,8 +120,4 @@ export async function readIfThere(file: string): Promise<string | undefined> {
       return undefined
     throw error
   }
-}
-
-function wrong(text: string): ArchiveError {
-  return new ArchiveError('USAGE', text, { details: { pgRestore: text } })
 }

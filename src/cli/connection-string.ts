@@ -1,4 +1,4 @@
-import { ArchiveError } from '../index.ts'
+import { wrong } from './libpq-error.ts'
 
 /** Connection parameters by libpq's names. */
 export type ConnectionParameters = Map<string, string>
@@ -64,6 +64,14 @@ export function addEnvironment(into: ConnectionParameters, env: Readonly<Record<
   }
 }
 
+/** What isspace() of C takes for white space; JavaScript's `\s` takes more. */
+const space = /[ \t\n\v\f\r]/
+
+/** A text without white space at its ends. */
+export function trimSpace(text: string): string {
+  return text.replace(/^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/g, '')
+}
+
 /** Whether `-d` is more than a database's name (recognized_connection_string, fe-connect.c). */
 export function isConnectionString(text: string): boolean {
   return isUri(text) || text.includes('=')
@@ -86,11 +94,11 @@ function parseKeywords(text: string): ConnectionParameters {
   const found: ConnectionParameters = new Map()
   let at = 0
   const skipSpace = (): void => {
-    while (/\s/.test(text.charAt(at))) at++
+    while (space.test(text.charAt(at))) at++
   }
   for (skipSpace(); at < text.length; skipSpace()) {
     const start = at
-    while (at < text.length && text.charAt(at) !== '=' && !/\s/.test(text.charAt(at))) at++
+    while (at < text.length && text.charAt(at) !== '=' && !space.test(text.charAt(at))) at++
     const name = text.slice(start, at)
     skipSpace()
     if (text.charAt(at) !== '=') throw wrong(`missing "=" after "${name}" in connection info string`)
@@ -105,7 +113,7 @@ function parseKeywords(text: string): ConnectionParameters {
         if (quoted) throw wrong('unterminated quoted string in connection info string')
         break
       }
-      if (quoted ? char === "'" : /\s/.test(char)) {
+      if (quoted ? char === "'" : space.test(char)) {
         at++
         break
       }
@@ -127,13 +135,18 @@ function parseUri(uri: string): ConnectionParameters {
   if (at !== -1) {
     const [user = '', password] = splitFirst(authority.slice(0, at), ':')
     if (user !== '') found.set('user', percentDecoded(user))
-    if (password !== undefined) found.set('password', percentDecoded(password))
+    if (password) found.set('password', percentDecoded(password, true))
   }
   const hosts: string[] = []
   const ports: string[] = []
   for (const place of authority.slice(at + 1).split(',')) {
     const bracketed = /^\[([^\]]*)\](?::(.*))?$/s.exec(place)
-    if (place.startsWith('[') && bracketed === null) throw wrong(`invalid host in URI: "${uri}"`)
+    if (place.startsWith('[') && bracketed === null) {
+      const what = place.includes(']')
+        ? 'unexpected character after "]" of IPv6 host address in URI'
+        : 'end of string reached when looking for matching "]" in IPv6 host address in URI'
+      throw wrong(`${what}: "${withoutPassword(uri)}"`)
+    }
     const [host = '', port = ''] = bracketed === null ? splitFirst(place, ':') : [bracketed[1], bracketed[2]]
     hosts.push(percentDecoded(host))
     ports.push(percentDecoded(port))
@@ -144,7 +157,7 @@ function parseUri(uri: string): ConnectionParameters {
   for (const pair of query === undefined || query === '' ? [] : query.split('&')) {
     const [name = '', value] = splitFirst(pair, '=')
     if (value === undefined) throw wrong(`missing key/value separator "=" in URI query parameter: "${name}"`)
-    addUriParameter(found, percentDecoded(name), percentDecoded(value))
+    addUriParameter(found, percentDecoded(name), percentDecoded(value, /password$/.test(name)))
   }
   return found
 }
@@ -161,10 +174,16 @@ function splitFirst(text: string, separator: string): readonly [string, string |
   return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)]
 }
 
-function percentDecoded(text: string): string {
+/** A URI as messages may show it, which end up in logs. */
+function withoutPassword(uri: string): string {
+  return uri.replace(/^([^/]*\/\/[^/?@:]*):[^/?@]*@/, '$1:***@').replaceAll(/(password=)[^&]*/g, '$1***')
+}
+
+function percentDecoded(text: string, secret = false): string {
+  const shown = secret ? '***' : text
   const bad = /%(?![0-9a-f]{2})/i.exec(text)
-  if (bad !== null) throw wrong(`invalid percent-encoded token: "${text}"`)
-  if (text.includes('%00')) throw wrong(`forbidden value %00 in percent-encoded value: "${text}"`)
+  if (bad !== null) throw wrong(`invalid percent-encoded token: "${shown}"`)
+  if (text.includes('%00')) throw wrong(`forbidden value %00 in percent-encoded value: "${shown}"`)
   try {
     return decodeURIComponent(text)
   } catch {
@@ -174,8 +193,4 @@ function percentDecoded(text: string): string {
       'latin1',
     ).toString()
   }
-}
-
-function wrong(text: string): ArchiveError {
-  return new ArchiveError('USAGE', text, { details: { pgRestore: text } })
 }

@@ -1,9 +1,9 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { ConnectionOptions } from 'node:tls'
-import { ArchiveError } from '../index.ts'
+import type { ConnectionOptions, SecureVersion } from 'node:tls'
 import { readIfThere } from './connection-files.ts'
 import type { ConnectionParameters } from './connection-string.ts'
+import { wrong } from './libpq-error.ts'
 
 /** One way to try a server. */
 export interface TlsAttempt {
@@ -19,6 +19,39 @@ export interface TlsAttempt {
 
 const modes: ReadonlySet<string> = new Set(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'])
 
+/** Releases of TLS by libpq's names for them, in lower case, the oldest first. */
+const versions = new Map<string, SecureVersion>([
+  ['tlsv1', 'TLSv1'],
+  ['tlsv1.1', 'TLSv1.1'],
+  ['tlsv1.2', 'TLSv1.2'],
+  ['tlsv1.3', 'TLSv1.3'],
+])
+
+/** The releases of TLS that may be spoken (sslVerifyProtocolVersion, sslVerifyProtocolRange, fe-connect.c). */
+function versionRange(parameters: ConnectionParameters): Pick<ConnectionOptions, 'minVersion' | 'maxVersion'> {
+  const version = (name: string): SecureVersion | undefined => {
+    const value = parameters.get(name)
+    const known = value ? versions.get(value.toLowerCase()) : undefined
+    if (value && known === undefined) throw wrong(`invalid "${name}" value: "${value}"`)
+    return known
+  }
+  const minVersion = version('ssl_min_protocol_version') ?? 'TLSv1.2'
+  const maxVersion = version('ssl_max_protocol_version')
+  const order = [...versions.values()]
+  if (maxVersion !== undefined && order.indexOf(minVersion) > order.indexOf(maxVersion)) {
+    throw wrong('invalid SSL protocol version range')
+  }
+  return { minVersion, ...(maxVersion === undefined ? {} : { maxVersion }) }
+}
+
+/** Whether the server gets the certificate of the user. @throws ArchiveError USAGE for what is not enforced */
+function sendsCertificate(parameters: ConnectionParameters): boolean {
+  const mode = parameters.get('sslcertmode') || 'allow'
+  if (mode === 'require') throw wrong('sslcertmode=require is not supported by pgdmp')
+  if (mode !== 'allow' && mode !== 'disable') throw wrong(`invalid sslcertmode value: "${mode}"`)
+  return mode === 'allow'
+}
+
 /**
  * What `sslmode` means: which connections to try in turn, and what is checked of the server's certificate
  * (connectOptions2, fe-connect.c; initialize_SSL, fe-secure-openssl.c).
@@ -31,10 +64,16 @@ export async function tlsAttempts(
 ): Promise<readonly TlsAttempt[]> {
   const mode = parameters.get('sslmode') ?? 'prefer'
   if (!modes.has(mode)) throw wrong(`invalid sslmode value: "${mode}"`)
+  versionRange(parameters)
+  const certificate = sendsCertificate(parameters)
   const plain = { ssl: false, only: () => false, mayDoWithout: false } as const
   // there is no TLS on a socket
   if (mode === 'disable' || host.startsWith('/')) return [plain]
-  const tls: TlsAttempt = { ...(await tlsOptions(parameters, mode, host, env)), only: () => false, mayDoWithout: false }
+  const tls: TlsAttempt = {
+    ...(await tlsOptions(parameters, mode, host, env, certificate)),
+    only: () => false,
+    mayDoWithout: false,
+  }
   if (mode === 'prefer') return [{ ssl: tls.ssl, only: isNotAboutTls, mayDoWithout: true }, plain]
   if (mode === 'allow') return [plain, tls]
   return [tls]
@@ -53,6 +92,7 @@ async function tlsOptions(
   mode: string,
   host: string,
   env: Readonly<Record<string, string | undefined>>,
+  certificate: boolean,
 ): Promise<Pick<TlsAttempt, 'ssl' | 'complaint'>> {
   const folder = join(env['HOME'] ?? homedir(), '.postgresql')
   const named = (name: string, file: string): string => parameters.get(name) || join(folder, file)
@@ -67,13 +107,14 @@ async function tlsOptions(
     mode.startsWith('verify-') && root === undefined && !system
       ? `root certificate file "${rootFile}" does not exist\n${rootHint}`
       : undefined
-  const cert = await readIfThere(named('sslcert', 'postgresql.crt'))
+  const cert = certificate ? await readIfThere(named('sslcert', 'postgresql.crt')) : undefined
   const key = cert === undefined ? undefined : await readIfThere(named('sslkey', 'postgresql.key'))
   if (cert !== undefined && key === undefined) {
     throw wrong(`certificate present, but not private key file "${named('sslkey', 'postgresql.key')}"`)
   }
   const passphrase = parameters.get('sslpassword')
   const ssl: ConnectionOptions = {
+    ...versionRange(parameters),
     rejectUnauthorized: verifies,
     // without a root of one's own there is nothing to trust, rather than all that Node.js does
     ...(system ? {} : { ca: root ?? [] }),
@@ -88,7 +129,3 @@ async function tlsOptions(
 
 const rootHint =
   "Either provide the file, use the system's trusted roots with sslrootcert=system, or change sslmode to disable server certificate verification."
-
-function wrong(text: string): ArchiveError {
-  return new ArchiveError('USAGE', text, { details: { pgRestore: text } })
-}

@@ -1,17 +1,20 @@
 import { homedir, userInfo } from 'node:os'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ClientConfig } from 'pg'
+import type { Client, ClientConfig } from 'pg'
 import { ArchiveError, isArchiveError, type ServerError } from '../index.ts'
-import { connectPg, type PgTarget } from '../restore/pg.ts'
+import { pgTarget, type PgTarget } from '../restore/pg.ts'
+import { ClientRefusal, connectClient } from '../restore/pg-client.ts'
 import { addService, passwordFromFile } from './connection-files.ts'
 import {
   addEnvironment,
   isConnectionString,
   parseConnectionString,
+  trimSpace,
   type ConnectionParameters,
 } from './connection-string.ts'
 import { tlsAttempts, type TlsAttempt } from './connection-tls.ts'
+import { wrong } from './libpq-error.ts'
 import { isSystemError, strerror, type SystemError } from './strerror.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -43,10 +46,11 @@ export async function connectionParameters(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<ConnectionParameters> {
   const found: ConnectionParameters = new Map()
-  if (given.host !== undefined) found.set('host', given.host)
-  if (given.port !== undefined) found.set('port', given.port)
-  if (given.user !== undefined) found.set('user', given.user)
-  if (given.password !== undefined) found.set('password', given.password)
+  // what is empty is not given (conninfo_array_parse)
+  if (given.host) found.set('host', given.host)
+  if (given.port) found.set('port', given.port)
+  if (given.user) found.set('user', given.user)
+  if (given.password) found.set('password', given.password)
   if (isConnectionString(given.dbname)) {
     for (const [name, value] of parseConnectionString(given.dbname)) found.set(name, value)
   } else if (given.dbname !== '') {
@@ -54,9 +58,23 @@ export async function connectionParameters(
   }
   await addService(found, env)
   addEnvironment(found, env)
-  if (!found.get('user')) found.set('user', userInfo().username)
+  if (!found.has('sslmode')) {
+    // the variable is older than PGSSLMODE
+    if (env['PGREQUIRESSL']?.startsWith('1') === true) found.set('sslmode', 'require')
+    else if (found.get('sslrootcert') === 'system') found.set('sslmode', 'verify-full')
+  }
+  if (!found.get('user')) found.set('user', ownName())
   if (!found.get('dbname')) found.set('dbname', found.get('user') ?? '')
   return found
+}
+
+/** pg_fe_getusername, fe-auth.c */
+function ownName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    throw wrong(`local user with ID ${process.getuid?.() ?? -1} does not exist`)
+  }
 }
 
 /** Where libpq looks for a server when no host is named: Debian's folder, then PostgreSQL's own. */
@@ -79,8 +97,8 @@ function placesOf(parameters: ConnectionParameters): readonly Place[] {
   }
   return Array.from({ length: count }, (_, at) => {
     const port = (ports.length > 1 ? ports[at] : ports[0]) || '5432'
-    const number = Number(port.trim())
-    if (!/^\s*[+-]?\d+\s*$/.test(port)) throw wrong(`invalid integer value "${port}" for connection option "port"`)
+    const number = Number(trimSpace(port))
+    if (!/^[+-]?\d+$/.test(trimSpace(port))) throw wrong(`invalid integer value "${port}" for connection option "port"`)
     if (number < 1 || number > 65535) throw wrong(`invalid port number: "${port}"`)
     const hostaddr = addresses[at] || undefined
     return { host: hosts[at] || hostaddr || defaultHost(port), hostaddr, port }
@@ -91,6 +109,8 @@ function placesOf(parameters: ConnectionParameters): readonly Place[] {
 export interface ConnectOptions {
   readonly applicationName: string
   readonly onNotice?: (notice: ServerError) => void
+  /** Called for each connection that is made. */
+  readonly onConnect?: () => void
   /** Asks for a password, once; undefined: never. */
   readonly askPassword?: (() => Promise<string>) | undefined
 }
@@ -105,7 +125,10 @@ export async function connectDatabase(
   parameters: ConnectionParameters,
   options: ConnectOptions,
 ): Promise<PgTarget> {
+  const { onNotice, onConnect } = options
   refuseUnsupported(parameters)
+  const requireChannelBinding = channelBinding(parameters) === 'require'
+  const { signal } = terminal
   const failures: string[] = []
   let asked: string | undefined
   places: for (const place of placesOf(parameters)) {
@@ -113,29 +136,57 @@ export async function connectDatabase(
       for (;;) {
         try {
           const config = await configOf(terminal, parameters, place, tls, options, asked)
-          return await connectPg(config, options.onNotice === undefined ? {} : { onNotice: options.onNotice })
+          const first = await connectClient(config, { requireChannelBinding, signal })
+          const connect = async (database: string): Promise<Client> => {
+            try {
+              const next = await connectClient(config, { database, requireChannelBinding, signal })
+              onConnect?.()
+              return next
+            } catch (error) {
+              signal.throwIfAborted()
+              throw isArchiveError(error) ? error : failed([failureText(error, place, tls)], error)
+            }
+          }
+          onConnect?.()
+          return pgTarget(first, { connect, ...(onNotice === undefined ? {} : { onNotice }) })
         } catch (error) {
+          signal.throwIfAborted()
           if (isArchiveError(error)) throw error
-          if (wantsPassword(error) && asked === undefined && options.askPassword !== undefined) {
+          if (error instanceof NoPassword && asked === undefined && options.askPassword !== undefined) {
             asked = await options.askPassword()
             continue
           }
           // the same server is asked without TLS then, which is no failure
           if (!(tls.mayDoWithout && hasNoTls(error))) failures.push(failureText(error, place, tls))
+          // whatever the next server may say
+          if (error instanceof ClientRefusal) throw failed(failures, error)
           if (!tls.only(error)) break
           // a server that refused the user has been found; one that does not answer has not
-          if (serverText(error) !== undefined) return fail(failures)
+          if (serverText(error) !== undefined) throw failed(failures, error)
           continue places
         }
       }
     }
   }
-  return fail(failures)
+  throw failed(failures)
 }
 
-function fail(failures: readonly string[]): never {
+function failed(failures: readonly string[], cause?: unknown): ArchiveError {
   const text = failures.join('\n')
-  throw new ArchiveError('CONNECTION_FAILED', `Cannot connect: ${text}`, { details: { pgRestore: text } })
+  return new ArchiveError('CONNECTION_FAILED', `Cannot connect: ${text}`, { details: { pgRestore: text }, cause })
+}
+
+/** The server asks for a password, and there is none. */
+class NoPassword extends ClientRefusal {
+  constructor() {
+    super('fe_sendauth: no password supplied')
+  }
+}
+
+function channelBinding(parameters: ConnectionParameters): string {
+  const value = parameters.get('channel_binding') || 'prefer'
+  if (value === 'require' || value === 'prefer' || value === 'disable') return value
+  throw wrong(`invalid channel_binding value: "${value}"`)
 }
 
 /** What node-postgres cannot do, and what would be less safe without. */
@@ -179,22 +230,18 @@ async function configOf(
     port: Number(port),
     user: text('user'),
     database: text('dbname'),
-    // a function, so that node-postgres looks for no password itself
-    password: () => password ?? '',
+    // a function: node-postgres looks for no password itself, and calls it when the server wants one
+    password: () => {
+      if (!password) throw new NoPassword()
+      return password
+    },
     ssl: isSocket ? false : tls.ssl,
     application_name: text('application_name') || applicationName,
     ...(text('options') === '' ? {} : { options: text('options') }),
     ...(text('keepalives') === '0' ? {} : { keepAlive: true }),
     ...(seconds > 0 ? { connectionTimeoutMillis: Math.max(2, seconds) * 1000 } : {}),
-    enableChannelBinding: text('channel_binding') === 'require' || tls.ssl !== false,
+    enableChannelBinding: tls.ssl !== false && channelBinding(parameters) !== 'disable',
   }
-}
-
-/** 28P01 after an empty password, or node-postgres' own word for it. */
-function wantsPassword(error: unknown): boolean {
-  return (
-    error instanceof Error && /must be a (?:non-empty )?string|no password supplied|empty password/.test(error.message)
-  )
 }
 
 /** connectFailureMessage, fe-connect.c */
@@ -249,12 +296,7 @@ function serverText(error: unknown): string | undefined {
 
 function wordOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
-  if (/password must be a/.test(text)) return 'fe_sendauth: no password supplied'
   if (hasNoTls(error)) return 'server does not support SSL, but SSL was required'
   if (/timeout expired/.test(text)) return 'timeout expired'
   return text
-}
-
-function wrong(text: string): ArchiveError {
-  return new ArchiveError('USAGE', text, { details: { pgRestore: text } })
 }

@@ -5,6 +5,7 @@ import type { Terminal } from './terminal.ts'
 
 /** Asks for a password on the terminal, unseen (simple_prompt, sprompt.c). */
 export async function askPassword(terminal: Terminal): Promise<string> {
+  terminal.signal.throwIfAborted()
   const keyboard = openKeyboard()
   terminal.stderr.write('Password: ')
   keyboard.setRawMode(true)
@@ -29,15 +30,35 @@ function openKeyboard(): ReadStream {
   }
 }
 
+/** What the keys of a terminal in raw mode send. */
+const keys = { interrupt: '\u0003', end: '\u0004', erase: ['\u007f', '\b'], kill: '\u0015', enter: ['\r', '\n'] }
+
+/** Leaves the keyboard open: one that is closed keeps its mode, and with it the terminal. */
 async function readLine(keyboard: ReadStream, signal: AbortSignal): Promise<string> {
-  let line = ''
-  for await (const chunk of keyboard) {
-    signal.throwIfAborted()
-    for (const key of String(chunk)) {
-      if (key === '\r' || key === '\n') return line
-      if (key === '\u0003') throw new ArchiveError('USAGE', 'Cannot connect: no password was given')
-      line = key === '\u007f' || key === '\b' ? line.slice(0, -1) : line + key
-    }
+  const line: string[] = []
+  let stop = (): void => undefined
+  try {
+    return await new Promise((resolve, reject) => {
+      const aborted = (): void => reject(signal.reason)
+      const finish = (): void => resolve(line.join(''))
+      const read = (text: string): void => {
+        for (const key of text) {
+          if (key === keys.end || keys.enter.includes(key)) return finish()
+          // the terminal would have sent the signal, which ends the run by way of `signal`
+          if (key === keys.interrupt) process.kill(process.pid, 'SIGINT')
+          else if (key === keys.kill) line.length = 0
+          else if (keys.erase.includes(key)) line.pop()
+          else line.push(key)
+        }
+      }
+      stop = () => {
+        signal.removeEventListener('abort', aborted)
+        keyboard.off('data', read).off('end', finish).off('error', reject)
+      }
+      signal.addEventListener('abort', aborted)
+      keyboard.setEncoding('utf8').on('data', read).on('end', finish).on('error', reject)
+    })
+  } finally {
+    stop()
   }
-  return line
 }

@@ -1,5 +1,7 @@
-import { restore } from '../index.ts'
+import { stat } from 'node:fs/promises'
+import { ArchiveError, restore } from '../index.ts'
 import type { CompatRules, FilteredView, RestoreFailure, ServerError } from '../index.ts'
+import { featuresOf } from '../toc/version.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
 import { askPassword } from './password-prompt.ts'
 import type { GivenOptions, RestoreOptionId } from './pg-restore-options.ts'
@@ -13,6 +15,8 @@ export interface DatabaseRun {
   readonly terminal: Terminal
   readonly rules: CompatRules
   readonly options: GivenOptions
+  /** Undefined for standard input. */
+  readonly archive: string | undefined
   /** Prints a message of pg_restore's, without its prefix. */
   readonly say: (message: string) => void
   readonly sayBytes: (message: Uint8Array) => void
@@ -26,7 +30,13 @@ export interface DatabaseRun {
 export async function restoreIntoDatabase(run: DatabaseRun, view: FilteredView): Promise<number> {
   const { terminal, rules, options, say, sayBytes } = run
   const verbose = options.verbosity > 0
+  const features = featuresOf(view.header.version)
+  if (options.jobs > 1) {
+    await checkParallel(run, view)
+    say('warning: pgdmp restores in one connection, whatever -j says')
+  }
   if (verbose) say('connecting to database for restore')
+  if (!features.copyStmtAndBlockType) throw refusal('direct database connections are not supported in pre-1.3 archives')
   const text = (id: RestoreOptionId): string | undefined => {
     const value = options.values.get(id)
     return value === undefined ? undefined : textOf(value)
@@ -42,9 +52,11 @@ export async function restoreIntoDatabase(run: DatabaseRun, view: FilteredView):
   const target = await connectDatabase(terminal, parameters, {
     applicationName: 'pg_restore',
     onNotice,
+    onConnect: () => {
+      if (verbose && rules.tellsOfSearchPath) say("executing SELECT pg_catalog.set_config('search_path', '', false);")
+    },
     askPassword: options.given.has('no-password') ? undefined : ask,
   })
-  if (verbose && rules.tellsOfSearchPath) say("executing SELECT pg_catalog.set_config('search_path', '', false);")
   try {
     const complaints = new Complaints(run)
     const { verbose: _, restrictKey: _k, ...sqlOptions } = sqlOptionsOf(options)
@@ -62,6 +74,22 @@ export async function restoreIntoDatabase(run: DatabaseRun, view: FilteredView):
   } finally {
     await target.end().catch(() => undefined)
   }
+}
+
+/** What pg_restore asks of an archive that several connections are to read (RestoreArchive, _PrepParallelRestore). */
+async function checkParallel({ archive }: DatabaseRun, { header }: FilteredView): Promise<void> {
+  if (header.format === 'tar') throw refusal('parallel restore is not supported with this archive file format')
+  if (!featuresOf(header.version).tableoid) {
+    throw refusal('parallel restore is not supported with archives made by pre-8.0 pg_dump')
+  }
+  if (header.format !== 'custom') return
+  if (archive === undefined) throw refusal('parallel restore from standard input is not supported')
+  if (!(await stat(archive)).isFile()) throw refusal('parallel restore from non-seekable file is not supported')
+}
+
+/** An error in pg_restore's words. */
+function refusal(text: string): ArchiveError {
+  return new ArchiveError('USAGE', text, { details: { pgRestore: text } })
 }
 
 /** What pg_restore says of failures. */

@@ -141,7 +141,7 @@ async function restore(run: Run): Promise<number> {
         say: (text: string) => say(terminal, text),
         sayBytes: (text: Uint8Array) => sayBytes(terminal, text),
       }
-      return await restoreIntoDatabase({ terminal, rules, options, ...says }, view)
+      return await restoreIntoDatabase({ terminal, rules, options, archive: run.archive, ...says }, view)
     }
     const verbose = options.verbosity > 0
     const onMessage = (_: string, bytes: Uint8Array) => verbose && sayBytes(terminal, bytes)

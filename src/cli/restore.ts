@@ -1,4 +1,5 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, statSync, writeSync, type Stats } from 'node:fs'
+import { dirname } from 'node:path'
 import { filter, restore as restoreView } from '../index.ts'
 import type { FailureDecision, FailureGroup, Finding, RestoreFailure, RestoreResult, ServerError } from '../index.ts'
 import { ArchiveError } from '../index.ts'
@@ -81,7 +82,7 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
     progress === undefined
       ? () => undefined
       : await partsDone(archive, view.toc, (entry) => view.parts(entry).data, terminal.signal)
-  const log = new JsonLog(line.own('log').at(-1))
+  const log = new JsonLog(line.own('log').at(-1), line.archive)
   try {
     await using target = await connect(terminal, line, dbname, quiet)
     const { verbose: _, restrictKey: _k, ...sqlOptions } = sqlOptionsOf(line.options)
@@ -172,10 +173,30 @@ function groupLine({ cause, messages, sqlState, count, entries }: FailureGroup):
 
 /** One JSON object a line. */
 class JsonLog {
-  readonly #file: number | undefined
+  readonly #file: number | undefined = undefined
 
-  constructor(path: string | undefined) {
-    this.#file = path === undefined ? undefined : openSync(path, 'w')
+  /** @throws ArchiveError USAGE when it is a file of the archive */
+  constructor(path: string | undefined, archive: string | null) {
+    if (path === undefined) return
+    const { dev, ino } = archive === null ? { dev: -1, ino: -1 } : statSync(archive)
+    const check = (status: Stats): void => {
+      if (status.dev !== dev || status.ino !== ino) return
+      throw new ArchiveError('USAGE', `restore: --log is "${path}", which belongs to the archive`, {
+        hint: 'Name another file',
+      })
+    }
+    check(statSync(dirname(path)))
+    // statements may hold rows; what the file held goes when it is known which one it is
+    const file = openSync(path, 'a', 0o600)
+    try {
+      const status = fstatSync(file)
+      check(status)
+      if (status.isFile()) ftruncateSync(file)
+    } catch (error) {
+      closeSync(file)
+      throw error
+    }
+    this.#file = file
   }
 
   write(record: object): void {

@@ -56,7 +56,7 @@ export class FailureGroups {
 
   add({ entry, statement, error }: RestoreFailure): void {
     const { sqlState, message } = error
-    const full = this.#groups.size >= MAX_GROUPS
+    const full = this.#groups.size >= MAX_GROUPS && !this.#groups.has(`${sqlState} ${message}`)
     const known = kindOf(error, statement)
     const kind = known ?? { cause: full ? `other errors of SQLSTATE ${sqlState}` : message, hint: error.hint }
     const key = `${sqlState} ${kind.cause}`

@@ -1,5 +1,5 @@
 import { decodeByteString, encodeByteString } from '../bytes/byte-string.ts'
-import { ArchiveError } from '../errors.ts'
+import { ArchiveError, isArchiveError } from '../errors.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { PreparedScript } from '../ops/prepare-script.ts'
 import type { EntryParts } from '../ops/selection.ts'
@@ -25,6 +25,9 @@ const KEPT_FAILURES = 10_000
 /** Of the statement of a failure that is kept. */
 const KEPT_STATEMENT = 1000
 
+/** Milliseconds that a statement has to end once it was cancelled. */
+const CANCEL_PATIENCE = 5000
+
 /** Before anything else, on every connection: nobody's functions shall be found by the names of the system's own. */
 const secureSearchPath = "SELECT pg_catalog.set_config('search_path', '', false);"
 
@@ -46,6 +49,12 @@ export class Restorer {
   #entries = 0
   #stage: RestoreStage = 'initializing'
   #entry: TocEntry | undefined
+  /** A transaction that the restore began and has not ended. */
+  #inTransaction = false
+  /** The session is of no more use. */
+  #lost = false
+  /** Called when the signal comes while the server is at work. */
+  #interrupt: (() => void) | undefined
   /** TABLE DATA entries whose table could not be created. */
   readonly #inhibited = new Set<DumpId>()
 
@@ -62,13 +71,18 @@ export class Restorer {
     this.#options.signal?.throwIfAborted()
     announce()
     filtered.plan(plan.data)
+    const { signal } = this.#options
+    const interrupt = (): void => this.#interrupt?.()
+    signal?.addEventListener('abort', interrupt)
     let complete = false
     try {
       await this.#all()
       complete = true
     } catch (error) {
-      await this.#rollBack(error)
+      await this.#rollBack()
       if (!(error instanceof Stopped)) throw error
+    } finally {
+      signal?.removeEventListener('abort', interrupt)
     }
     return {
       complete,
@@ -178,10 +192,28 @@ export class Restorer {
         },
       )
     }
-    await this.#target.connect(encodeByteString(entry.raw.byteString('tag') ?? ''))
+    await this.#connect(this.#target.connect.bind(this.#target), entry)
     await this.#send({ sql: secureSearchPath, fatal: true })
     this.#session.startOver()
     await this.#flush()
+  }
+
+  async #connect(connect: (database: string) => Promise<void>, { tag, dumpId }: TocEntry): Promise<void> {
+    try {
+      await connect(tag ?? '')
+    } catch (error) {
+      // the session before is closed
+      this.#lost = true
+      this.#options.signal?.throwIfAborted()
+      const said = isArchiveError(error) ? error.details?.['pgRestore'] : undefined
+      const why = typeof said === 'string' ? said : error instanceof Error ? error.message : String(error)
+      throw new ArchiveError('CONNECTION_FAILED', `Cannot connect to database "${tag ?? ''}": ${why}`, {
+        dumpId,
+        hint: 'What comes before it was restored. With the database there and reachable, restore into it without create',
+        details: { pgRestore: why },
+        cause: error,
+      })
+    }
   }
 
   async #stored(entry: TocEntry): Promise<void> {
@@ -230,16 +262,16 @@ export class Restorer {
   async #copy(entry: TocEntry, copyStmt: string): Promise<void> {
     let input: CopyInput
     try {
-      input = await this.#talking(this.#target.copyFrom(encodeByteString(copyStmt)))
+      input = await this.#talking(() => this.#target.copyFrom(encodeByteString(copyStmt)))
     } catch (error) {
       return await this.#refused(error, { sql: copyStmt })
     }
     try {
       if (storesData(entry)) await this.#reading(entry, (source) => this.#rows(source, input))
-      await this.#talking(input.end())
+      await this.#talking(() => input.end())
     } catch (error) {
       if (!isServerError(error)) {
-        await input.abort('the data cannot be read').catch(() => undefined)
+        if (!this.#lost) await input.abort('the data cannot be read').catch(() => undefined)
         throw error
       }
       await this.#refused(error, { sql: '', complaint: `COPY failed for table "${entry.raw.byteString('tag') ?? ''}"` })
@@ -247,10 +279,8 @@ export class Restorer {
   }
 
   async #rows(source: ChunkSource, input: CopyInput): Promise<void> {
-    const { signal } = this.#options
     const write = async (chunk: Uint8Array): Promise<void> => {
-      signal?.throwIfAborted()
-      await this.#talking(input.write(chunk))
+      await this.#talking(() => input.write(chunk))
       this.#sent(chunk.length)
     }
     try {
@@ -268,7 +298,7 @@ export class Restorer {
       this.#options.signal?.throwIfAborted()
       for (const statement of splitter.push(chunk)) {
         try {
-          await this.#talking(this.#target.query(statement))
+          await this.#talking(() => this.#target.query(statement))
         } catch (error) {
           await this.#refused(error, { sql: decodeByteString(statement) })
         }
@@ -297,17 +327,19 @@ export class Restorer {
       }
       const source = data.borrow()
       const object = new LargeObjectSql(oid, createsObjects, settings.stdStrings)
-      let complaint = `could not ${createsObjects ? 'create' : 'open'} large object ${oid}`
+      let opened = false
       try {
-        await this.#talking(this.#target.query(object.open))
-        complaint = 'could not write to large object'
-        for await (const sql of object.read(source)) await this.#talking(this.#target.query(sql))
+        await this.#talking(() => this.#target.query(object.open))
+        opened = true
+        for await (const sql of object.read(source)) await this.#talking(() => this.#target.query(sql))
         this.#sent(object.bytes)
       } catch (error) {
-        await this.#refused(error, { sql: '', complaint, fatal: true })
-        // the transaction is of no more use
-        await this.#send({ sql: 'ROLLBACK;' })
-        return
+        // pg_restore goes on to the next object, which cannot be opened in a transaction that failed
+        if (opened) await this.#refused(error, { sql: '', complaint: 'could not write to large object' })
+        else {
+          const what = `could not ${createsObjects ? 'create' : 'open'} large object ${oid}`
+          await this.#refused(error, { sql: '', complaint: what, fatal: true })
+        }
       } finally {
         await source.cancel()
       }
@@ -326,19 +358,27 @@ export class Restorer {
   }
 
   async #send(command: Command): Promise<void> {
+    const { sql } = command
+    // whether it succeeds or not
+    if (endsTransaction.test(sql)) this.#inTransaction = false
     try {
-      await this.#talking(this.#target.query(encodeByteString(command.sql)))
+      await this.#talking(() => this.#target.query(encodeByteString(sql)))
+      if (beginsTransaction.test(sql)) this.#inTransaction = true
     } catch (error) {
       await this.#refused(error, command)
     }
   }
 
   /** Whatever is no word of the server means that there is no connection any more. */
-  async #talking<T>(answer: Promise<T>): Promise<T> {
+  async #talking<T>(ask: () => Promise<T>): Promise<T> {
+    this.#options.signal?.throwIfAborted()
     try {
-      return await answer
+      return await this.#answer(ask())
     } catch (error) {
+      this.#options.signal?.throwIfAborted()
       if (isServerError(error) && !endsSession(error.severity, error.sqlState)) throw error
+      this.#lost = true
+      if (isArchiveError(error)) throw error
       const why = error instanceof Error ? error.message : String(error)
       throw new ArchiveError(
         'CONNECTION_LOST',
@@ -353,20 +393,47 @@ export class Restorer {
     }
   }
 
+  /** What the server answers, which a signal makes it do soon. */
+  async #answer<T>(answer: Promise<T>): Promise<T> {
+    if (this.#options.signal === undefined) return await answer
+    const { cancel } = this.#target
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const interrupted = new Promise<never>((_, reject) => {
+      const giveUp = (): void => {
+        this.#lost = true
+        reject(new Error('the server does not answer'))
+      }
+      this.#interrupt = (): void => {
+        if (cancel === undefined) return giveUp()
+        timer = setTimeout(giveUp, CANCEL_PATIENCE)
+        cancelled = cancel.call(this.#target).catch(() => undefined)
+      }
+    })
+    let cancelled: Promise<void> | undefined
+    try {
+      return await Promise.race([answer, interrupted])
+    } finally {
+      this.#interrupt = undefined
+      // else it could cancel what comes next
+      if (!this.#lost) await cancelled
+      clearTimeout(timer)
+    }
+  }
+
   /** Counts a failure and decides whether it was the last one. */
-  async #refused(error: unknown, { sql, complaint, fatal }: Command): Promise<void> {
+  async #refused(error: unknown, { sql, complaint, shown, fatal }: Command): Promise<void> {
     if (!isServerError(error)) throw error
     const failure: RestoreFailure = {
       stage: this.#stage,
       entry: this.#entry,
       complaint: this.#decode(encodeByteString(complaint ?? 'could not execute query')),
-      statement: complaint === undefined ? this.#decode(encodeByteString(sql)) : undefined,
+      statement: complaint === undefined || shown === true ? this.#decode(encodeByteString(sql)) : undefined,
       error,
       fatal: fatal === true,
     }
     this.#failed++
     if (this.#failures.length < KEPT_FAILURES) {
-      this.#failures.push({ ...failure, statement: failure.statement?.slice(0, KEPT_STATEMENT) })
+      this.#failures.push({ ...failure, statement: failure.statement && beginning(failure.statement) })
     }
     this.#groups.add(failure)
     if ((await this.#decide(failure)) === 'stop') throw new Stopped()
@@ -376,18 +443,30 @@ export class Restorer {
     const { onError = 'continue' } = this.#options
     const { singleTransaction, transactionSize } = this.#prepared.context.options
     const decision = typeof onError === 'function' ? await onError(failure) : onError
-    return singleTransaction || transactionSize > 0 ? 'stop' : decision
+    return failure.fatal || singleTransaction || transactionSize > 0 ? 'stop' : decision
   }
 
-  /** Leaves the session without a transaction, if there is one. */
-  async #rollBack(reason: unknown): Promise<void> {
-    const lost = reason instanceof ArchiveError && reason.code === 'CONNECTION_LOST'
-    if (!lost) await this.#target.query(encodeByteString('ROLLBACK;')).catch(() => undefined)
+  /** Leaves the session without a transaction. */
+  async #rollBack(): Promise<void> {
+    if (this.#inTransaction && !this.#lost) {
+      await this.#target.query(encodeByteString('ROLLBACK;')).catch(() => undefined)
+    }
   }
 }
 
-const begin: Command = { sql: 'BEGIN', complaint: 'could not start database transaction', fatal: true }
-const commit: Command = { sql: 'COMMIT', complaint: 'could not commit database transaction', fatal: true }
+const begin: Command = { sql: 'BEGIN', complaint: 'could not start database transaction', shown: true }
+const commit: Command = { sql: 'COMMIT', complaint: 'could not commit database transaction', shown: true }
+
+/** As the restore itself sends them; a statement of the archive has more to it. */
+const beginsTransaction = /^\s*BEGIN;?\s*$/
+const endsTransaction = /^\s*COMMIT;?\s*$/
+
+/** The first characters, by way of bytes: a slice of a string would keep all of it. */
+function beginning(text: string): string {
+  const bytes = new Uint8Array(3 * KEPT_STATEMENT)
+  const { written } = new TextEncoder().encodeInto(text.slice(0, KEPT_STATEMENT), bytes)
+  return new TextDecoder().decode(bytes.subarray(0, written))
+}
 
 function dataOptions({ signal }: RestoreOptions): { readonly signal?: AbortSignal } {
   return signal === undefined ? {} : { signal }

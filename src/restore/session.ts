@@ -8,6 +8,8 @@ export interface Command {
   readonly sql: string
   /** What pg_restore says when the server refuses it; by default that it could not execute a query. */
   readonly complaint?: string
+  /** pg_restore shows the statement as well. */
+  readonly shown?: true
   /** pg_restore gives up when it fails, whatever it was told about errors. */
   readonly fatal?: true
 }

@@ -16,9 +16,14 @@ export interface RestoreTarget {
   /**
    * Goes on in another database of the same server, in a new session; for `create`. A target that has only the one
    * database leaves it out.
-   * @param database name in the archive's encoding
+   * @throws ArchiveError CONNECTION_FAILED, or anything that tells why it cannot
    */
-  readonly connect?: ((database: Uint8Array) => Promise<void>) | undefined
+  readonly connect?: ((database: string) => Promise<void>) | undefined
+  /**
+   * Makes the server give up what it was asked last and has not answered, which then rejects; resolves when the server
+   * knows. Without it a restore that is aborted leaves what is running to the server, and the session as it is.
+   */
+  readonly cancel?: (() => Promise<void>) | undefined
 }
 
 /** Takes the rows of one COPY, which is over with {@link CopyInput.end} or {@link CopyInput.abort}. */

@@ -95,9 +95,13 @@ async function contentsOf(server: Server, database: string): Promise<string> {
 
 type Case = Parameters<typeof restored>[4]
 
+/** What the drop-in says of `-j`, which pg_restore has no need to say. */
+const oneConnection = 'pg_restore: warning: pgdmp restores in one connection, whatever -j says\n'
+
 async function compare(server: Server, archive: string, options: readonly string[], how?: Case): Promise<Outcome> {
   const real = await restored(server, 'real', archive, options, how)
-  const ours = await restored(server, 'ours', archive, options, how)
+  const all = await restored(server, 'ours', archive, options, how)
+  const ours = { ...all, stderr: all.stderr.replace(oneConnection, '') }
   expect(ours.stderr).toBe(real.stderr)
   expect(ours.status).toBe(real.status)
   // as a whole, it would fill the screen
@@ -106,7 +110,7 @@ async function compare(server: Server, archive: string, options: readonly string
     expect(a?.filter((line, at) => line !== b?.[at]).slice(0, 20)).toEqual([])
     expect(a).toHaveLength(b?.length ?? 0)
   }
-  return ours
+  return all
 }
 
 /** Those archives that the server's pg_restore reads, in an order that the seed decides. */
@@ -146,6 +150,8 @@ describe.skipIf(servers.length === 0)(servers.length === 0 ? withoutServers : 'p
     ['-s', '--no-tablespaces'],
     ['-t', 'many_rows'],
     ['-e'],
+    ['-e', '-v'],
+    ['--use-set-session-authorization', '-v'],
     ['-1'],
     ['--use-set-session-authorization'],
     ['--role=nobody_of_this_name'],
@@ -158,6 +164,125 @@ describe.skipIf(servers.length === 0)(servers.length === 0 ? withoutServers : 'p
       },
       timeout,
     )
+
+    test(
+      `${server.major}: with -j in one connection, and refuses it where pg_restore does`,
+      async () => {
+        const custom = server.major === 18 ? newest : file
+        // nothing is restored, so that the order in which connections do it does not show
+        const none = ['-j', '4', '-t', 'none_of_this_name']
+        expect((await compare(server, custom, none)).stderr).toBe(oneConnection)
+        const tar = fixture(server.major === 18 ? '18/latin1-Ft.tar' : '15/latin1-Ft.tar').file
+        const refused: readonly (readonly [string, readonly string[], Case?])[] = [
+          [tar, none],
+          [tar, [...none, '-v']],
+          [custom, none, { stdin: true }],
+          [custom, [...none, '-Fc'], { stdin: true }],
+          [fixture('derived/v1.0-Fc.dump').file, none],
+          [fixture('derived/v1.7-Fc.dump').file, none],
+          [fixture('derived/v1.0-Fc.dump').file, none.slice(2)],
+          [fixture('derived/v1.2-Fc.dump').file, [...none.slice(2), '-v']],
+        ]
+        for (const [archive, options, how] of refused) {
+          const { status, stderr } = await compare(server, archive, options, how)
+          expect([status, stderr]).toEqual([1, expect.stringMatching(/not supported/)])
+        }
+        // read through a pipe that has a name
+        const options = [...none, '-Fc', '-d', server.database('postgres'), '/dev/stdin']
+        const real = await run('/bin/sh', ['-c', 'cat "$0" | "$@"', custom, server.pgRestore, ...options])
+        const drop = [process.execPath, cli, 'pg_restore', '--compat', server.version, ...options]
+        const ours = await run('/bin/sh', ['-c', 'cat "$0" | "$@"', custom, ...drop])
+        expect([ours.status, ours.stderr]).toEqual([real.status, withoutPath(real.stderr)])
+        expect(ours.stderr).toContain('non-seekable')
+      },
+      timeout,
+    )
+
+    test(
+      `${server.major}: a transaction that cannot be committed, and rows that a deferred constraint refuses`,
+      async () => {
+        const source = newDatabase(server)
+        const tables = `CREATE TABLE parent (id int PRIMARY KEY);
+          CREATE TABLE child (p int REFERENCES parent DEFERRABLE INITIALLY DEFERRED);`
+        server.ask([tables, 'INSERT INTO parent VALUES (1)', 'INSERT INTO child VALUES (1)'], source)
+        const dump = join(folder, `deferred-${server.major}`)
+        await run(server.pgDump, ['-Fc', '-d', server.database(source), '-f', dump])
+        const schema = `${dump}-schema`
+        await run(server.pgDump, ['-Fc', '-s', '-d', server.database(source), '-f', schema])
+        for (const options of [
+          ['-a', '-t', 'child', '-1'],
+          ['-a', '-t', 'child', '-1', '-v'],
+          ['-a', '-t', 'child'],
+        ]) {
+          const { status, stderr } = await compare(server, dump, options, { prepare: schema })
+          expect([status, stderr]).toEqual([1, expect.stringContaining('violates foreign key constraint')])
+        }
+      },
+      timeout,
+    )
+
+    test(
+      `${server.major}: -C into a database that takes no connections`,
+      async () => {
+        const source = newDatabase(server)
+        server.ask(['CREATE TABLE t (a int)', `ALTER DATABASE ${source} CONNECTION LIMIT 0`], source)
+        const dump = join(folder, `limited-${server.major}`)
+        await run(server.pgDump, ['-Fc', '-C', '-d', server.database(source), '-f', dump])
+        server.ask([`DROP DATABASE ${source}`])
+        const user = `${source}_user`
+        server.ask([`CREATE ROLE ${user} LOGIN CREATEDB PASSWORD 'one'`])
+        const database = server.database('postgres').replace(/user=\S+ password=\S+/, `user=${user} password=one`)
+        try {
+          for (const options of [['-C'], ['-C', '-v'], ['-C', '-c', '--if-exists']]) {
+            const args = [...options, '-d', database, dump]
+            const real = await run(server.pgRestore, args)
+            server.ask([`DROP DATABASE ${source}`])
+            const ours = await run(process.execPath, [cli, 'pg_restore', '--compat', server.version, ...args])
+            server.ask([`DROP DATABASE ${source}`])
+            expect([ours.status, ours.stderr]).toEqual([real.status, withoutPath(real.stderr)])
+            expect(ours.stderr).toContain('too many connections')
+          }
+        } finally {
+          server.ask([`DROP ROLE ${user}`])
+        }
+      },
+      timeout,
+    )
+
+    const transactions = server.major >= 17 ? [['-C', '--transaction-size=5']] : []
+    test.each([['-C'], ['-C', '-v'], ['-C', '-c', '--if-exists'], ...transactions].map((set) => [set.join(' '), set]))(
+      `${server.major}: %s`,
+      async (_, options) => {
+        const source = newDatabase(server)
+        const rows =
+          'CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 9); CREATE VIEW v AS SELECT a FROM t'
+        server.ask([rows], source)
+        const dump = join(folder, `create-${server.major}`)
+        await run(server.pgDump, ['-Fc', '-C', '-d', server.database(source), '-f', dump])
+        const args = [...options, '-d', server.database('postgres'), dump]
+        const outcomes: unknown[] = []
+        for (const program of [[server.pgRestore], [process.execPath, cli, 'pg_restore', '--compat', server.version]]) {
+          if (!options.includes('-c')) server.ask([`DROP DATABASE ${source}`])
+          const { status, stderr } = await run(program[0] ?? '', [...program.slice(1), ...args])
+          outcomes.push([status, withoutPath(stderr), await contentsOf(server, source)])
+        }
+        expect(outcomes[1]).toEqual(outcomes[0])
+        expect(outcomes[1]).toEqual([0, expect.any(String), expect.stringContaining('COPY public.t')])
+      },
+      timeout,
+    )
+
+    if (server.major >= 17) {
+      test.each(
+        [['--transaction-size=3'], ['--transaction-size=3', '-v', '-O', '-x']].map((set) => [set.join(' '), set]),
+      )(
+        `${server.major}: %s`,
+        async (_, options) => {
+          await compare(server, newest, options)
+        },
+        timeout,
+      )
+    }
 
     test(
       `${server.major}: into a database that is full, with and without --clean`,

@@ -1,0 +1,148 @@
+import type { Client, ClientConfig, Connection } from 'pg'
+import { ArchiveError } from '../errors.ts'
+
+/** What node-postgres has and its types do not tell. */
+interface ClientInside {
+  readonly connection: Connection
+  readonly connectionParameters: { database: string | null | undefined }
+  /** Both from BackendKeyData; null before. */
+  readonly processID: number | null
+  readonly secretKey: number | null
+  password: unknown
+}
+
+/** How {@link connectClient} connects, besides what `pg` takes. */
+export interface ClientOptions {
+  /** Instead of the database of the configuration, wherever that names it. */
+  readonly database?: string | undefined
+  /** Nothing but SCRAM with channel binding is taken (channel_binding=require of libpq). */
+  readonly requireChannelBinding?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What the client refuses while it connects, whatever the server would say (pg_fe_sendauth, fe-auth.c). */
+export class ClientRefusal extends Error {}
+
+/** Loads what connects to servers. @throws ArchiveError UNSUPPORTED when a package is not installed */
+export async function loadPg() {
+  const { Client: PgClient } = await load('pg', () => import('pg').then((module) => module.default))
+  const { from } = await load('pg-copy-streams', () => import('pg-copy-streams').then((module) => module.default))
+  return { Client: PgClient, from }
+}
+
+/** Loads an optional package. */
+async function load<T>(name: string, importIt: () => Promise<T>): Promise<T> {
+  try {
+    return await importIt()
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND')) throw cause
+    const what = `the package ${name} is not installed`
+    const hint = 'Install what connects to servers: npm install pg pg-copy-streams'
+    throw new ArchiveError('UNSUPPORTED', `Cannot connect to a server: ${what}`, {
+      hint,
+      details: { packages: ['pg', 'pg-copy-streams'], pgRestore: `${what}: npm install pg pg-copy-streams` },
+      cause,
+    })
+  }
+}
+
+/** The connection of a client. */
+export function connectionOf(client: Client): Connection {
+  return inside(client).connection
+}
+
+function inside(client: Client): ClientInside {
+  return client as unknown as ClientInside
+}
+
+/**
+ * A client that is connected; one that cannot connect, or is not to any more, leaves no socket behind.
+ * @throws ClientRefusal, `signal.reason`, and what `pg` throws
+ */
+export async function connectClient(
+  config: ClientConfig,
+  { database, requireChannelBinding, signal }: ClientOptions = {},
+): Promise<Client> {
+  const { Client: PgClient } = await loadPg()
+  signal?.throwIfAborted()
+  const client = new PgClient(config)
+  // a connection string would win over `config.database`
+  if (database !== undefined) inside(client).connectionParameters.database = database
+  const checkBinding = requireChannelBinding === true ? watchBinding(client) : ignore
+  const destroy = (): void => void connectionOf(client).stream.destroy()
+  signal?.addEventListener('abort', destroy)
+  // the first error is that of connect(); of others nobody wants to hear
+  client.on('error', ignore)
+  try {
+    await client.connect()
+    checkBinding()
+    client.off('error', ignore)
+    return client
+  } catch (error) {
+    void client.end().catch(ignore)
+    destroy()
+    signal?.throwIfAborted()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', destroy)
+  }
+}
+
+/**
+ * Sees to it that no password is sent without channel binding; gives what says, once there is a connection, whether the
+ * server proved itself with it (check_expected_areq, fe-auth.c).
+ */
+function watchBinding(client: Client): () => void {
+  const { connection } = inside(client)
+  let refusal: string | undefined = "channel binding required but not supported by server's authentication request"
+  let proven = false
+  connection.once('authenticationSASL', ({ mechanisms }: { readonly mechanisms: readonly string[] }) => {
+    if (!('getPeerCertificate' in connection.stream)) refusal = 'channel binding required, but SSL not in use'
+    else if (mechanisms.includes('SCRAM-SHA-256-PLUS')) refusal = undefined
+    else {
+      refusal =
+        'channel binding is required, but server did not offer an authentication method that supports channel binding'
+    }
+  })
+  connection.once('authenticationSASLFinal', () => {
+    proven = refusal === undefined
+  })
+  const { password } = inside(client)
+  inside(client).password = async (): Promise<unknown> => {
+    if (refusal !== undefined) throw new ClientRefusal(refusal)
+    const given: unknown = typeof password === 'function' ? await password() : password
+    return given ?? undefined
+  }
+  return () => {
+    if (proven) return
+    throw new ClientRefusal('channel binding required, but server authenticated client without channel binding')
+  }
+}
+
+/**
+ * Asks the server to give up the statement that is running (CancelRequest, on a connection of its own, as PQcancel
+ * does); resolves when the server has been asked, or cannot be.
+ */
+export async function cancelQuery(client: Client): Promise<void> {
+  const { processID, secretKey } = inside(client)
+  if (processID === null || secretKey === null) return
+  const { host, port } = client
+  // the class of this client, of whichever copy of node-postgres
+  const PgClient = client.constructor as new (config: ClientConfig) => Client
+  const connection = connectionOf(new PgClient({ host, port, ssl: false })) as CancelConnection
+  await new Promise<void>((resolve) => {
+    connection.on('error', () => resolve())
+    connection.on('end', () => resolve())
+    connection.on('connect', () => connection.cancel(processID, secretKey))
+    if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`)
+    else connection.connect(port, host)
+  })
+  connection.stream.destroy()
+}
+
+interface CancelConnection extends Connection {
+  connect(portOrPath: number | string, host?: string): void
+  cancel(processID: number, secretKey: number): void
+}
+
+export function ignore(): void {}
