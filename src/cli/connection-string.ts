@@ -157,7 +157,7 @@ function parseUri(uri: string): ConnectionParameters {
   for (const pair of query === undefined || query === '' ? [] : query.split('&')) {
     const [name = '', value] = splitFirst(pair, '=')
     if (value === undefined) throw wrong(`missing key/value separator "=" in URI query parameter: "${name}"`)
-    addUriParameter(found, percentDecoded(name), percentDecoded(value, /password$/.test(name)))
+    addUriParameter(found, percentDecoded(name), percentDecoded(value, name.endsWith('password')))
   }
   return found
 }

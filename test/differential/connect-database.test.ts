@@ -58,6 +58,15 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
       ['-d', `host=${host},${host} port=1,${port} user=postgres password=${password} dbname=postgres`],
       {},
     ],
+    ['options that are empty', ['-h', '', '-p', '', '-U', '', '-d', uri], {}],
+    [
+      'a URI with an empty password',
+      ['-d', `postgresql://postgres:@${host}:${port}/postgres`],
+      { PGPASSWORD: password },
+    ],
+    ['channel_binding=disable', ['-d', `${uri}?channel_binding=disable`], {}],
+    ['sslcertmode=disable', ['-d', `${uri}?sslcertmode=disable`], {}],
+    ['PGREQUIRESSL beside PGSSLMODE', ['-d', uri], { PGREQUIRESSL: '1', PGSSLMODE: 'disable' }],
   ])('is made by %s', async (_, args, env) => {
     const { real, ours } = await both(args, env)
     expect(ours).toEqual(real)
@@ -90,9 +99,24 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     ['a port that is no number', ['-d', 'host=127.0.0.1 port=abc dbname=x']],
     ['a port that is none', ['-d', 'host=127.0.0.1 port=70000 dbname=x']],
     ['an sslmode that does not exist', ['-d', 'sslmode=maybe dbname=x']],
+    ['channel binding without TLS', ['-d', `${uri}?channel_binding=require`]],
+    ['a channel_binding that does not exist', ['-d', 'channel_binding=maybe dbname=x']],
+    ['a release of TLS that does not exist', ['-d', `${uri}?ssl_min_protocol_version=TLSv9`]],
+    ['releases of TLS the wrong way round', ['-d', `${uri}?ssl_max_protocol_version=tlsv1.1`]],
+    ['an sslcertmode that does not exist', ['-d', `${uri}?sslcertmode=maybe`]],
+    ['the roots of the system with a weak sslmode', ['-d', `${uri}?sslrootcert=system&sslmode=require`]],
+    ['the roots of the system where there is no TLS', ['-d', `${uri}?sslrootcert=system`]],
+    ['an address that is not closed', ['-d', 'postgresql://[::1/d']],
+    ['a password that is missing', ['-w', '-d', `host=${host} port=${port} user=postgres dbname=postgres`]],
     ['a certificate that is missing', ['-d', `${uri}?sslmode=verify-full`]],
   ])('is refused as by pg_restore for %s', async (_, args) => {
     const { real, ours } = await both(args)
+    expect(ours).toEqual(real)
+    expect(ours[0]).toBe(1)
+  })
+
+  test('is refused as by pg_restore for PGREQUIRESSL where there is no TLS', async () => {
+    const { real, ours } = await both(['-d', uri], { PGREQUIRESSL: '1' })
     expect(ours).toEqual(real)
     expect(ours[0]).toBe(1)
   })

@@ -190,8 +190,8 @@ describe.skipIf(servers.length === 0)(servers.length === 0 ? withoutServers : 'p
         // read through a pipe that has a name
         const options = [...none, '-Fc', '-d', server.database('postgres'), '/dev/stdin']
         const real = await run('/bin/sh', ['-c', 'cat "$0" | "$@"', custom, server.pgRestore, ...options])
-        const drop = [process.execPath, cli, 'pg_restore', '--compat', server.version, ...options]
-        const ours = await run('/bin/sh', ['-c', 'cat "$0" | "$@"', custom, ...drop])
+        const dropIn = [process.execPath, cli, 'pg_restore', '--compat', server.version, ...options]
+        const ours = await run('/bin/sh', ['-c', 'cat "$0" | "$@"', custom, ...dropIn])
         expect([ours.status, ours.stderr]).toEqual([real.status, withoutPath(real.stderr)])
         expect(ours.stderr).toContain('non-seekable')
       },

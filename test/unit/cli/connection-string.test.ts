@@ -26,6 +26,7 @@ describe('parseConnectionString()', () => {
     ['postgresql://a:1,b:2/db?target_session_attrs=any', 'host=a,b port=1,2 dbname=db target_session_attrs=any'],
     ['postgresql://host/db?ssl=true', 'host=host dbname=db sslmode=require'],
     ['postgresql://u:p%40%3A@h', 'user=u password=p@: host=h'],
+    ['postgresql://u:@h', 'user=u host=h'],
   ])('reads %s', (uri, expected) => {
     const pairs = expected.split(' ').filter((pair) => pair !== '')
     expect(parsed(uri)).toEqual(Object.fromEntries(pairs.map((pair) => pair.split('='))))
@@ -41,7 +42,40 @@ describe('parseConnectionString()', () => {
   })
 })
 
+describe('parseConnectionString() with what is wrong', () => {
+  test('takes for white space what C does', () => {
+    expect(parsed('host=a\fport=1\vuser=\u00a0')).toEqual({ host: 'a', port: '1', user: '\u00a0' })
+  })
+
+  test.each([
+    'postgresql://u:secret@[::1/d',
+    'postgresql://u:secret%zz@h/d',
+    'postgresql://u:secret%00@h/d',
+    'postgresql://[::1/d?password=secret&host=x',
+    'postgresql://h/d?password=secret%zz',
+  ])('shows no password: %s', (uri) => {
+    expect(() => parsed(uri)).toThrow(expect.objectContaining({ message: expect.not.stringContaining('secret') }))
+  })
+})
+
 describe('connectionParameters()', () => {
+  test('takes what is empty for not given', async () => {
+    const env = { PGHOST: 'h', PGPORT: '7', PGUSER: 'u', PGPASSWORD: 'p' }
+    const found = await connectionParameters({ dbname: 'd', host: '', port: '', user: '', password: '' }, env)
+    expect(Object.fromEntries(found)).toEqual({ dbname: 'd', host: 'h', port: '7', user: 'u', password: 'p' })
+  })
+
+  test.each([
+    [{ PGREQUIRESSL: '1' }, '', 'require'],
+    [{ PGREQUIRESSL: '0' }, '', undefined],
+    [{ PGREQUIRESSL: '1', PGSSLMODE: 'disable' }, '', 'disable'],
+    [{}, 'sslrootcert=system', 'verify-full'],
+    [{ PGREQUIRESSL: '1' }, 'sslrootcert=system', 'require'],
+  ])('gives %o and "%s" the sslmode %s', async (env, text, mode) => {
+    const found = await connectionParameters({ dbname: `${text} user=u dbname=d` }, env)
+    expect(found.get('sslmode')).toBe(mode)
+  })
+
   test('prefers the string to options, options to the service, the service to variables', async () => {
     const file = join(folder, 'services')
     writeFileSync(file, '# ours\n[other]\nhost=wrong\n[mine]\nhost=of-service\nport=7\nuser=of-service\n')

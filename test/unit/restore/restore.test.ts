@@ -1,9 +1,16 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { describe, expect, test } from 'vitest'
-import { filter, open, restore, ServerError } from '../../../src/index.ts'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { afterAll, describe, expect, test } from 'vitest'
+import { ArchiveError, create, filter, open, restore, ServerError } from '../../../src/index.ts'
 import type { CopyInput, RestoreTarget } from '../../../src/index.ts'
 import { fixture } from '../../helpers/corpus.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'pgdmp-restore-unit-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const file = fixture('18/full-Fc.dump').file
 
@@ -106,11 +113,12 @@ describe('restore()', () => {
     await using archive = await open(file)
     const target = new Recorder()
     const abort = new AbortController()
+    const reason = new Error('enough')
     target.query = async (sql) => {
       target.asked.push(Buffer.from(sql).toString('latin1'))
-      if (target.asked.length === 3) await new Promise(() => setTimeout(() => abort.abort(), 10))
+      if (target.asked.length === 3) await new Promise(() => setTimeout(() => abort.abort(reason), 10))
     }
-    await expect(restore(archive, target, { signal: abort.signal })).rejects.toBe(abort.signal.reason)
+    await expect(restore(archive, target, { signal: abort.signal })).rejects.toBe(reason)
     expect(target.asked).toHaveLength(3)
   })
 
@@ -123,15 +131,16 @@ describe('restore()', () => {
     }
     const count = 20
     const length = 2_000_000
-    const schema = Array.from({ length: count }, (_, at) => ({
-      desc: 'VIEW',
-      tag: `v${at}`,
-      namespace: 'public',
-      defn: `CREATE VIEW public.v${at} AS SELECT '${'x'.repeat(length)}';\n`,
-    }))
+    const path = join(folder, 'long')
+    const writer = await create(path)
+    for (let at = 0; at < count; at++) {
+      const defn = `CREATE VIEW public.v${at} AS SELECT '${'x'.repeat(length)}';\n`
+      writer.addEntry({ desc: 'VIEW', tag: `v${at}`, namespace: 'public', defn })
+    }
+    await writer.finish()
     const before = heap()
     const failures = await (async () => {
-      await using archive = await open(await archiveOf(schema))
+      await using archive = await open(path)
       const target = new Recorder()
       target.refuse = (sql) => {
         target.asked.length = 0

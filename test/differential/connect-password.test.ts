@@ -1,0 +1,191 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connectDatabase, connectionParameters } from '../../src/cli/connection.ts'
+import { fixture } from '../helpers/corpus.ts'
+import { cli, inCi, root } from '../helpers/paths.ts'
+import { postgres, withoutPath, withoutPostgres } from '../helpers/postgres.ts'
+import { run } from '../helpers/process.ts'
+
+/*
+ * Passwords by every method, TLS and channel binding, with a server of these tests' own that has a certificate, beside
+ * the real pg_restore; and a password that is typed, at a terminal that Python makes.
+ */
+
+const folder = mkdtempSync(join(tmpdir(), 'pgdmp-password-'))
+const archive = fixture('18/filter-Fc.dump').file
+const script = join(root, 'test/postgres/servers.sh')
+const tools = postgres.at(-1)
+const hasPrograms = ['python3', 'openssl'].every((name) => spawnSync(name, ['--version']).status === 0)
+const missing = hasPrograms ? withoutPostgres : 'needs python3 and openssl'
+const possible = tools !== undefined && hasPrograms
+if (inCi && !possible) throw new Error(missing)
+
+const seconds = 60_000
+let connection = ''
+
+const rules = `
+hostssl all tls_only 127.0.0.1/32 scram-sha-256
+hostnossl all tls_only 127.0.0.1/32 reject
+host all by_md5 127.0.0.1/32 md5
+host all in_clear 127.0.0.1/32 password
+host all trusted 127.0.0.1/32 trust
+host all all 127.0.0.1/32 scram-sha-256`
+
+describe.skipIf(!possible)(possible ? 'a password' : missing, () => {
+  if (tools === undefined) return
+  const data = join(folder, 'servers', String(tools.major))
+
+  beforeAll(() => {
+    const said = execFileSync(script, ['start', join(folder, 'servers'), String(tools.major)], { encoding: 'utf8' })
+    const started: Record<string, string> = JSON.parse(said)
+    connection = started[tools.major] ?? ''
+    const ask = (...commands: string[]): void => {
+      const args = commands.flatMap((command) => ['-c', command])
+      execFileSync(tools.psql, ['-Xq', '-v', 'ON_ERROR_STOP=1', ...args, '-d', connection], { stdio: 'pipe' })
+    }
+    // what the server makes itself belongs to its owner
+    const request = `openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout '${data}/server.key' -out '${data}/server.crt'`
+    ask(
+      `COPY (SELECT 1) TO PROGRAM $$cat > /dev/null; ${request} 2> /dev/null && chmod 600 '${data}/server.key'$$`,
+      `COPY (SELECT unnest(string_to_array($$${rules}$$, E'\\n'))) TO PROGRAM $$cat > '${data}/pg_hba.conf'$$`,
+      'ALTER SYSTEM SET ssl = on',
+      "CREATE ROLE tls_only LOGIN PASSWORD 'known'",
+      "CREATE ROLE in_clear LOGIN PASSWORD 'known'",
+      'CREATE ROLE trusted LOGIN',
+      "SET password_encryption = 'md5'",
+      "CREATE ROLE by_md5 LOGIN PASSWORD 'known'",
+      'SELECT pg_reload_conf()',
+    )
+    // a connection after the reload
+    for (let tries = 0; tries < 50; tries++) {
+      const { status } = spawnSync(tools.psql, ['-Xqc', 'SELECT 1', '-d', `${connection} sslmode=require`])
+      if (status === 0) return
+      spawnSync('sleep', ['0.1'])
+    }
+    throw new Error('the server has no TLS')
+  }, seconds)
+
+  afterAll(() => {
+    execFileSync(script, ['stop', join(folder, 'servers')])
+    rmSync(folder, { recursive: true, force: true })
+  }, seconds)
+
+  const as = (user: string, ...more: readonly string[]): string => {
+    const place = connection.split(' ').filter((pair) => /^(?:host|port)=/.test(pair))
+    return [...place, `user=${user}`, 'dbname=postgres', ...more].join(' ')
+  }
+  const none = ['--section=post-data', '-t', 'none_of_this_name', archive]
+  const env = { HOME: folder }
+
+  async function both(...args: readonly string[]) {
+    const real = await run(tools?.pgRestore ?? '', [...args, ...none], { env })
+    const ours = await run(process.execPath, [cli, 'pg_restore', '--compat', tools?.version ?? '', ...args, ...none], {
+      env,
+    })
+    return { real: [real.status, withoutPath(real.stderr)], ours: [ours.status, withoutPath(ours.stderr)] }
+  }
+
+  const users = ['postgres', 'by_md5', 'in_clear', 'tls_only']
+
+  test.each(users)(
+    'that nobody may be asked for (-w) is missed as by pg_restore: %s',
+    async (user) => {
+      const { real, ours } = await both('-w', '-d', as(user))
+      expect(ours).toEqual(real)
+      expect(ours).toEqual([1, expect.stringContaining('no password supplied')])
+    },
+    seconds,
+  )
+
+  interface Typed {
+    readonly status: number | null
+    readonly said: string
+    readonly echo: boolean
+    readonly lines: boolean
+  }
+
+  async function typed(keys: string, command: readonly string[]): Promise<Typed> {
+    const helper = join(root, 'test/helpers/at-terminal.py')
+    const args = [helper, JSON.stringify(keys), process.execPath, cli, ...command]
+    const { stdout } = await run('python3', args, { env })
+    return JSON.parse(stdout.toString())
+  }
+
+  test.each(users.slice(1))(
+    'is asked for at the terminal when the server wants one: %s',
+    async (user) => {
+      const outcome = await typed('known\r', ['pg_restore', '-d', as(user), ...none])
+      expect(outcome).toEqual({ status: 0, said: 'Password: \r\n', echo: true, lines: true })
+    },
+    seconds,
+  )
+
+  test('is not asked for when the server wants none', async () => {
+    const { real, ours } = await both('-d', as('trusted'))
+    expect([real, ours]).toEqual([
+      [0, ''],
+      [0, ''],
+    ])
+  })
+
+  test(
+    'may be mended while it is typed, and ends with Ctrl-D, too',
+    async () => {
+      const outcome = await typed('wrong\u0015knoß\u007fwn\u0004', ['pg_restore', '-W', '-d', as('by_md5'), ...none])
+      expect(outcome).toEqual({ status: 0, said: 'Password: \r\n', echo: true, lines: true })
+    },
+    seconds,
+  )
+
+  test.each([['restore'], ['pg_restore']])(
+    'that is not given ends pgdmp %s by Ctrl-C, with the terminal as it was',
+    async (command) => {
+      const outcome = await typed('kno\u0003', [command, '-W', '-d', as('by_md5'), archive])
+      expect(outcome).toEqual({ status: 130, said: 'Password: \r\n', echo: true, lines: true })
+    },
+    seconds,
+  )
+
+  test.each([
+    ['postgres', 'channel_binding=require', 'sslmode=require', 0],
+    ['tls_only', 'channel_binding=require', 'sslmode=prefer', 0],
+    ['tls_only', 'channel_binding=require', 'sslmode=disable', 1],
+    ['by_md5', 'channel_binding=require', 'sslmode=require', 1],
+    ['in_clear', 'channel_binding=require', 'sslmode=require', 1],
+    ['trusted', 'channel_binding=require', 'sslmode=require', 1],
+    ['tls_only', 'channel_binding=disable', 'sslmode=require', 0],
+    ['tls_only', 'ssl_min_protocol_version=TLSv1.3', 'sslmode=require', 0],
+    ['tls_only', 'sslmode=require', 'ssl_max_protocol_version=TLSv1.2', 0],
+  ] as const)(
+    'of %s goes to a server with %s %s as by pg_restore',
+    async (user, first, second, status) => {
+      const password = user === 'postgres' ? /password=(\S+)/.exec(connection)?.[1] : 'known'
+      const { real, ours } = await both('-d', as(user, `password=${password}`, first, second))
+      expect(ours).toEqual(real)
+      expect(ours[0]).toBe(status)
+    },
+    seconds,
+  )
+
+  test('goes over the release of TLS and with the binding that are asked for', async () => {
+    const { stdin, stdout, stderr } = process
+    const terminal = { stdin, stdout, stderr, env, signal: new AbortController().signal }
+    const connect = async (...more: readonly string[]) => {
+      const dbname = as('tls_only', 'password=known', 'sslmode=require', ...more)
+      return await connectDatabase(terminal, await connectionParameters({ dbname }, env), { applicationName: 'test' })
+    }
+    for (const [setting, version, binds] of [
+      ['ssl_max_protocol_version=TLSv1.2', 'TLSv1.2', true],
+      ['channel_binding=disable', 'TLSv1.3', false],
+    ] as const) {
+      const target = await connect(setting)
+      const { rows } = await target.client.query('SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()')
+      expect(rows).toEqual([{ version }])
+      expect(target.client).toMatchObject({ enableChannelBinding: binds })
+      await target.end()
+    }
+  })
+})
