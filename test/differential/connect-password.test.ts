@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'pgdmp-password-'))
 const archive = fixture('18/filter-Fc.dump').file
 const script = join(root, 'test/postgres/servers.sh')
 const tools = postgres.at(-1)
-const hasPrograms = ['python3', 'openssl'].every((name) => spawnSync(name, ['--version']).status === 0)
+const hasPrograms = ['python3 --version', 'openssl version'].every((line) => spawnSync('sh', ['-c', line]).status === 0)
 const missing = hasPrograms ? withoutPostgres : 'needs python3 and openssl'
 const possible = tools !== undefined && hasPrograms
 if (inCi && !possible) throw new Error(missing)
@@ -39,6 +39,8 @@ describe.skipIf(!possible)(possible ? 'a password' : missing, () => {
   const data = join(folder, 'servers', String(tools.major))
 
   beforeAll(() => {
+    // the server may run as somebody else
+    chmodSync(folder, 0o711)
     const said = execFileSync(script, ['start', join(folder, 'servers'), String(tools.major)], { encoding: 'utf8' })
     const started: Record<string, string> = JSON.parse(said)
     connection = started[tools.major] ?? ''
