@@ -124,5 +124,4 @@ class Complaints {
 const stageText = {
   initializing: 'while INITIALIZING:',
   processing: 'while PROCESSING TOC:',
-  finalizing: 'while FINALIZING:',
 } as const

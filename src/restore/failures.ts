@@ -1,8 +1,8 @@
 import type { TocEntry } from '../toc/types.ts'
 import type { ServerError } from './target.ts'
 
-/** When a statement failed: before the first entry, for an entry, or after the last. */
-export type RestoreStage = 'initializing' | 'processing' | 'finalizing'
+/** When a statement failed: before the first entry, or for one; the last COMMIT counts to the last entry. */
+export type RestoreStage = 'initializing' | 'processing'
 
 /** A statement, or the rows of a table, that the server refused. */
 export interface RestoreFailure {

@@ -116,9 +116,9 @@ export class Restorer {
       await this.#restoreEntry(entry, filtered.parts(entry))
       this.#entries++
     }
-    this.#enter(undefined)
-    this.#stage = 'finalizing'
+    // for pg_restore this is still about the last entry
     if (options.singleTransaction || options.transactionSize > 0) await this.#send(commit)
+    this.#enter(undefined)
   }
 
   #enter(entry: TocEntry | undefined): void {
