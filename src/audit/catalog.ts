@@ -172,7 +172,7 @@ export class Catalog implements AuditCatalog {
         push(this.grants, readGrant(reading, statement, 0, entry, { grantor: this.#authorization }))
         break
       case 'ALTER DEFAULT PRIVILEGES':
-        this.grants.push(...readDefaultPrivileges(reading, statement, entry))
+        for (const grant of readDefaultPrivileges(reading, statement, entry)) this.grants.push(grant)
         break
       case 'CREATE EXTENSION':
         this.#extension(statement, entry)
@@ -215,7 +215,7 @@ export class Catalog implements AuditCatalog {
   #identity(statement: SqlStatement, at: number, table: TableDraft, entry: TocEntry): void {
     const place = statement.has(at, 'alter', 'column') ? at + 2 : at + 1
     const column = this.#reading.decode(statement.name(place) ?? '')
-    const type = table.columns.find(({ name }) => name === column)?.type ?? 'bigint'
+    const type = table.byName.get(column)?.type ?? 'bigint'
     const { schema, name } = table
     this.#sequence(readIdentity(this.#reading, statement, entry, { schema, name, column, type }))
   }

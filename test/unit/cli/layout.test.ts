@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { formatBytes, formatCount, formatDuration, printable, table } from '../../../src/cli/layout.ts'
+import { formatBytes, formatDuration, formatNumber, printable, table } from '../../../src/cli/layout.ts'
 
 describe('layout', () => {
   test('table() aligns columns and leaves no blanks at the ends of lines', () => {
@@ -41,8 +41,8 @@ describe('layout', () => {
     [999, '999'],
     [1000, '1,000'],
     [1234567, '1,234,567'],
-  ])('formatCount(%d) is %s', (count, text) => {
-    expect(formatCount(count)).toBe(text)
+  ])('formatNumber(%d) is %s', (count, text) => {
+    expect(formatNumber(count)).toBe(text)
   })
 
   test.each([
