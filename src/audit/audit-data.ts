@@ -105,9 +105,8 @@ class DataReader {
     }
     const again = later.filter(({ foreignKeys }) => foreignKeys.some(({ parent }) => parent.gap === undefined))
     this.#all += again.length
-    for (const { plan, foreignKeys } of later) {
-      if (!again.some((one) => one.plan === plan)) this.#sayGaps(plan, foreignKeys)
-    }
+    const second = new Set(again)
+    for (const one of later) if (!second.has(one)) this.#sayGaps(one.plan, one.foreignKeys)
     this.#view.plan(again.map(({ plan }) => plan.entry))
     for (const { plan, foreignKeys } of again) await this.#second(plan, foreignKeys)
   }

@@ -171,20 +171,21 @@ export class DataPlan {
     }
   }
 
-  #wantedOf: Map<string, (readonly string[])[]> | undefined
+  #wantedOf: Map<string, Map<string, readonly string[]>> | undefined
 
-  /** Lists of columns that foreign keys refer to. */
-  #wanted(table: CatalogTable): readonly (readonly string[])[] {
+  /** Lists of columns that foreign keys refer to, each once: many may refer to the same. */
+  #wanted(table: CatalogTable): Iterable<readonly string[]> {
     if (this.#wantedOf === undefined) {
       this.#wantedOf = new Map()
       for (const { constraints } of this.#catalog.tables) {
         for (const { references, notValid, notEnforced } of constraints) {
           if (references === undefined || notValid || notEnforced) continue
-          addTo(this.#wantedOf, keyOf(references), references.columns)
+          const known = this.#wantedOf.get(keyOf(references)) ?? new Map<string, readonly string[]>()
+          this.#wantedOf.set(keyOf(references), known.set(JSON.stringify(references.columns), references.columns))
         }
       }
     }
-    return this.#wantedOf.get(keyOf(table)) ?? []
+    return this.#wantedOf.get(keyOf(table))?.values() ?? []
   }
 
   #key(table: CatalogTable, columns: readonly string[]): KeyTable {
