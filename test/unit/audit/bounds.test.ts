@@ -62,7 +62,7 @@ describe('the catalog', () => {
       { desc: 'CONSTRAINT', tag: 't n', defn: alter((at) => `ADD CONSTRAINT n${at} NOT NULL c${at}`) },
     ])
     // 800 million columns are looked at where each statement looks at all
-    expect(performance.now() - start).toBeLessThan(5_000)
+    expect(performance.now() - start).toBeLessThan(7_000)
     const all = tables[0]?.columns ?? []
     expect(all).toHaveLength(count)
     expect(all.every((column) => column.notNull && column.default === '1')).toBe(true)
@@ -91,7 +91,7 @@ describe('drawings', () => {
 
   test('drawSchemas() draws 400 arrows at most, of the most objects, and says so', () => {
     const ids = Array.from({ length: 60 }, (_, at) => at + 1)
-    const fields = schemas(60).map((one) => ({ ...one, dependencies: ids }))
+    const fields: EntryFields[] = schemas(60).map((one) => ({ ...one, dependencies: ids }))
     fields.push({ ...fields[7], tag: 'second' })
     const drawing = drawSchemas(catalogOf(fields))
     expect(drawing?.edges).toHaveLength(400)
