@@ -28,11 +28,11 @@ function rows(dumpId: number, tag: string, columns: readonly string[], text: str
   return { ...place, columns, data: [Buffer.from(text)] }
 }
 
-function constraint(tag: string, table: string, what: string): NewEntry {
-  const defn = `ALTER TABLE ONLY public.${table}\n    ADD CONSTRAINT ${tag} ${what};\n`
+function constraint(tag: string, on: string, what: string): NewEntry {
+  const defn = `ALTER TABLE ONLY public.${on}\n    ADD CONSTRAINT ${tag} ${what};\n`
   return {
     desc: what.startsWith('FOREIGN') ? 'FK CONSTRAINT' : 'CONSTRAINT',
-    tag: `${table} ${tag}`,
+    tag: `${on} ${tag}`,
     namespace: 'public',
     defn,
   }
@@ -65,7 +65,7 @@ describe('auditData()', () => {
       ['parent', '1 row', 'it is longer than 1,000 bytes'],
       ['child', 'foreign key child_fkey', 'not all keys of the table that it refers to could be read'],
     ])
-    const [parent] = archive.toc.filter(({ desc }) => desc === 'TABLE DATA')
+    const parent = archive.toc.find(({ desc }) => desc === 'TABLE DATA')
     expect(parent && data.rowCount(parent)).toBe(2)
   })
 
