@@ -1,6 +1,6 @@
-import { auditCategories, auditSeverities } from '../index.ts'
+import { auditCategories, auditSeverities, formatNumber } from '../index.ts'
 import type { AppliedRule, AuditFinding, AuditReport, AuditSeverity } from '../index.ts'
-import { formatBytes, formatNumber, printable, table } from './layout.ts'
+import { formatBytes, printable, table } from './layout.ts'
 
 /** How a report is to be shown on a terminal. */
 export interface TextOptions {

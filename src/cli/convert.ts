@@ -1,4 +1,13 @@
-import { adaptTo, ArchiveError, compatRules, convert as convertArchive, filter, isFiltered, open } from '../index.ts'
+import {
+  adaptTo,
+  ArchiveError,
+  compatRules,
+  convert as convertArchive,
+  filter,
+  formatNumber,
+  isFiltered,
+  open,
+} from '../index.ts'
 import type {
   Archive,
   ArchiveFormat,
@@ -14,7 +23,7 @@ import { parseCompression } from './compression-option.ts'
 import { digestOf } from './digest-of.ts'
 import { convertHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
-import { formatBytes, formatNumber, printable } from './layout.ts'
+import { formatBytes, printable } from './layout.ts'
 import { namingOutput, writeText } from './output.ts'
 import { labelOf, partsDone } from './parts-done.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'

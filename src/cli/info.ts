@@ -1,9 +1,10 @@
+import { formatNumber } from '../index.ts'
 import type { Archive, ArchiveDigest } from '../index.ts'
 import { parseCommandLine, type CommandSyntax } from './command-line.ts'
 import { digestOf } from './digest-of.ts'
 import { infoHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
-import { formatBytes, formatNumber, printable, table } from './layout.ts'
+import { formatBytes, printable, table } from './layout.ts'
 import { writeText } from './output.ts'
 import {
   archiveFacts,

@@ -1,7 +1,5 @@
 import { harmless } from '../index.ts'
 
-export { formatNumber } from '../index.ts'
-
 /** A column of {@link table}. */
 export interface Column {
   readonly title: string

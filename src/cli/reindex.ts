@@ -1,8 +1,7 @@
-import { reindex as reindexArchive } from '../index.ts'
+import { formatNumber, reindex as reindexArchive } from '../index.ts'
 import { parseCommandLine, type CommandSyntax } from './command-line.ts'
 import { reindexHelp } from './help.ts'
 import { limitOptions, limitsFrom } from './limits-option.ts'
-import { formatNumber } from './layout.ts'
 import { writeText } from './output.ts'
 import { complain, exit, warn, type Terminal } from './terminal.ts'
 

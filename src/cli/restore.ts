@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { filter, restore as restoreView } from '../index.ts'
+import { filter, formatNumber, restore as restoreView } from '../index.ts'
 import type { FailureDecision, FailureGroup, Finding, RestoreFailure, RestoreResult, ServerError } from '../index.ts'
 import { ArchiveError } from '../index.ts'
 import {
@@ -12,7 +12,7 @@ import {
 } from './command-line.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
 import { openArchive, openOptions } from './input.ts'
-import { formatBytes, formatNumber } from './layout.ts'
+import { formatBytes } from './layout.ts'
 import { writeText } from './output.ts'
 import { labelOf, partsDone } from './parts-done.ts'
 import { askPassword } from './password-prompt.ts'

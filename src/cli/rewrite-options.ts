@@ -1,5 +1,6 @@
 import {
   ArchiveError,
+  formatNumber,
   isRewritten,
   parseNameMap,
   parseNamePairs,
@@ -11,7 +12,6 @@ import {
 } from '../index.ts'
 import type { AllOwners, ArchiveView, FilteredView, NameMap, RewriteOptions } from '../index.ts'
 import { readText, type CommandLine, type OwnOptionId } from './command-line.ts'
-import { formatNumber } from './layout.ts'
 import { complain, type Terminal } from './terminal.ts'
 
 /** Options that replace names, the same for every command that has them. */

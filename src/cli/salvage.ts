@@ -1,10 +1,17 @@
-import { ArchiveError, compatRules, isArchiveError, salvage as salvageArchive, standardInput } from '../index.ts'
+import {
+  ArchiveError,
+  compatRules,
+  formatNumber,
+  isArchiveError,
+  salvage as salvageArchive,
+  standardInput,
+} from '../index.ts'
 import type { ArchiveFormat, Finding, SalvageOptions, SalvageReport } from '../index.ts'
 import { parseCommandLine, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { parseCompression } from './compression-option.ts'
 import { salvageHelp } from './help.ts'
 import { limitOptions, limitsFrom } from './limits-option.ts'
-import { formatBytes, formatNumber, printable } from './layout.ts'
+import { formatBytes, printable } from './layout.ts'
 import { namingOutput, writeText } from './output.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
 import { Progress } from './progress.ts'

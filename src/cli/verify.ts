@@ -1,6 +1,7 @@
 import {
   ArchiveError,
   compatRules,
+  formatNumber,
   openSink,
   parseReceipt,
   standardInput,
@@ -12,7 +13,7 @@ import {
 import { parseBytes, parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { verifyHelp } from './help.ts'
 import { openOptions } from './input.ts'
-import { formatBytes, formatNumber, printable } from './layout.ts'
+import { formatBytes, printable } from './layout.ts'
 import { limitsFrom } from './limits-option.ts'
 import { namingOutput, writeText } from './output.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'

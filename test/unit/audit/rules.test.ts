@@ -184,6 +184,17 @@ describe.each(Object.entries(cases))('%s', (rule, { found, object, none, target 
   })
 })
 
+test('target-release-lacks names a forged entry, and the other rules go on', async () => {
+  const hostile = dump('audit/hostile.dump')
+  for await (const view of viewOn(hostile)) {
+    const { findings } = await audit(view, { target: targetProfile('postgres:13') })
+    expect(findings.filter(({ rule }) => rule === 'target-release-lacks').map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^What PostgreSQL 13 lacks cannot be told: Cannot read the large objects of TOC entry \d+/),
+    ])
+    expect(findings.some(({ rule }) => rule === 'definition-does-more')).toBe(true)
+  }
+})
+
 /** Rules with tests of their own elsewhere, and where. */
 const elsewhere: Readonly<Record<string, string>> = {
   'binary-upgrade-archive': 'test/conformance/audit-security.test.ts',
