@@ -42,8 +42,8 @@ describe('secretsIn()', () => {
 
   it('looks for tokens in time linear in the length of a text', () => {
     const start = performance.now()
-    expect(found(`SELECT '${'eyJ-'.repeat(200_000)}'`)).toEqual([])
-    // a minute and more where each beginning is followed to the end
+    expect(found(`SELECT '${'eyJ-'.repeat(60_000)}'`)).toEqual([])
+    // half a minute where each beginning is followed to the end
     expect(performance.now() - start).toBeLessThan(5_000)
     expect(found("SELECT 'Bearer eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.abcdefghijkl'")).toEqual(['JSON web token'])
   })

@@ -59,7 +59,6 @@ describe('statementPattern()', () => {
     ["F (')", "F ('a',)", false],
     ["F (')", "F (VALUES (1, -2::smallint), (NULL, '{a}'::pg_catalog.text[]))", true],
     ["F (')", "F ('x'::timestamp(3) without time zone, '1'::\"char\", 'y'::integer[3], (1, (2, 3)))", true],
-    ["F (')", `F (${'('.repeat(20_000)}1${')'.repeat(20_000)})`, false],
     ["F ( 'word' , ' )", "F('word', '')", true],
     ["F ( 'word' , ' )", "F('role', 'postgres')", false],
     ["F ( 'word' )", "F('word', 1)", false],
@@ -68,11 +67,15 @@ describe('statementPattern()', () => {
     ["F ( '@' )", "F('A')", false],
     ['A {, #} END', 'A, b, c END', true],
     ['A {, #} END', 'A, b, END', false],
-    ['A {, #}', `A${', b'.repeat(100_000)}`, true],
     ['x.y = v.z', 'x.y = v.z', true],
     ['x.y', '"x"."y"', false],
   ])('%s: %s is %s', (pattern, sql, expected) => {
     expect(match(pattern, sql) !== undefined).toBe(expected)
+  })
+
+  it('matches lists of any length, and refuses parentheses of any depth', () => {
+    expect(match('A {, #}', `A${', b'.repeat(100_000)}`)).toEqual({})
+    expect(match("F (')", `F (${'('.repeat(100_000)}1${')'.repeat(100_000)})`)).toBe(undefined)
   })
 
   it('tells the names', () => {
