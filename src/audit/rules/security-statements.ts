@@ -76,7 +76,11 @@ function rule(
 }
 
 function callsUpgrade(statement: DefinitionStatement): boolean {
-  return statement.has(0, 'select', 'pg_catalog') && statement.word(3).startsWith('binary_upgrade_')
+  return (
+    statement.word(0) === 'select' &&
+    statement.word(1) === 'pg_catalog' &&
+    statement.word(3).startsWith('binary_upgrade_')
+  )
 }
 
 /** Entries of the archive that are as pg_upgrade wants them. */
