@@ -54,6 +54,7 @@ export class Catalog implements AuditCatalog {
   readonly grants: CatalogGrant[] = []
   readonly extensions: CatalogExtension[] = []
   readonly schemas: CatalogSchema[] = []
+  readonly withoutStatement: TocEntry[] = []
   #roles: readonly CatalogRole[] = []
   readonly #view: ArchiveView
   readonly #reading: Reading
@@ -126,13 +127,16 @@ export class Catalog implements AuditCatalog {
     if (same === undefined) this.#byType.set(desc, [entry])
     else same.push(entry)
     this.#gatherer.owner(entry)
-    const statements = this.statements(entry)
+    const text = withoutSql.has(desc) ? undefined : entry.raw.byteString('defn')
+    if (text == null || text === '') return
+    const statements = statementsOf(text, this.#reading)
     this.#authorization = undefined
     for (const statement of statements) {
       this.#gatherer.statement(statement, entry)
       this.#statement(statement, entry, desc)
     }
     if (statements.length > 0) onDefinition?.(entry, statements)
+    else this.withoutStatement.push(entry)
   }
 
   #statement(statement: SqlStatement, entry: TocEntry, desc: string): void {
