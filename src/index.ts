@@ -21,7 +21,7 @@ export type { RolesSqlOptions } from './audit/roles-sql.ts'
 export { auditRulesMarkdown } from './audit/rules-document.ts'
 export { auditSarif } from './audit/sarif.ts'
 export type { NamedReport } from './audit/sarif.ts'
-export { harmless } from './audit/text.ts'
+export { formatNumber, harmless } from './audit/text.ts'
 export type {
   AppliedRule,
   AuditInventory,

@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { fixture } from './helpers/corpus.ts'
-import { root, shipped } from './helpers/paths.ts'
+import { cli, root, shipped } from './helpers/paths.ts'
 import { run } from './helpers/process.ts'
 
 const folder = join(root, 'examples')
@@ -52,8 +52,33 @@ const examples: Readonly<
   'who-owns-what.mjs': { args: [latin1], prints: /^postgres\t11 entries\n$/ },
 }
 
+/** A workflow for GitHub Actions. */
+const workflow = 'audit-in-github-actions.yml'
+
+test(`${workflow} has commands that work as it says`, async () => {
+  const text = readFileSync(join(folder, workflow), 'utf8')
+  const place = mkdtempSync(join(scratch, 'repository-'))
+  mkdirSync(join(place, 'backups'))
+  copyFileSync(full, join(place, 'backups/app.dump'))
+  const statuses: (number | null)[] = []
+  for (const [, command = ''] of text.matchAll(/^ +run: (.+)$/gm)) {
+    const [npx, yes, program, ...args] = command.split(' ')
+    expect([npx, yes, program]).toEqual(['npx', '--yes', 'pgdmp'])
+    const outcome = await run(process.execPath, [cli, ...args], { cwd: place })
+    expect(outcome.stderr).toBe('')
+    statuses.push(outcome.status)
+  }
+  // a report, whatever is in it; then the errors that the archive has
+  expect(statuses).toEqual([0, 1])
+  const [, report = ''] = /sarif_file: (\S+)/.exec(text) ?? []
+  const { version, runs } = JSON.parse(readFileSync(join(place, report), 'utf8'))
+  expect(version).toBe('2.1.0')
+  expect(runs[0].results.length).toBeGreaterThan(10)
+  expect(readFileSync(join(root, 'spec/audit.md'), 'utf8')).toContain(`(../examples/${workflow})`)
+})
+
 test('every example is run', () => {
-  expect(readdirSync(folder).sort()).toEqual(Object.keys(examples).sort())
+  expect(readdirSync(folder).sort()).toEqual([...Object.keys(examples), workflow].sort())
 })
 
 describe.each(Object.entries(examples))('%s', (name, { args, stdin, prints }) => {

@@ -5,6 +5,7 @@ import { Catalog } from './catalog.ts'
 import { CopyFields, isNull, KeyHash } from './copy-fields.ts'
 import { DataPlan, type ForeignKey, type KeyTable, type LeftOut, type TablePlan } from './data-plan.ts'
 import { KeyBudget } from './key-set.ts'
+import { formatNumber } from './text.ts'
 import type { AuditData, CatalogSequence, ConstraintViolation } from './types.ts'
 
 /** Options of {@link auditData}. */
@@ -26,7 +27,8 @@ const defaultMemory = 256 * 1024 * 1024
  * table which comes later; memory stays within the budget, whatever the size of the archive.
  *
  * Values are compared by their text. Where equal values may have several texts (numeric, citext, …) a foreign key is not
- * checked; two equal keys of such types are not seen.
+ * checked; two equal keys of such types are not seen. A row of more than 16 MiB (or `limits.rowBytes`) and one that lacks
+ * fields is counted, not compared, and nothing is said of rows that refer to its table; `leftOut` tells.
  *
  * @example
  * const data = await auditData(archive, { memory: 2 ** 30 })
@@ -62,6 +64,7 @@ class DataReader {
   readonly #duplicates = new Map<KeyTable, Violation>()
   readonly #orphans = new Map<string, Violation & Pick<ForeignKey, 'table' | 'constraint'>>()
   readonly #hash = new KeyHash()
+  readonly #maxRowBytes: number
   #done = 0
   #all = 0
 
@@ -70,6 +73,7 @@ class DataReader {
     this.#plans = plans
     this.#options = options
     this.#leftOut = leftOut
+    this.#maxRowBytes = Math.min(view.limits.rowBytes, maxRowBytes)
   }
 
   async read(): Promise<void> {
@@ -102,9 +106,8 @@ class DataReader {
     }
     const again = later.filter(({ foreignKeys }) => foreignKeys.some(({ parent }) => parent.gap === undefined))
     this.#all += again.length
-    for (const { plan, foreignKeys } of later) {
-      if (!again.some((one) => one.plan === plan)) this.#sayGaps(plan, foreignKeys)
-    }
+    const second = new Set(again)
+    for (const one of later) if (!second.has(one)) this.#sayGaps(one.plan, one.foreignKeys)
     this.#view.plan(again.map(({ plan }) => plan.entry))
     for (const { plan, foreignKeys } of again) await this.#second(plan, foreignKeys)
   }
@@ -132,12 +135,17 @@ class DataReader {
   }
 
   async #first(plan: TablePlan, foreignKeys: readonly ForeignKey[]): Promise<void> {
-    const { entry, keys, sequences } = plan
+    const { entry, keys, sequences, columns: expected } = plan
     let row = 0
+    let tooFew = 0
     const checked = foreignKeys.filter(({ parent }) => parent.gap === undefined)
     this.#sayGaps(plan, foreignKeys)
-    const rows = await this.#scan(entry, (bytes, starts, ends) => {
-      row++
+    const { rows, tooLong } = await this.#scan(entry, (bytes, starts, ends, fields, at) => {
+      row = at
+      if (fields < expected) {
+        tooFew++
+        return
+      }
       for (const { key, columns } of keys) {
         if (key.gap !== undefined || !this.#hash.of(bytes, starts, ends, columns)) continue
         const added = key.keys.add(this.#hash.high, this.#hash.low)
@@ -148,7 +156,10 @@ class DataReader {
       for (const { sequence, column } of sequences) this.#reach(sequence, bytes, starts[column] ?? 0, ends[column] ?? 0)
     })
     this.#counts.set(entry, rows)
+    this.#sayRows(entry, tooLong, `longer than ${formatNumber(this.#maxRowBytes)} bytes`)
+    this.#sayRows(entry, tooFew, 'of fewer fields than there are columns')
     for (const { key } of keys) {
+      if (tooLong + tooFew > 0) this.#gap(key, 'not all keys of the table that it refers to could be read')
       key.pending--
       this.#release(key)
     }
@@ -161,9 +172,8 @@ class DataReader {
   async #second(plan: TablePlan, foreignKeys: readonly ForeignKey[]): Promise<void> {
     const checked = foreignKeys.filter(({ parent }) => parent.gap === undefined)
     this.#sayGaps(plan, foreignKeys)
-    let row = 0
-    await this.#scan(plan.entry, (bytes, starts, ends) => {
-      row++
+    await this.#scan(plan.entry, (bytes, starts, ends, fields, row) => {
+      if (fields < plan.columns) return
       for (const foreignKey of checked) this.#check(foreignKey, plan.entry, row, bytes, starts, ends)
     })
     for (const { parent } of foreignKeys) {
@@ -174,14 +184,17 @@ class DataReader {
 
   async #scan(
     entry: TocEntry,
-    onRow: (bytes: Uint8Array, starts: Int32Array, ends: Int32Array) => void,
-  ): Promise<number> {
+    onRow: (bytes: Uint8Array, starts: Int32Array, ends: Int32Array, fields: number, row: number) => void,
+  ): Promise<CopyFields> {
     const { signal, onProgress } = this.#options
     signal?.throwIfAborted()
     onProgress?.({ entry, done: this.#done++, of: this.#all })
-    const fields = new CopyFields(onRow, Math.min(this.#view.limits.rowBytes, maxRowBytes))
-    for await (const chunk of this.#view.data(entry, signal === undefined ? {} : { signal })) fields.push(chunk)
-    return fields.rows
+    const rows: CopyFields = new CopyFields(
+      (bytes, starts, ends, fields) => onRow(bytes, starts, ends, fields, rows.rows),
+      this.#maxRowBytes,
+    )
+    for await (const chunk of this.#view.data(entry, signal === undefined ? {} : { signal })) rows.push(chunk)
+    return rows
   }
 
   #check(
@@ -207,9 +220,24 @@ class DataReader {
   }
 
   #overflow(key: KeyTable, entry: TocEntry): void {
-    key.gap = 'the keys do not fit in the memory that was granted'
+    this.#gap(key, 'the keys do not fit in the memory that was granted')
+    if (key.unique !== undefined) this.#leave(entry, `the key ${key.unique.name ?? ''}`, key.gap ?? '')
+  }
+
+  /** Gives a key up as one to look for: what is not in it may be there. */
+  #gap(key: KeyTable, why: string): void {
+    key.gap ??= why
     key.keys.clear()
-    if (key.unique !== undefined) this.#leave(entry, `the key ${key.unique.name ?? ''}`, key.gap)
+  }
+
+  /** What could be read of its rows is checked none the less. */
+  #sayRows(entry: TocEntry, count: number, what: string): void {
+    if (count > 0)
+      this.#leave(
+        entry,
+        count === 1 ? '1 row' : `${formatNumber(count)} rows`,
+        `${count === 1 ? 'it is' : 'they are'} ${what}`,
+      )
   }
 
   #sayGaps({ entry }: TablePlan, foreignKeys: readonly ForeignKey[]): void {

@@ -53,7 +53,10 @@ export async function audit(view: ArchiveView, options: AuditOptions = {}): Prom
     target: options.target?.name,
     // counted when somebody looks
     get inventory() {
-      inventory ??= inventoryOf(catalog, { storedBytes: options.storedBytes })
+      inventory ??= inventoryOf(catalog, {
+        storedBytes: options.storedBytes,
+        rows: (entry) => options.data?.rowCount(entry),
+      })
       return inventory
     },
     archive: archiveOf(view),

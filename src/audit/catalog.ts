@@ -54,6 +54,7 @@ export class Catalog implements AuditCatalog {
   readonly grants: CatalogGrant[] = []
   readonly extensions: CatalogExtension[] = []
   readonly schemas: CatalogSchema[] = []
+  readonly withoutStatement: TocEntry[] = []
   #roles: readonly CatalogRole[] = []
   readonly #view: ArchiveView
   readonly #reading: Reading
@@ -126,13 +127,16 @@ export class Catalog implements AuditCatalog {
     if (same === undefined) this.#byType.set(desc, [entry])
     else same.push(entry)
     this.#gatherer.owner(entry)
-    const statements = this.statements(entry)
+    const text = withoutSql.has(desc) ? undefined : entry.raw.byteString('defn')
+    if (text == null || text === '') return
+    const statements = statementsOf(text, this.#reading)
     this.#authorization = undefined
     for (const statement of statements) {
       this.#gatherer.statement(statement, entry)
       this.#statement(statement, entry, desc)
     }
     if (statements.length > 0) onDefinition?.(entry, statements)
+    else this.withoutStatement.push(entry)
   }
 
   #statement(statement: SqlStatement, entry: TocEntry, desc: string): void {
@@ -172,7 +176,7 @@ export class Catalog implements AuditCatalog {
         push(this.grants, readGrant(reading, statement, 0, entry, { grantor: this.#authorization }))
         break
       case 'ALTER DEFAULT PRIVILEGES':
-        this.grants.push(...readDefaultPrivileges(reading, statement, entry))
+        for (const grant of readDefaultPrivileges(reading, statement, entry)) this.grants.push(grant)
         break
       case 'CREATE EXTENSION':
         this.#extension(statement, entry)
@@ -215,7 +219,7 @@ export class Catalog implements AuditCatalog {
   #identity(statement: SqlStatement, at: number, table: TableDraft, entry: TocEntry): void {
     const place = statement.has(at, 'alter', 'column') ? at + 2 : at + 1
     const column = this.#reading.decode(statement.name(place) ?? '')
-    const type = table.columns.find(({ name }) => name === column)?.type ?? 'bigint'
+    const type = table.byName.get(column)?.type ?? 'bigint'
     const { schema, name } = table
     this.#sequence(readIdentity(this.#reading, statement, entry, { schema, name, column, type }))
   }

@@ -11,7 +11,8 @@ const MAX_FIELDS = 1664
 
 /**
  * Takes COPY text apart into rows and fields, escapes left as they are: pg_dump writes the same value the same way, so
- * stored fields compare as values do. A row that is in several chunks is joined, up to `maxRowBytes`; a longer one has no fields.
+ * stored fields compare as values do. A row that is in several chunks is joined, up to `maxRowBytes`; a longer one is counted
+ * and left out.
  */
 export class CopyFields {
   readonly #onRow: OnRow
@@ -22,6 +23,8 @@ export class CopyFields {
   #restBytes = 0
   #isEnded = false
   rows = 0
+  /** Rows among them that were too long to be taken apart. */
+  tooLong = 0
 
   constructor(onRow: OnRow, maxRowBytes: number) {
     this.#onRow = onRow
@@ -53,6 +56,7 @@ export class CopyFields {
     const total = this.#restBytes + last.length
     if (total > this.#maxRowBytes) {
       this.rows++
+      this.tooLong++
     } else {
       const row = new Uint8Array(total)
       let at = 0

@@ -31,6 +31,8 @@ export interface ForeignKey {
 export interface TablePlan {
   readonly entry: TocEntry
   readonly table: CatalogTable
+  /** Columns that the rows have. */
+  readonly columns: number
   readonly keys: readonly { readonly key: KeyTable; readonly columns: readonly number[] }[]
   readonly foreignKeys: readonly ForeignKey[]
   readonly sequences: readonly { readonly sequence: CatalogSequence; readonly column: number }[]
@@ -71,6 +73,11 @@ export class DataPlan {
   /** Entries with the rows of a table and of its partitions, by the table. */
   readonly #dataOf = new Map<string, number>()
   readonly #comparesText: boolean
+  /** Partitions by the table that they belong to. */
+  readonly #parts = new Map<string, CatalogTable[]>()
+  /** Sequences with a value by the table that owns them. */
+  readonly #sequencesOf = new Map<string, OwnedSequence[]>()
+  readonly #isWhole = new Map<CatalogTable, boolean>()
 
   constructor(catalog: Catalog, budget: KeyBudget) {
     this.#catalog = catalog
@@ -78,6 +85,14 @@ export class DataPlan {
     this.#comparesText = !catalog
       .ofType('COLLATION')
       .some(({ raw }) => /deterministic\s*=\s*false/i.test(raw.byteString('defn') ?? ''))
+    for (const table of catalog.tables) {
+      if (table.partitionOf !== undefined) addTo(this.#parts, keyOf(table.partitionOf), table)
+    }
+    for (const sequence of catalog.sequences) {
+      const { ownedBy, value } = sequence
+      if (ownedBy === undefined || value === undefined) continue
+      addTo(this.#sequencesOf, keyOf(ownedBy), { sequence, column: ownedBy.column })
+    }
   }
 
   /** One plan for each entry with rows of a known table, in archive order. */
@@ -94,10 +109,10 @@ export class DataPlan {
   }
 
   /** The table and those that it is a partition of. */
-  #lineage(table: CatalogTable): readonly CatalogTable[] {
-    const found: CatalogTable[] = []
-    for (let one: CatalogTable | undefined = table; one !== undefined && !found.includes(one);) {
-      found.push(one)
+  #lineage(table: CatalogTable): ReadonlySet<CatalogTable> {
+    const found = new Set<CatalogTable>()
+    for (let one: CatalogTable | undefined = table; one !== undefined && !found.has(one);) {
+      found.add(one)
       one =
         one.partitionOf === undefined ? undefined : this.#catalog.table(one.partitionOf.schema, one.partitionOf.name)
     }
@@ -115,9 +130,10 @@ export class DataPlan {
       const places = columns.map((column) => names.indexOf(column))
       return places.length === 0 || places.includes(-1) ? undefined : places
     }
+    const lineage = this.#lineage(table)
     const keys = new Map<KeyTable, number[]>()
     const foreignKeys: ForeignKey[] = []
-    for (const one of this.#lineage(table)) {
+    for (const one of lineage) {
       for (const constraint of one.constraints) {
         const columns = place(constraint.columns)
         if (columns === undefined) continue
@@ -132,47 +148,44 @@ export class DataPlan {
       }
     }
     // keys that other tables ask for
-    for (const one of this.#lineage(table)) {
+    for (const one of lineage) {
       for (const wanted of this.#wanted(one)) {
         const columns = place(wanted)
         if (columns !== undefined) keys.set(this.#key(one, wanted), columns)
       }
     }
-    const sequences = this.#catalog.sequences.flatMap((sequence) => {
-      const { ownedBy, value } = sequence
-      if (ownedBy === undefined || value === undefined || !this.#isIn(table, ownedBy)) return []
-      const column = names.indexOf(ownedBy.column)
-      return column === -1 ? [] : [{ sequence, column }]
-    })
+    const sequences: { readonly sequence: CatalogSequence; readonly column: number }[] = []
+    for (const one of lineage) {
+      for (const { sequence, column } of this.#sequencesOf.get(keyOf(one)) ?? []) {
+        const at = names.indexOf(column)
+        if (at !== -1) sequences.push({ sequence, column: at })
+      }
+    }
     return {
       entry,
       table,
+      columns: names.length,
       keys: [...keys].map(([key, columns]) => ({ key, columns })),
       foreignKeys,
       sequences,
     }
   }
 
-  #isIn(table: CatalogTable, owner: QualifiedName): boolean {
-    return this.#lineage(table).some(({ schema, name }) => schema === owner.schema && name === owner.name)
-  }
+  #wantedOf: Map<string, Map<string, readonly string[]>> | undefined
 
-  #wantedOf: Map<string, (readonly string[])[]> | undefined
-
-  /** Lists of columns that foreign keys refer to. */
-  #wanted(table: CatalogTable): readonly (readonly string[])[] {
+  /** Lists of columns that foreign keys refer to, each once: many may refer to the same. */
+  #wanted(table: CatalogTable): Iterable<readonly string[]> {
     if (this.#wantedOf === undefined) {
       this.#wantedOf = new Map()
       for (const { constraints } of this.#catalog.tables) {
         for (const { references, notValid, notEnforced } of constraints) {
           if (references === undefined || notValid || notEnforced) continue
-          const known = this.#wantedOf.get(keyOf(references))
-          if (known === undefined) this.#wantedOf.set(keyOf(references), [references.columns])
-          else known.push(references.columns)
+          const known = this.#wantedOf.get(keyOf(references)) ?? new Map<string, readonly string[]>()
+          this.#wantedOf.set(keyOf(references), known.set(JSON.stringify(references.columns), references.columns))
         }
       }
     }
-    return this.#wantedOf.get(keyOf(table)) ?? []
+    return this.#wantedOf.get(keyOf(table))?.values() ?? []
   }
 
   #key(table: CatalogTable, columns: readonly string[]): KeyTable {
@@ -221,12 +234,34 @@ export class DataPlan {
     return undefined
   }
 
+  /** Whether the rows of a table, or of all its partitions, are in the archive. */
   #hasAllRows(table: CatalogTable): boolean {
-    if (!table.partitioned) return table.data !== undefined
-    const parts = this.#catalog.tables.filter(
-      ({ partitionOf }) => partitionOf?.schema === table.schema && partitionOf.name === table.name,
-    )
-    // with --load-via-partition-root the rows of partitions are in entries of their own, too
-    return parts.every((part) => this.#hasAllRows(part))
+    const known = this.#isWhole.get(table)
+    if (known !== undefined) return known
+    const whole = this.#partsHaveRows(table)
+    this.#isWhole.set(table, whole)
+    return whole
   }
+
+  #partsHaveRows(table: CatalogTable): boolean {
+    // a list instead of calls: an archive may say that a table is a partition of itself, or chain them without end
+    const seen = new Set([table])
+    for (const one of seen) {
+      // with --load-via-partition-root the rows of partitions are in entries of their own, too
+      if (one.partitioned) for (const part of this.#parts.get(keyOf(one)) ?? []) seen.add(part)
+      else if (one.data === undefined) return false
+    }
+    return true
+  }
+}
+
+interface OwnedSequence {
+  readonly sequence: CatalogSequence
+  readonly column: string
+}
+
+function addTo<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const known = lists.get(key)
+  if (known === undefined) lists.set(key, [item])
+  else known.push(item)
 }

@@ -35,10 +35,6 @@ export class KeySet {
     this.#low = new Uint32Array(0)
   }
 
-  get size(): number {
-    return this.#count
-  }
-
   has(high: number, low: number): boolean {
     return this.#count > 0 && this.#find(high, low || 1) < 0
   }

@@ -20,22 +20,26 @@ export function auditMarkdown(
   return reports.map((one) => document(one, all ? Infinity : SHOWN)).join('\n')
 }
 
-function document({ path, report }: NamedReport, shown: number): string {
+function document(report: NamedReport, shown: number): string {
+  return `${[...lines(report, shown)].join('\n').trimEnd()}\n`
+}
+
+function* lines({ path, report }: NamedReport, shown: number): Generator<string> {
   const { archive, target } = report
-  const lines = [`# Audit of ${code(path)}`, '']
   const facts = [
     `database ${archive.dbname === null ? 'not stored' : code(archive.dbname)}`,
     `${formatNumber(archive.entries)} entries`,
     archive.serverVersion === null ? '' : `dumped from PostgreSQL ${code(archive.serverVersion)}`,
     target === undefined ? '' : `for ${code(target)}`,
   ]
-  lines.push(`${facts.filter((fact) => fact !== '').join(', ')}.`, '', summary(report), '')
-  for (const [rule, findings] of byRule(report.findings)) lines.push(...section(report, rule, findings, shown))
+  yield `# Audit of ${code(path)}\n`
+  yield `${facts.filter((fact) => fact !== '').join(', ')}.\n`
+  yield `${summary(report)}\n`
+  for (const [rule, findings] of byRule(report.findings)) yield* section(report, rule, findings, shown)
   if (report.suppressed.length > 0) {
-    lines.push(`${formatNumber(report.suppressed.length)} more findings are suppressed or were known before.`, '')
+    yield `${formatNumber(report.suppressed.length)} more findings are suppressed or were known before.\n`
   }
-  lines.push(...inventory(report))
-  return `${lines.join('\n').trimEnd()}\n`
+  yield* inventory(report)
 }
 
 function summary({ counts }: AuditReport): string {
@@ -55,51 +59,46 @@ export function byRule(findings: readonly AuditFinding[]): ReadonlyMap<string, r
   return groups
 }
 
-function section(report: AuditReport, id: string, findings: readonly AuditFinding[], shown: number): string[] {
+function* section(
+  report: AuditReport,
+  id: string,
+  findings: readonly AuditFinding[],
+  shown: number,
+): Generator<string> {
   const rule = report.rules.find((one) => one.id === id)
   const severity = findings[0]?.severity ?? 'info'
-  const lines = [`## ${severity}: ${text(rule?.message ?? id)} (${formatNumber(findings.length)})`, '']
-  lines.push(`${code(id)} ${text(rule?.explanation ?? '')}`, '')
+  yield `## ${severity}: ${text(rule?.message ?? id)} (${formatNumber(findings.length)})\n`
+  yield `${code(id)} ${text(rule?.explanation ?? '')}\n`
   for (const { message, desc, object, fix } of findings.slice(0, shown)) {
     const own = fix === rule?.fix ? '' : ` ${text(fix)}`
-    lines.push(
-      `- ${desc === undefined ? '' : `${text(desc)}: `}${message.includes(object) ? '' : `${code(object)}: `}${text(message)}.${own}`,
-    )
+    yield `- ${desc === undefined ? '' : `${text(desc)}: `}${message.includes(object) ? '' : `${code(object)}: `}${text(message)}.${own}`
   }
-  if (findings.length > shown) lines.push(`- … and ${formatNumber(findings.length - shown)} more`)
+  if (findings.length > shown) yield `- … and ${formatNumber(findings.length - shown)} more`
   if (rule !== undefined) {
     const links = rule.links.map((link) => `<${link}>`).join(', ')
-    lines.push('', `**Fix:** ${text(rule.fix)}${links === '' ? '' : ` See ${links}.`}`, '')
+    yield `\n**Fix:** ${text(rule.fix)}${links === '' ? '' : ` See ${links}.`}\n`
   }
-  return lines
 }
 
-function inventory({ inventory: { types, schemas, extensions, languages, roles } }: AuditReport): string[] {
-  const lines = ['## Inventory', '']
+function* inventory({ inventory: { types, schemas, extensions, languages, roles } }: AuditReport): Generator<string> {
+  yield '## Inventory\n'
   const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  lines.push(row('Type', 'Objects'), row('---', '---:'))
-  lines.push(...types.map(({ type, objects }) => row(text(type), formatNumber(objects))), '')
-  lines.push(row('Schema', 'Objects'), row('---', '---:'))
-  lines.push(
-    ...schemas.map(({ schema, objects }) => row(schema === null ? '(none)' : code(schema), formatNumber(objects))),
-    '',
-  )
-  if (extensions.length > 0) lines.push(`Extensions: ${extensions.map(({ name }) => code(name)).join(', ')}`, '')
+  yield `${row('Type', 'Objects')}\n${row('---', '---:')}`
+  for (const { type, objects } of types) yield row(text(type), formatNumber(objects))
+  yield `\n${row('Schema', 'Objects')}\n${row('---', '---:')}`
+  for (const { schema, objects } of schemas) yield row(schema === null ? '(none)' : code(schema), formatNumber(objects))
+  yield ''
+  if (extensions.length > 0) yield `Extensions: ${extensions.map(({ name }) => code(name)).join(', ')}\n`
   if (languages.length > 0) {
-    lines.push(
-      `Languages: ${languages.map((one) => `${code(one.language)} (${formatNumber(one.functions)})`).join(', ')}`,
-      '',
-    )
+    yield `Languages: ${languages.map((one) => `${code(one.language)} (${formatNumber(one.functions)})`).join(', ')}\n`
   }
   if (roles.length > 0) {
-    lines.push(row('Role', 'Owns', 'May'), row('---', '---:', '---'))
+    yield `${row('Role', 'Owns', 'May')}\n${row('---', '---:', '---')}`
     for (const { name, owns, may } of roles) {
       const grants = may.map(({ privilege, type, objects }) => text(`${privilege} on ${objects} ${type}`)).join(', ')
-      lines.push(row(code(name), formatNumber(owns), grants))
+      yield row(code(name), formatNumber(owns), grants)
     }
-    lines.push('')
   }
-  return lines
 }
 
 /** Text that is nothing but text, in a cell of a table too: every mark that Markdown knows is escaped, and `www.` is no link. */
@@ -115,8 +114,9 @@ function text(source: string): string {
 /** A name as code: with a longer fence than any run of backquotes in it. */
 function code(source: string): string {
   const shown = harmless(source).replaceAll('|', '\\|')
-  const runs = shown.match(/`+/g) ?? []
-  const fence = '`'.repeat(Math.max(0, ...runs.map((run) => run.length)) + 1)
+  let longest = 0
+  for (const [run] of shown.matchAll(/`+/g)) longest = Math.max(longest, run.length)
+  const fence = '`'.repeat(longest + 1)
   const space = fence.length > 1 || shown === '' ? ' ' : ''
   return `${fence}${space}${shown}${space}${fence}`
 }

@@ -139,14 +139,32 @@ export function readDefaultPrivileges(
     else break
   }
   if (!statement.has(at, 'grant|revoke')) return []
+  const found = readGrant(reading, statement, at, entry, {})
+  if (found === undefined) return []
   const grants: CatalogGrant[] = []
-  for (const role of roles.length === 0 ? [undefined] : roles) {
-    for (const schema of schemas.length === 0 ? [undefined] : schemas) {
-      // readRoles spells a name "public" as everybody
-      const inSchema = schema === 'PUBLIC' ? 'public' : schema
-      const found = readGrant(reading, statement, at, entry, { defaults: { role, schema: inSchema } })
-      if (found !== undefined) grants.push(found)
-    }
+  for (const [role, schema] of pairsOf(roles, schemas, MOST_PAIRS * statement.length)) {
+    // readRoles spells a name "public" as everybody
+    grants.push({ ...found, defaults: { role, schema: schema === 'PUBLIC' ? 'public' : schema } })
   }
   return grants
+}
+
+/** pg_dump names one role and at most one schema; of what others write it shall not be more than there is to read. */
+const MOST_PAIRS = 16
+
+type Pair = readonly [role: string | undefined, schema: string | undefined]
+
+/** Each role with each schema; where that is more than `most`, each of both at least once. */
+function pairsOf(roles: readonly string[], schemas: readonly string[], most: number): readonly Pair[] {
+  const pairs: Pair[] = []
+  const [roleCount, schemaCount] = [Math.max(roles.length, 1), Math.max(schemas.length, 1)]
+  if (roleCount * schemaCount > most) {
+    const count = Math.max(roleCount, schemaCount)
+    for (let at = 0; at < count; at++) pairs.push([roles[at % roleCount], schemas[at % schemaCount]])
+    return pairs
+  }
+  for (let at = 0; at < roleCount; at++) {
+    for (let place = 0; place < schemaCount; place++) pairs.push([roles[at], schemas[place]])
+  }
+  return pairs
 }

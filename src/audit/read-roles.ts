@@ -45,6 +45,8 @@ export class RoleGatherer {
   readonly #rules: RenameRules
   readonly #roles = new Map<string, RoleDraft>()
   #found: string[] = []
+  #lastText = ''
+  #lastMay = false
 
   constructor(reading: Reading) {
     this.#reading = reading
@@ -65,7 +67,7 @@ export class RoleGatherer {
 
   statement(statement: SqlStatement, entry: TocEntry): void {
     const known = usesByCommand.get(statement.command)
-    if (known === undefined && !mayNameRole.test(statement.text)) return
+    if (known === undefined && !this.#mayName(statement.text)) return
     this.#found = []
     findRoles(new Renamer(statement, this.#rules))
     const isGrantor = statement.has(0, 'set', 'session', 'authorization')
@@ -74,6 +76,15 @@ export class RoleGatherer {
 
   roles(): readonly CatalogRole[] {
     return [...this.#roles.values()]
+  }
+
+  /** Asked once of a text, for all of its statements. */
+  #mayName(text: string): boolean {
+    if (this.#lastText !== text) {
+      this.#lastText = text
+      this.#lastMay = mayNameRole.test(text)
+    }
+    return this.#lastMay
   }
 
   #add(bytes: string, entry: TocEntry, as: RoleUse['as']): void {

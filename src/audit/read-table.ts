@@ -18,7 +18,10 @@ export type ColumnDraft = Mutable<CatalogColumn>
 /** A table while the archive is being read. */
 export interface TableDraft extends Mutable<CatalogTable> {
   columns: ColumnDraft[]
+  /** Its columns by name: a table may have many, and many statements about them. */
+  readonly byName: Map<string, ColumnDraft>
   constraints: CatalogConstraint[]
+  inherits: QualifiedName[]
 }
 
 /** CREATE [FOREIGN] TABLE. */
@@ -34,6 +37,7 @@ export function readTable(reading: Reading, statement: DefinitionStatement, entr
     schema: found.schema,
     name: found.name,
     columns: [],
+    byName: new Map(),
     constraints: [],
     unlogged: modifier === 'unlogged',
     partitionOf: undefined,
@@ -58,7 +62,7 @@ export function readTable(reading: Reading, statement: DefinitionStatement, entr
     at = next
   }
   const inherits = statement.find('inherits', at)
-  if (inherits !== -1) table.inherits = qualifiedNames(reading, statement, inherits + 2, entry).names
+  if (inherits !== -1) table.inherits = [...qualifiedNames(reading, statement, inherits + 2, entry).names]
   const partition = statement.find('partition', at)
   table.partitioned = partition !== -1 && statement.word(partition + 1) === 'by'
   return table
@@ -91,7 +95,10 @@ function readElement(
 /** Marks the columns of a primary key or constraint NOT NULL. */
 function setNotNull(table: TableDraft, { kind, columns }: CatalogConstraint): void {
   if (kind !== 'primary key' && kind !== 'not null') return
-  for (const column of table.columns) if (columns.includes(column.name)) column.notNull = true
+  for (const name of columns) {
+    const column = table.byName.get(name)
+    if (column !== undefined) column.notNull = true
+  }
 }
 
 /** Words that end the type of a column. */
@@ -150,6 +157,7 @@ function readColumn(
     generated: undefined,
   }
   table.columns.push(column)
+  if (!table.byName.has(column.name)) table.byName.set(column.name, column)
   while (at < to) {
     // a name before it belongs to the constraint
     const word = statement.word(at)
@@ -336,7 +344,7 @@ export function alterTable(
       table.forceRowSecurity = false
     } else if (statement.has(at, 'inherit')) {
       const parent = nameOnly(qualifiedName(reading, statement, at + 1, entry))
-      if (parent !== undefined) table.inherits = [...table.inherits, parent]
+      if (parent !== undefined) table.inherits.push(parent)
     }
   }
   return added
@@ -368,8 +376,7 @@ function alterColumn(
   table: TableDraft,
 ): void {
   const name = statement.name(at)
-  const decoded = name === undefined ? undefined : reading.decode(name)
-  const column = table.columns.find((one) => one.name === decoded)
+  const column = name === undefined ? undefined : table.byName.get(reading.decode(name))
   if (column === undefined) return
   if (statement.has(at + 1, 'set', 'default')) column.default = statement.source(at + 3, to)
   else if (statement.has(at + 1, 'set', 'not', 'null')) column.notNull = true

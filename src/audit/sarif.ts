@@ -1,5 +1,6 @@
 import { packageVersion } from '../package-version.ts'
 import type { AppliedRule, AuditReport, SuppressedFinding } from './report.ts'
+import { harmless } from './text.ts'
 import type { AuditFinding, AuditSeverity } from './types.ts'
 
 /** A report and the archive that it is about, as a path or URI. */
@@ -81,7 +82,7 @@ function resultOf(finding: AuditFinding, places: ReadonlyMap<string, number>, pa
     ruleId: rule,
     ...(place === undefined ? {} : { ruleIndex: place }),
     level: levels[severity],
-    message: { text: `${message}. ${fix}` },
+    message: { text: plain(`${message}. ${fix}`) },
     locations: [
       {
         // an archive has no lines, but services that show results ask for one
@@ -89,7 +90,7 @@ function resultOf(finding: AuditFinding, places: ReadonlyMap<string, number>, pa
         ...(desc === undefined && object === ''
           ? {}
           : {
-              logicalLocations: [{ fullyQualifiedName: object, kind: kinds.get(desc ?? '') ?? 'object' }],
+              logicalLocations: [{ fullyQualifiedName: harmless(object), kind: kinds.get(desc ?? '') ?? 'object' }],
             }),
       },
     ],
@@ -101,7 +102,12 @@ function resultOf(finding: AuditFinding, places: ReadonlyMap<string, number>, pa
 function suppressionOf({ by, reason }: SuppressedFinding): object {
   if (by === 'baseline') return { baselineState: 'unchanged', suppressions: [{ kind: 'external' }] }
   const kind = by === 'archive' ? 'inSource' : 'external'
-  return { suppressions: [{ kind, ...(reason === undefined ? {} : { justification: reason }) }] }
+  return { suppressions: [{ kind, ...(reason === undefined ? {} : { justification: harmless(reason) }) }] }
+}
+
+/** A message that is nothing but text: SARIF makes a link of `[text](target)` (3.11.6), and names come from archives. */
+function plain(message: string): string {
+  return harmless(message).replaceAll(/[\\[\]]/g, (mark) => `\\${mark}`)
 }
 
 /** A path as a URI reference. */

@@ -21,7 +21,8 @@ const shapes: readonly (readonly [name: string, shape: RegExp])[] = [
   ['Stripe key', /\b[rs]k_live_[A-Za-z0-9]{16,}/],
   ['Google API key', /\bAIza[0-9A-Za-z_-]{35}/],
   ['private key', /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/],
-  ['JSON web token', /\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/],
+  // of what may go on with a token none begins: each would be followed to its end
+  ['JSON web token', /(?<![\w-])eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/],
   ['password of a role', /\bSCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$/],
   ['hash of a password', /\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}/],
 ]
@@ -46,16 +47,26 @@ export function mayHoldSecret(text: string): boolean {
 }
 
 /** The secret that a plain text holds: a comment, the content of a string. */
-export function secretIn(text: string): FoundSecret | undefined {
+function secretIn(text: string): FoundSecret | undefined {
   if (!candidates.test(text)) return undefined
+  return shapeIn(text) ?? urlIn(text) ?? assignedIn(text)
+}
+
+function shapeIn(text: string): FoundSecret | undefined {
   for (const [name, shape] of shapes) {
-    const found = shape.exec(text)
-    if (found !== null) return { shown: name, position: found.index }
+    const match = shape.exec(text)
+    if (match !== null) return { shown: name, position: match.index }
   }
+  return undefined
+}
+
+function urlIn(text: string): FoundSecret | undefined {
   const url = inUrl.exec(text)
-  if (url?.[1] !== undefined && !placeholder.test(url[1])) {
-    return { shown: 'a password in a URL: ://…:****@…', position: url.index }
-  }
+  if (url?.[1] === undefined || placeholder.test(url[1])) return undefined
+  return { shown: 'a password in a URL: ://…:****@…', position: url.index }
+}
+
+function assignedIn(text: string): FoundSecret | undefined {
   const pair = assigned.exec(text)
   if (pair?.[1] === undefined || pair[2] === undefined || placeholder.test(pair[2])) return undefined
   // what is computed, or is the name of something, is no secret
@@ -65,51 +76,88 @@ export function secretIn(text: string): FoundSecret | undefined {
   return { shown: `${pair[1]}=****`, position: pair.index }
 }
 
+/** How SQL is looked through for secrets. */
+interface Search {
+  readonly lexer: LexerOptions
+  /** Names are byte strings, and shown as text. */
+  decode(text: string): string
+}
+
 /**
  * Secrets in SQL: strings that hold one, strings given to a name that is for secrets (`DEFAULT`, `:=`, `=`, an option),
  * and comments. Strings are read as SQL too, for bodies of functions.
  */
-export function secretsIn(text: string, lexer: LexerOptions): readonly FoundSecret[] {
-  const found: FoundSecret[] = []
-  look(text, lexer, 0, 0, (secret) => found.push(secret))
-  return found
+export function secretsIn(text: string, search: Search): readonly FoundSecret[] {
+  return look(text, search, 0)
 }
 
-function look(
-  text: string,
-  lexer: LexerOptions,
-  offset: number,
-  depth: number,
-  tell: (secret: FoundSecret) => void,
-): void {
-  if (!candidates.test(text)) return
+function look(text: string, search: Search, depth: number): readonly FoundSecret[] {
+  if (!candidates.test(text)) return []
+  const found: FoundSecret[] = []
   const tokens: Token[] = []
-  for (const token of tokenize(text, lexer)) {
+  for (const token of tokenize(text, search.lexer)) {
     if (token.kind === 'comment') {
       const secret = secretIn(text.slice(token.start, token.end))
-      if (secret !== undefined) tell({ ...secret, position: offset + token.start })
+      if (secret !== undefined) found.push({ ...secret, position: token.start })
     } else if (token.kind !== 'space') tokens.push(token)
   }
   for (const [at, token] of tokens.entries()) {
     if (token.kind !== 'string') continue
-    const source = text.slice(token.start, token.end)
-    const open = source.startsWith('$') ? source.indexOf('$', 1) + 1 : source.indexOf("'") + 1
-    const content = source.slice(open, source.length - (source.startsWith('$') ? open : 1))
-    const position = offset + token.start
+    const string = stringOf(text.slice(token.start, token.end))
     const name = assignedTo(text, tokens, at)
-    if (name !== undefined && content !== '' && !placeholder.test(content)) {
-      tell({ shown: `${name} '****'`, position })
+    if (name !== undefined && string.content !== '' && !placeholder.test(string.content)) {
+      found.push({ shown: `${search.decode(name)} '****'`, position: token.start })
       continue
     }
-    // a body, or what EXECUTE runs
-    if (depth < 2 && /[;=]/.test(content) && content.includes("'")) {
-      look(content, lexer, offset + token.start + open, depth + 1, tell)
-      continue
+    for (const { shown, position } of inString(string, search, depth)) {
+      // places in what was written with doubled quotes are others
+      found.push({ shown, position: string.isAsWritten ? token.start + string.open + position : token.start })
     }
-    const secret = secretIn(content)
-    if (secret !== undefined) tell({ ...secret, position })
   }
+  return found
 }
+
+interface StringContent {
+  readonly content: string
+  /** Whether nothing in it stands for something else. */
+  readonly isAsWritten: boolean
+  /** Where it begins. */
+  readonly open: number
+  readonly isDollarQuoted: boolean
+}
+
+function stringOf(source: string): StringContent {
+  const isDollarQuoted = source.startsWith('$')
+  const open = isDollarQuoted ? source.indexOf('$', 1) + 1 : source.indexOf("'") + 1
+  const written = source.slice(open, source.length - (isDollarQuoted ? open : 1))
+  if (isDollarQuoted) return { content: written, isAsWritten: true, open, isDollarQuoted }
+  const content = written.replaceAll(/^e/i.test(source) ? /''|\\'/g : "''", "'")
+  return { content, isAsWritten: content === written, open, isDollarQuoted }
+}
+
+/** Secrets in a string that may be SQL: the body of a function, what EXECUTE runs; or a connection string, a note. */
+function inString(string: StringContent, search: Search, depth: number): readonly FoundSecret[] {
+  const { content } = string
+  if (depth < 2 && /[;=]/.test(content) && content.includes("'")) {
+    const inside = look(content, search, depth + 1)
+    if (inside.length > 0) return inside
+    // what programs do with passwords reads like giving one
+    if (isProgram(string)) return found(shapeIn(content) ?? urlIn(content))
+  }
+  return found(secretIn(content))
+}
+
+const found = (secret: FoundSecret | undefined): readonly FoundSecret[] => (secret === undefined ? [] : [secret])
+
+/** Whether a string with quotes in it is more likely a program than a connection string: `host=h password='x'`. */
+function isProgram({ content, isDollarQuoted }: StringContent): boolean {
+  if (content.includes('\n') || firstOfSql.test(content)) return true
+  if (/^\s*\w[\w ]{0,40}=/.test(content)) return false
+  return isDollarQuoted || content.includes(';')
+}
+
+const firstOfSql =
+  /^\s*(?:ALTER|BEGIN|CALL|COMMENT|CREATE|DECLARE|DELETE|DO|EXECUTE|GRANT|INSERT|MERGE|SELECT|SET|UPDATE|VALUES|WITH)\b/i
 
 /** The name of something secret that a string is given to: `password 'x'` of options, `token := 'x'`, `api_key text DEFAULT 'x'`, `secret => 'x'`. */
 function assignedTo(text: string, tokens: readonly Token[], at: number): string | undefined {

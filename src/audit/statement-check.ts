@@ -1,9 +1,9 @@
-import { tokenize, type LexerOptions } from '../sql/lexer.ts'
+import { tokenize } from '../sql/lexer.ts'
 import { splitStatements } from '../sql/split-statements.ts'
-import { StatementText } from '../sql/statement-text.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { MatchedStatement, OwnNames, StatementPattern } from './statement-pattern.ts'
 import { copyStatement, statementsOf, type TagForm } from './statement-table.ts'
+import { SqlStatement, type StatementRules } from './statement.ts'
 
 /** What a text of an entry holds beyond what entries of its type hold. */
 export interface Surprise {
@@ -52,44 +52,34 @@ function isEnded(rest: string): boolean {
   return false
 }
 
-/** The same for what else an entry has: the commands for --clean and for its data, and numbers of large objects. */
-export function* storedSurprises(entry: TocEntry, lexer: LexerOptions): Generator<Surprise, void, void> {
-  const desc = entry.raw.byteString('desc') ?? ''
-  const allowed = statementsOf(desc)
+/** The same of a command for --clean. */
+export function* surprisesInDrop(
+  entry: TocEntry,
+  text: string,
+  rules: StatementRules,
+): Generator<Surprise, void, void> {
+  const allowed = statementsOf(entry.raw.byteString('desc') ?? '')
   if (allowed === undefined) return
-  if (desc === 'BLOB METADATA') yield* objectNumbers(entry.raw.byteString('defn') ?? '')
-  const dropStmt = entry.raw.byteString('dropStmt') ?? ''
-  if (dropStmt !== '' && dropStmt !== plainDrop(entry, desc)) {
-    for (const statement of statementsIn(dropStmt, lexer)) {
-      yield* judge('dropStmt', statement, allowed.dropStmt, (names) => fits(allowed.tag, entry, names))
-    }
+  for (const statement of statementsIn(text, rules)) {
+    yield* judge('dropStmt', statement, allowed.dropStmt, (names) => fits(allowed.tag, entry, names))
   }
-  const copyStmt = entry.raw.byteString('copyStmt') ?? ''
-  if (copyStmt === '' || plainCopy.test(copyStmt)) return
-  for (const statement of statementsIn(copyStmt, lexer))
-    yield* judge('copyStmt', statement, [copyStatement], () => true)
+}
+
+/** The same of the command that the rows of a table come after. */
+export function* surprisesInCopy(
+  entry: TocEntry,
+  text: string,
+  rules: StatementRules,
+  isTarget: (names: OwnNames) => boolean,
+): Generator<Surprise, void, void> {
+  if (!isKnownType(entry.raw.byteString('desc') ?? '')) return
+  for (const statement of statementsIn(text, rules)) yield* judge('copyStmt', statement, [copyStatement], isTarget)
 }
 
 /** The first words of each statement, for a type of which nothing is known. */
-export function commandWordsOf(text: string, lexer: LexerOptions): string {
-  const commands = [...statementsIn(text, lexer)].map(({ statement }) => commandOf(statement) || 'what is no command')
+export function commandWordsOf(text: string, rules: StatementRules): string {
+  const commands = [...statementsIn(text, rules)].map(({ statement }) => commandOf(statement) || 'what is no command')
   return [...new Set(commands)].slice(0, 5).join(', ')
-}
-
-const plainName = /^[a-z_][a-z0-9_]*$/
-const plainCopy = /^COPY [a-z0-9_.]+ \([a-z0-9_, ]*\) FROM stdin;\n$/
-
-/** What the command for --clean is where all names are plain, which is nearly always: it need not be read. */
-function plainDrop(entry: TocEntry, desc: string): string | undefined {
-  const namespace = entry.raw.byteString('namespace') ?? ''
-  const tag = entry.raw.byteString('tag') ?? ''
-  if (!plainName.test(namespace)) return undefined
-  if (desc === 'CONSTRAINT' || desc === 'FK CONSTRAINT') {
-    const [table = '', constraint = ''] = tag.split(' ', 2)
-    if (!plainName.test(table) || !plainName.test(constraint)) return undefined
-    return `ALTER TABLE ONLY ${namespace}.${table} DROP CONSTRAINT ${constraint};\n`
-  }
-  return plainName.test(tag) && isKnownType(desc) ? `DROP ${desc} ${namespace}.${tag};\n` : undefined
 }
 
 interface Found {
@@ -98,11 +88,10 @@ interface Found {
   readonly ended: boolean
 }
 
-function* statementsIn(text: string, lexer: LexerOptions): Generator<Found, void, void> {
-  if (text === '') return
-  for (const found of splitStatements(text, lexer)) {
+function* statementsIn(text: string, rules: StatementRules): Generator<Found, void, void> {
+  for (const found of splitStatements(text, rules.lexer)) {
     const ended = text.charAt(found.after - 1) === ';' && found.after > found.end
-    yield { statement: new StatementText(text, found), start: found.start, ended }
+    yield { statement: new SqlStatement(text, found, rules), start: found.start, ended }
   }
 }
 
@@ -148,7 +137,7 @@ const commandWords: ReadonlySet<string> = new Set(
 )
 
 /** A definition of BLOB METADATA is no SQL: one number on each line, which commands are made of. */
-function* objectNumbers(defn: string): Generator<Surprise, void, void> {
+export function* surprisesInNumbers(defn: string): Generator<Surprise, void, void> {
   for (let at = 0; at < defn.length;) {
     const end = defn.indexOf('\n', at)
     const line = defn.slice(at, end === -1 ? defn.length : end)

@@ -1,9 +1,10 @@
+import { holdsConstants } from './constants.ts'
 import type { DefinitionStatement } from './types.ts'
 
 /** What a pattern looks at. */
 export type MatchedStatement = Pick<
   DefinitionStatement,
-  'text' | 'tokens' | 'length' | 'word' | 'mark' | 'kind' | 'name' | 'isName' | 'isString' | 'has'
+  'text' | 'tokens' | 'length' | 'word' | 'mark' | 'kind' | 'name' | 'isName' | 'isString' | 'literal'
 >
 
 /** Names that a statement was found to have where its pattern has `@` and `&`. */
@@ -28,13 +29,16 @@ export interface OwnNames {
  * | `&` | a second name of its own: a constraint, a trigger |
  * | `#` | any name, with a schema or without |
  * | `'` | a string |
+ * | `'word'` | the string of this word |
+ * | `'@'` | a string that holds the name of the entry's own object, as SQL writes it |
  * | `0` | a number |
+ * | `(`, `)` | these marks |
  * | `()` | a pair of parentheses with anything in it |
  * | `(')` | one with constants only: no function is called, nothing is asked |
  * | `*` | anything, up to the next word of the pattern outside of parentheses |
  * | `~` | the same without a comma: one expression, one action |
  * | `[…]` | perhaps |
- * | `{…}` | any number of times |
+ * | `{…}` | as often as it is there |
  * | `<…;…>` | one of these |
  */
 export interface StatementPattern {
@@ -55,7 +59,7 @@ type Node = (run: Run, at: number, next: Next) => boolean
 
 /** Reads a pattern: those of the table are read once. */
 export function statementPattern(source: string): StatementPattern {
-  const parts = source.match(/\(\)|\('\)|[[\]{}<>;@&#'*~=,.0]|::|[\w|]+/g) ?? []
+  const parts = source.match(/\(\)|\('\)|'(?:\w+|@)'|[[\]{}<>;@&#'*~=,.0()]|::|[\w|]+/g) ?? []
   const reader = new PatternReader(parts)
   const first = reader.sequence([])
   return {
@@ -64,6 +68,20 @@ export function statementPattern(source: string): StatementPattern {
       const run: Run = { statement, names: {} }
       return first(run, 0, (at) => at === statement.length) ? run.names : undefined
     },
+  }
+}
+
+/** The place after all repetitions. None is given back, and no call lies within another: a list may be of any length. */
+function afterAll(inner: Node, run: Run, from: number): number {
+  let at = from
+  for (;;) {
+    let end = at
+    inner(run, at, (after) => {
+      end = after
+      return true
+    })
+    if (end === at) return at
+    at = end
   }
 }
 
@@ -98,9 +116,7 @@ class PatternReader {
       }
       case '{': {
         const inner = this.#inner('}')
-        const repeat: Node = (run, at, next) =>
-          inner(run, at, (after) => after > at && repeat(run, after, next)) || next(at)
-        return repeat
+        return (run, at, next) => next(afterAll(inner, run, at))
       }
       case '<': {
         const choices: Node[] = []
@@ -116,12 +132,17 @@ class PatternReader {
         return name
       case "'":
         return ({ statement }, at, next) => statement.isString(at) && next(at + 1)
+      case "'@'":
+        return ownInString
       case '0':
         return number
       case '()':
         return group
       case "(')":
-        return constants
+        return ({ statement }, at, next) => {
+          const end = afterGroup(statement, at)
+          return holdsConstants(statement, at, end) && next(end)
+        }
       case '*':
         return this.#anything(false)
       case '~':
@@ -130,9 +151,11 @@ class PatternReader {
       case '::':
       case ',':
       case '.':
+      case '(':
+      case ')':
         return ({ statement }, at, next) => statement.mark(at) === part && next(at + 1)
       default:
-        return words(part)
+        return part.startsWith("'") ? string(part.slice(1, -1)) : words(part)
     }
   }
 
@@ -147,9 +170,9 @@ class PatternReader {
    * again, so that it takes time linear in the length of the statement.
    */
   #anything(single: boolean): Node {
-    const following: string[] = []
+    const following: ReadonlySet<string>[] = []
     for (let part = this.#parts[this.#at]; part !== undefined && /^[A-Za-z_|]+$/.test(part);) {
-      following.push(part.toLowerCase())
+      following.push(choicesOf(part))
       part = this.#parts[this.#at + following.length]
     }
     const closes = this.#at + following.length === this.#parts.length
@@ -157,7 +180,7 @@ class PatternReader {
       const end = closes ? statement.length - following.length : statement.length
       for (let place = at; place < end; place = afterGroup(statement, place)) {
         if (single && statement.mark(place) === ',') return false
-        if (!closes && following.length > 0 && statement.has(place, ...following)) return next(place)
+        if (!closes && following.length > 0 && follow(statement, place, following)) return next(place)
       }
       return (closes || following.length === 0) && end >= at && next(end)
     }
@@ -186,6 +209,22 @@ const ownPart: Node = ({ statement, names }, at, next) => {
   return next(at + 1)
 }
 
+/** `schema.name` or `name`, the way pg_dump quotes it. */
+const writtenName = /^(?:([a-z_][a-z0-9_]*|"(?:[^"]|"")+")\.)?([a-z_][a-z0-9_]*|"(?:[^"]|"")+")$/
+
+const ownInString: Node = ({ statement, names }, at, next) => {
+  const [, schema, object] = writtenName.exec(statement.literal(at) ?? '') ?? []
+  if (object === undefined) return false
+  names.schema = schema === undefined ? undefined : withoutQuotes(schema)
+  names.object = withoutQuotes(object)
+  names.written = object
+  return next(at + 1)
+}
+
+function withoutQuotes(written: string): string {
+  return written.startsWith('"') ? written.slice(1, -1).replaceAll('""', '"') : written
+}
+
 const number: Node = ({ statement }, at, next) => {
   const start = /^[+-]$/.test(statement.mark(at)) ? at + 1 : at
   return statement.kind(start) === 'number' && next(start + 1)
@@ -193,31 +232,30 @@ const number: Node = ({ statement }, at, next) => {
 
 const group: Node = ({ statement }, at, next) => statement.mark(at) === '(' && next(afterGroup(statement, at))
 
-/** Words that ask or change something where only constants should stand. */
-const doing: ReadonlySet<string> = new Set(['select', 'table', 'with', 'delete', 'insert', 'update', 'merge', 'case'])
-
-const constants: Node = ({ statement }, at, next) => {
-  if (statement.mark(at) !== '(') return false
-  const end = afterGroup(statement, at)
-  for (let place = at + 1; place < end - 1; place++) {
-    if (doing.has(statement.word(place))) return false
-    // what stands before says what the parenthesis is of: a row, a type, or a function
-    if (statement.mark(place) !== '(' || !statement.isName(place - 1)) continue
-    if (statement.word(place - 1) !== 'values' && !isTypeModifier(statement, place)) return false
-  }
-  return next(end)
-}
-
-/** `(10)`, `(10,2)` after a type, which comes after `::`. */
-function isTypeModifier(statement: MatchedStatement, open: number): boolean {
-  let before = open - 1
-  while (before > 0 && (statement.isName(before) || statement.mark(before) === '.')) before--
-  return statement.mark(before) === '::'
-}
-
 function words(part: string): Node {
+  if (part.includes('|')) {
+    const wanted = choicesOf(part)
+    return ({ statement }, at, next) => wanted.has(statement.word(at)) && next(at + 1)
+  }
+  // most differ in length, which is seen sooner than a word is looked up (bench case audit)
   const wanted = part.toLowerCase()
-  return ({ statement }, at, next) => statement.has(at, wanted) && next(at + 1)
+  return ({ statement }, at, next) => statement.word(at) === wanted && next(at + 1)
+}
+
+/** `A|B`, in lower case as words are asked for. */
+function choicesOf(part: string): ReadonlySet<string> {
+  return new Set(part.toLowerCase().split('|'))
+}
+
+function follow(statement: MatchedStatement, at: number, wanted: readonly ReadonlySet<string>[]): boolean {
+  for (let index = 0; index < wanted.length; index++) {
+    if (wanted[index]?.has(statement.word(at + index)) !== true) return false
+  }
+  return true
+}
+
+function string(value: string): Node {
+  return ({ statement }, at, next) => statement.literal(at) === value && next(at + 1)
 }
 
 /** The place after a token, or after a whole pair of parentheses or brackets. */

@@ -19,13 +19,16 @@ type Row = readonly [tag: TagForm, defn: readonly string[], dropStmt: readonly s
 /** What `pg_dump --binary-upgrade` puts before and behind a definition; no server takes the calls outside of pg_upgrade. */
 const upgrade: readonly string[] = [
   "SELECT pg_catalog.binary_upgrade_set_next_array_pg_type_oid|binary_upgrade_set_next_heap_pg_class_oid|binary_upgrade_set_next_heap_relfilenode|binary_upgrade_set_next_index_pg_class_oid|binary_upgrade_set_next_index_relfilenode|binary_upgrade_set_next_multirange_array_pg_type_oid|binary_upgrade_set_next_multirange_pg_type_oid|binary_upgrade_set_next_pg_authid_oid|binary_upgrade_set_next_pg_enum_oid|binary_upgrade_set_next_pg_tablespace_oid|binary_upgrade_set_next_pg_type_oid|binary_upgrade_set_next_toast_pg_class_oid|binary_upgrade_set_next_toast_pg_type_oid|binary_upgrade_set_next_toast_relfilenode|binary_upgrade_set_missing_value (')",
-  'ALTER EXTENSION # ADD * ',
 ]
+
+/** The same, of objects that may belong to an extension: the object is made a part of it. */
+const member = (object: string): readonly string[] => [...upgrade, `ALTER EXTENSION # ADD ${object}`]
+
 const same = "oid|attrelid|attname|conname|conrelid|contype|datname <= ' [:: #] ; = 0 ; = v.dname ; IN (')>"
 const frozen: readonly string[] = [
   "pg_class SET <relfrozenxid = ' , relminmxid = ' ; relispopulated = <true;'>>",
   "pg_attribute SET <attlen = 0 , attalign = ' , attbyval = false|true ; attislocal = false>",
-  "pg_attribute SET attlen = v.dlen , attalign = v.dalign , attbyval = false FROM (') v (')",
+  "pg_attribute SET attlen = v.dlen , attalign = v.dalign , attbyval = false FROM (') v ()",
   'pg_constraint SET conislocal = false',
   "pg_database SET datfrozenxid = ' , datminmxid = '",
 ].map((what) => `UPDATE pg_catalog.${what} WHERE ${same} {AND ${same}}`)
@@ -37,7 +40,7 @@ const column = 'ALTER [FOREIGN] TABLE [ONLY] @ ALTER COLUMN #'
 const rows: Readonly<Record<string, Row>> = {
   ENCODING: ['none', ["SET client_encoding = '"], []],
   STDSTRINGS: ['none', ["SET standard_conforming_strings = '"], []],
-  SEARCHPATH: ['none', ["SELECT pg_catalog.set_config (')"], []],
+  SEARCHPATH: ['none', ["SELECT pg_catalog.set_config ( 'search_path' , ' , false )"], []],
   DATABASE: ['object', ['CREATE DATABASE @ [WITH *]', ...frozen], ['DROP DATABASE @']],
   'DATABASE PROPERTIES': [
     'object',
@@ -52,7 +55,7 @@ const rows: Readonly<Record<string, Row>> = {
       'ALTER DATABASE @ IS_TEMPLATE = false',
     ],
   ],
-  SCHEMA: ['object', ['CREATE SCHEMA @ [AUTHORIZATION #]', ...upgrade], ['DROP SCHEMA @']],
+  SCHEMA: ['object', ['CREATE SCHEMA @ [AUTHORIZATION #]', ...member('SCHEMA @')], ['DROP SCHEMA @']],
   EXTENSION: [
     'object',
     [
@@ -68,77 +71,106 @@ const rows: Readonly<Record<string, Row>> = {
       'CREATE TYPE @ [AS [ENUM|RANGE]] [()]',
       "ALTER TYPE @ ADD VALUE '",
       'ALTER TYPE @ DROP ATTRIBUTE #',
-      ...upgrade,
+      ...member('TYPE @'),
       ...frozen,
     ],
     ['DROP TYPE @ [CASCADE]'],
   ],
-  'SHELL TYPE': ['object', ['CREATE TYPE @', ...upgrade], ['DROP TYPE @']],
-  DOMAIN: ['object', ['CREATE DOMAIN @ AS ~', ...upgrade], ['DROP DOMAIN|TYPE @']],
-  COLLATION: ['object', ['CREATE COLLATION @ ()', ...upgrade], ['DROP COLLATION @']],
-  CONVERSION: ['object', ["CREATE [DEFAULT] CONVERSION @ FOR ' TO ' FROM #", ...upgrade], ['DROP CONVERSION @']],
+  'SHELL TYPE': ['object', ['CREATE TYPE @', ...member('TYPE @')], ['DROP TYPE @']],
+  DOMAIN: ['object', ['CREATE DOMAIN @ AS ~', ...member('DOMAIN|TYPE @')], ['DROP DOMAIN|TYPE @']],
+  COLLATION: ['object', ['CREATE COLLATION @ ()', ...member('COLLATION @')], ['DROP COLLATION @']],
+  CONVERSION: [
+    'object',
+    ["CREATE [DEFAULT] CONVERSION @ FOR ' TO ' FROM #", ...member('CONVERSION @')],
+    ['DROP CONVERSION @'],
+  ],
   CAST: [
     'none',
-    ['CREATE CAST () <WITHOUT FUNCTION ; WITH INOUT ; WITH FUNCTION # ()> [AS ASSIGNMENT|IMPLICIT]', ...upgrade],
+    [
+      'CREATE CAST () <WITHOUT FUNCTION ; WITH INOUT ; WITH FUNCTION # ()> [AS ASSIGNMENT|IMPLICIT]',
+      ...member('CAST ()'),
+    ],
     ['DROP CAST ()'],
   ],
-  TRANSFORM: ['none', ['CREATE TRANSFORM FOR * LANGUAGE # ()', ...upgrade], ['DROP TRANSFORM FOR * LANGUAGE #']],
+  TRANSFORM: [
+    'none',
+    ['CREATE TRANSFORM FOR * LANGUAGE # ()', ...member('TRANSFORM FOR * LANGUAGE #')],
+    ['DROP TRANSFORM FOR * LANGUAGE #'],
+  ],
   'ACCESS METHOD': [
     'object',
-    ['CREATE ACCESS METHOD @ TYPE INDEX|TABLE HANDLER #', ...upgrade],
+    ['CREATE ACCESS METHOD @ TYPE INDEX|TABLE HANDLER #', ...member('ACCESS METHOD @')],
     ['DROP ACCESS METHOD @'],
   ],
   'PROCEDURAL LANGUAGE': [
     'object',
-    ['CREATE [OR REPLACE] [TRUSTED] [PROCEDURAL] LANGUAGE @ [HANDLER #] [INLINE #] [VALIDATOR #]', ...upgrade],
+    [
+      'CREATE [OR REPLACE] [TRUSTED] [PROCEDURAL] LANGUAGE @ [HANDLER #] [INLINE #] [VALIDATOR #]',
+      ...member('[PROCEDURAL] LANGUAGE @'),
+    ],
     ['DROP [PROCEDURAL] LANGUAGE @'],
   ],
   FUNCTION: [
     'routine',
-    ['CREATE [OR REPLACE] FUNCTION @ () *', dependsOnExtension('FUNCTION @ ()'), ...upgrade],
+    ['CREATE [OR REPLACE] FUNCTION @ () *', dependsOnExtension('FUNCTION @ ()'), ...member('FUNCTION @ ()')],
     ['DROP FUNCTION @ ()'],
   ],
   PROCEDURE: [
     'routine',
-    ['CREATE [OR REPLACE] PROCEDURE @ () *', dependsOnExtension('PROCEDURE @ ()'), ...upgrade],
+    ['CREATE [OR REPLACE] PROCEDURE @ () *', dependsOnExtension('PROCEDURE @ ()'), ...member('PROCEDURE @ ()')],
     ['DROP PROCEDURE @ ()'],
   ],
-  AGGREGATE: ['routine', ['CREATE AGGREGATE @ () ()', ...upgrade], ['DROP AGGREGATE @ ()']],
-  OPERATOR: ['none', ['CREATE OPERATOR * ', ...upgrade], ['DROP OPERATOR * ']],
+  AGGREGATE: ['routine', ['CREATE AGGREGATE @ () ()', ...member('AGGREGATE @ ()')], ['DROP AGGREGATE @ ()']],
+  OPERATOR: ['none', ['CREATE OPERATOR * ', ...member('OPERATOR *')], ['DROP OPERATOR * ']],
   'OPERATOR CLASS': [
     'object',
-    ['CREATE OPERATOR CLASS @ [DEFAULT] FOR TYPE * USING # [FAMILY #] AS *', ...upgrade],
+    ['CREATE OPERATOR CLASS @ [DEFAULT] FOR TYPE * USING # [FAMILY #] AS *', ...member('OPERATOR CLASS @ USING #')],
     ['DROP OPERATOR CLASS @ USING #'],
   ],
   'OPERATOR FAMILY': [
     'object',
-    ['CREATE OPERATOR FAMILY @ USING #', 'ALTER OPERATOR FAMILY @ USING # ADD *', ...upgrade],
+    [
+      'CREATE OPERATOR FAMILY @ USING #',
+      'ALTER OPERATOR FAMILY @ USING # ADD *',
+      ...member('OPERATOR FAMILY @ USING #'),
+    ],
     ['DROP OPERATOR FAMILY @ USING #'],
   ],
-  'TEXT SEARCH PARSER': ['object', ['CREATE TEXT SEARCH PARSER @ ()', ...upgrade], ['DROP TEXT SEARCH PARSER @']],
+  'TEXT SEARCH PARSER': [
+    'object',
+    ['CREATE TEXT SEARCH PARSER @ ()', ...member('TEXT SEARCH PARSER @')],
+    ['DROP TEXT SEARCH PARSER @'],
+  ],
   'TEXT SEARCH DICTIONARY': [
     'object',
-    ['CREATE TEXT SEARCH DICTIONARY @ ()', ...upgrade],
+    ['CREATE TEXT SEARCH DICTIONARY @ ()', ...member('TEXT SEARCH DICTIONARY @')],
     ['DROP TEXT SEARCH DICTIONARY @'],
   ],
-  'TEXT SEARCH TEMPLATE': ['object', ['CREATE TEXT SEARCH TEMPLATE @ ()', ...upgrade], ['DROP TEXT SEARCH TEMPLATE @']],
+  'TEXT SEARCH TEMPLATE': [
+    'object',
+    ['CREATE TEXT SEARCH TEMPLATE @ ()', ...member('TEXT SEARCH TEMPLATE @')],
+    ['DROP TEXT SEARCH TEMPLATE @'],
+  ],
   'TEXT SEARCH CONFIGURATION': [
     'object',
     [
       'CREATE TEXT SEARCH CONFIGURATION @ ()',
       'ALTER TEXT SEARCH CONFIGURATION @ ADD MAPPING FOR # WITH # {, #}',
-      ...upgrade,
+      ...member('TEXT SEARCH CONFIGURATION @'),
     ],
     ['DROP TEXT SEARCH CONFIGURATION @'],
   ],
   'FOREIGN DATA WRAPPER': [
     'object',
-    ['CREATE FOREIGN DATA WRAPPER @ [NO] [HANDLER #] [NO] [VALIDATOR #] [OPTIONS ()]', ...upgrade],
+    [
+      'CREATE FOREIGN DATA WRAPPER @ [NO] [HANDLER #] [NO] [VALIDATOR #] [OPTIONS ()]',
+      ...member('FOREIGN DATA WRAPPER @'),
+    ],
     ['DROP FOREIGN DATA WRAPPER @'],
   ],
   SERVER: [
     'object',
-    ["CREATE SERVER @ [TYPE '] [VERSION '] FOREIGN DATA WRAPPER # [OPTIONS ()]", ...upgrade],
+    ["CREATE SERVER @ [TYPE '] [VERSION '] FOREIGN DATA WRAPPER # [OPTIONS ()]", ...member('SERVER @')],
     ['DROP SERVER @'],
   ],
   'USER MAPPING': [
@@ -155,7 +187,7 @@ const rows: Readonly<Record<string, Row>> = {
       'ALTER TABLE [ONLY] @ ADD CONSTRAINT # ~',
       'ALTER TABLE [ONLY] # ATTACH PARTITION @ <FOR VALUES * ; DEFAULT>',
       // of the columns that no longer are, which a binary upgrade keeps
-      ...upgrade,
+      ...member('TABLE @'),
       ...frozen,
     ],
     ['DROP TABLE @'],
@@ -168,12 +200,12 @@ const rows: Readonly<Record<string, Row>> = {
       'ALTER FOREIGN TABLE [ONLY] @ ADD CONSTRAINT # ~',
       'ALTER [FOREIGN] TABLE [ONLY] @ <DROP COLUMN # ; INHERIT # ; FORCE ROW LEVEL SECURITY ; REPLICA IDENTITY FULL|NOTHING|DEFAULT>',
       'ALTER TABLE [ONLY] # ATTACH PARTITION @ <FOR VALUES * ; DEFAULT>',
-      ...upgrade,
+      ...member('FOREIGN TABLE @'),
       ...frozen,
     ],
     ['DROP FOREIGN TABLE @'],
   ],
-  VIEW: ['object', ['CREATE VIEW @ [()] [WITH ()] AS *', ...upgrade], ['DROP VIEW @']],
+  VIEW: ['object', ['CREATE VIEW @ [()] [WITH ()] AS *', ...member('VIEW @')], ['DROP VIEW @']],
   'MATERIALIZED VIEW': [
     'object',
     [
@@ -181,7 +213,7 @@ const rows: Readonly<Record<string, Row>> = {
       'ALTER MATERIALIZED VIEW @ ALTER COLUMN # SET <STATISTICS 0 ; STORAGE # ; COMPRESSION # ; ()>',
       `${column} SET <STATISTICS 0 ; STORAGE # ; COMPRESSION # ; ()>`,
       dependsOnExtension('MATERIALIZED VIEW @'),
-      ...upgrade,
+      ...member('MATERIALIZED VIEW @'),
       ...frozen,
     ],
     ['DROP MATERIALIZED VIEW @'],
@@ -192,12 +224,12 @@ const rows: Readonly<Record<string, Row>> = {
       'CREATE [UNLOGGED] SEQUENCE @ [AS #] {<START WITH 0 ; INCREMENT BY 0 ; NO MINVALUE ; NO MAXVALUE ; MINVALUE 0 ; MAXVALUE 0 ; CACHE 0 ; CYCLE>}',
       'ALTER TABLE [ONLY] # ALTER COLUMN # ADD GENERATED <ALWAYS ; BY DEFAULT> AS IDENTITY ()',
       'ALTER SEQUENCE @ SET LOGGED|UNLOGGED',
-      ...upgrade,
+      ...member('SEQUENCE @'),
     ],
     ['DROP SEQUENCE @'],
   ],
   'SEQUENCE OWNED BY': ['object', ['ALTER SEQUENCE @ OWNED BY #'], []],
-  'SEQUENCE SET': ['none', ["SELECT pg_catalog.setval (')"], []],
+  'SEQUENCE SET': ['object', ["SELECT pg_catalog.setval ( '@' , 0 , true|false )"], []],
   'TABLE ATTACH': ['object', ['ALTER TABLE [ONLY] # ATTACH PARTITION @ <FOR VALUES * ; DEFAULT>'], []],
   'INDEX ATTACH': ['object', ['ALTER INDEX # ATTACH PARTITION @'], []],
   DEFAULT: [
@@ -269,7 +301,7 @@ const rows: Readonly<Record<string, Row>> = {
     [
       'CREATE EVENT TRIGGER @ ON # [WHEN # IN () {AND # IN ()}] EXECUTE FUNCTION|PROCEDURE # ()',
       'ALTER EVENT TRIGGER @ <DISABLE ; ENABLE [ALWAYS|REPLICA]>',
-      ...upgrade,
+      ...member('EVENT TRIGGER @'),
     ],
     ['DROP EVENT TRIGGER @'],
   ],
@@ -349,4 +381,4 @@ export function statementsOf(desc: string): EntryStatements | undefined {
 }
 
 /** What feeds the rows of a table. */
-export const copyStatement: StatementPattern = statementPattern('COPY # [()] [WITH OIDS] FROM stdin')
+export const copyStatement: StatementPattern = statementPattern('COPY @ [()] [WITH OIDS] FROM stdin')

@@ -50,6 +50,11 @@ export function statementsOf(text: string, rules: StatementRules): SqlStatement[
   return statements
 }
 
+/** `ALTER EXTENSION e ADD FUNCTION …`, which archives for pg_upgrade have of what belongs to extensions. */
+export function addsToExtension(statement: DefinitionStatement): boolean {
+  return statement.command === 'ALTER EXTENSION' && statement.word(3) === 'add'
+}
+
 /** Words between CREATE and the type of object. */
 const modifiers: ReadonlySet<string> = new Set([
   'or',

@@ -38,7 +38,9 @@ function factsAbout<K extends TargetSubject['kind']>({ facts }: TargetProfile, k
 /** Compares an archive with the facts of a profile. */
 export function targetProblems(catalog: AuditCatalog, profile: TargetProfile): TargetProblems {
   const direct: TargetProblem[] = []
-  for (const entry of catalog.entries) direct.push(...problemsOf(entry, catalog, profile))
+  for (const entry of catalog.entries) {
+    for (const problem of problemsOf(entry, catalog, profile)) direct.push(problem)
+  }
   for (const fact of factsAbout(profile, 'extensions')) {
     for (const { entry, name } of catalog.extensions) {
       if (isConcerned(fact.about, name)) direct.push({ entry, fact, detail: name })

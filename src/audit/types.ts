@@ -117,6 +117,8 @@ export interface AuditCatalog {
   entry(dumpId: DumpId): TocEntry | undefined
   /** The statements of an entry's definition, read anew each time; empty where it has none. */
   statements(entry: TocEntry): readonly DefinitionStatement[]
+  /** Entries whose definition holds no statement, but comments: {@link AuditRule.definition} is not called for them. */
+  readonly withoutStatement: readonly TocEntry[]
   /** `schema.name` as it is quoted in SQL, or the tag for what is in no schema. */
   label(entry: TocEntry): string
   /** A name, or `schema.name`, quoted as in SQL where it must be. */

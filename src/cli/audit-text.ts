@@ -1,6 +1,6 @@
-import { auditCategories, auditSeverities } from '../index.ts'
+import { auditCategories, auditSeverities, formatNumber } from '../index.ts'
 import type { AppliedRule, AuditFinding, AuditReport, AuditSeverity } from '../index.ts'
-import { formatBytes, formatCount, printable, table } from './layout.ts'
+import { formatBytes, printable, table } from './layout.ts'
 
 /** How a report is to be shown on a terminal. */
 export interface TextOptions {
@@ -32,7 +32,7 @@ export function* auditText(path: string, report: AuditReport, options: TextOptio
   const { archive, findings } = report
   const server = archive.serverVersion === null ? '' : `, PostgreSQL ${archive.serverVersion}`
   const target = report.target === undefined ? '' : `, for ${report.target}`
-  const facts = `${formatCount(archive.entries)} entries${server}${target}`
+  const facts = `${formatNumber(archive.entries)} entries${server}${target}`
   yield `${paint('bold', printable(path))}: ${printable(facts)}\n`
   const rules = new Map(report.rules.map((rule) => [rule.id, rule]))
   for (const category of auditCategories) {
@@ -75,7 +75,7 @@ function* groupText(
   const [first] = findings
   if (first === undefined) return
   const rule = rules.get(first.rule)
-  const count = findings.length === 1 ? '' : ` (${formatCount(findings.length)})`
+  const count = findings.length === 1 ? '' : ` (${formatNumber(findings.length)})`
   const title = printable(rule?.message ?? first.rule)
   yield `  ${paint(first.severity, first.severity.padEnd(7))}  ${title}${count}  ${paint('faint', printable(first.rule))}\n`
   const fixes = new Set(findings.map(({ fix }) => fix))
@@ -86,7 +86,7 @@ function* groupText(
     yield `    ${subject}${printable(message)}${entry}\n`
     if (fixes.size > 1 && fix !== rule?.fix) yield `      ${paint('faint', `fix: ${printable(fix)}`)}\n`
   }
-  if (findings.length > shown) yield `    … and ${formatCount(findings.length - shown)} more: --all shows them\n`
+  if (findings.length > shown) yield `    … and ${formatNumber(findings.length - shown)} more: --all shows them\n`
   const [onlyFix = ''] = fixes.size === 1 ? fixes : [rule?.fix]
   if (onlyFix !== '') yield `    ${paint('faint', `fix: ${printable(onlyFix)}`)}\n`
 }
@@ -94,15 +94,15 @@ function* groupText(
 function summaryOf({ counts, suppressed }: AuditReport): string {
   const parts = auditSeverities
     .filter((severity) => counts[severity] > 0)
-    .map((severity) => `${formatCount(counts[severity])} ${nameOf(severity, counts[severity])}`)
+    .map((severity) => `${formatNumber(counts[severity])} ${nameOf(severity, counts[severity])}`)
   const found = parts.length === 0 ? 'nothing found' : parts.join(', ')
   const known = suppressed.filter(({ by }) => by === 'baseline').length
   const inArchive = suppressed.filter(({ by }) => by === 'archive').length
   const ignored = suppressed.length - known - inArchive
   const rest = [
-    known === 0 ? '' : `${formatCount(known)} known before`,
-    ignored === 0 ? '' : `${formatCount(ignored)} ignored`,
-    inArchive === 0 ? '' : `${formatCount(inArchive)} ignored by the archive itself`,
+    known === 0 ? '' : `${formatNumber(known)} known before`,
+    ignored === 0 ? '' : `${formatNumber(ignored)} ignored`,
+    inArchive === 0 ? '' : `${formatNumber(inArchive)} ignored by the archive itself`,
   ].filter((part) => part !== '')
   return rest.length === 0 ? found : `${found}; ${rest.join(', ')}`
 }
@@ -116,19 +116,19 @@ function* inventoryText({ inventory }: AuditReport, paint: Paint, shown: number)
   yield `\n${paint('bold', 'Inventory')}\n`
   yield* rows(
     [{ title: 'Objects', align: 'right' }, { title: 'Type' }],
-    types.map(({ type, objects }) => [formatCount(objects), type]),
+    types.map(({ type, objects }) => [formatNumber(objects), type]),
     shown,
   )
   yield* rows(
     [{ title: 'Objects', align: 'right' }, { title: 'Schema' }],
-    schemas.map(({ schema, objects }) => [formatCount(objects), schema ?? '(in none)']),
+    schemas.map(({ schema, objects }) => [formatNumber(objects), schema ?? '(in none)']),
     shown,
   )
   yield* rows(
     [{ title: 'Stored', align: 'right' }, { title: 'Rows', align: 'right' }, { title: 'Table' }],
     tables.map(({ schema, name, storedBytes, rows: count }) => [
       storedBytes === null ? '?' : formatBytes(storedBytes),
-      count === null ? '' : formatCount(count),
+      count === null ? '' : formatNumber(count),
       schema === null ? name : `${schema}.${name}`,
     ]),
     shown,
@@ -136,15 +136,15 @@ function* inventoryText({ inventory }: AuditReport, paint: Paint, shown: number)
   if (extensions.length > 0) yield `  Extensions: ${printable(extensions.map(({ name }) => name).join(', '))}\n\n`
   yield* rows(
     [{ title: 'Functions', align: 'right' }, { title: 'Language' }],
-    languages.map(({ language, functions }) => [formatCount(functions), language]),
+    languages.map(({ language, functions }) => [formatNumber(functions), language]),
     shown,
   )
   yield* rows(
     [{ title: 'Role' }, { title: 'Owns', align: 'right' }, { title: 'May' }],
     roles.map(({ name, owns, may }) => [
       name,
-      formatCount(owns),
-      may.map(({ privilege, type, objects }) => `${privilege} on ${formatCount(objects)} ${type}`).join(', '),
+      formatNumber(owns),
+      may.map(({ privilege, type, objects }) => `${privilege} on ${formatNumber(objects)} ${type}`).join(', '),
     ]),
     shown,
   )
@@ -167,6 +167,6 @@ function* rows(
   if (all.length === 0) return
   const some = all.slice(0, shown).map((cells) => cells.map(printable))
   for (const line of table(columns, some).trimEnd().split('\n')) yield `  ${line}\n`
-  if (all.length > shown) yield `  … and ${formatCount(all.length - shown)} more: --all shows them\n`
+  if (all.length > shown) yield `  … and ${formatNumber(all.length - shown)} more: --all shows them\n`
   yield '\n'
 }

@@ -128,15 +128,25 @@ async function writeScript(
   const [name, ...others] = archives
   if (name === undefined || others.length > 0) throw new ArchiveError('USAGE', `--${script} takes one archive`)
   const one = { ...line, archive: name === '-' ? null : name }
-  await using archive = await openArchive(terminal, one, { format: line.own('input-format').at(-1) })
+  const text = await unlessUnreadable(terminal, name, () => scriptFor(terminal, one, target, script))
+  if (text === undefined) return exit.unreadable
+  await writeText(terminal, line.value('file'), text)
+  return exit.good
+}
+
+async function scriptFor(
+  terminal: Terminal,
+  line: CommandLine,
+  target: AuditOptions['target'],
+  script: Script,
+): Promise<string> {
+  await using archive = await openArchive(terminal, line, { format: line.own('input-format').at(-1) })
   if (script === 'roles-sql') {
     const memberships = target !== undefined && !target.superuser
-    await writeText(terminal, line.value('file'), rolesSql(archive, { memberships }))
-    return exit.good
+    return rolesSql(archive, { memberships })
   }
   const data = line.own('data').length > 0 ? await auditData(archive, dataOptions(terminal, line)) : undefined
-  await writeText(terminal, line.value('file'), postRestoreSql(archive, data === undefined ? {} : { data }))
-  return exit.good
+  return postRestoreSql(archive, data === undefined ? {} : { data })
 }
 
 function dataOptions(terminal: Terminal, line: CommandLine): AuditDataOptions {
@@ -144,21 +154,32 @@ function dataOptions(terminal: Terminal, line: CommandLine): AuditDataOptions {
   return { signal: terminal.signal, ...(memory === undefined ? {} : { memory: parseBytes('--key-memory', memory) }) }
 }
 
-/** @returns undefined for an archive that cannot be read, which has been told */
 async function auditOne(
   terminal: Terminal,
   line: CommandLine,
   name: string,
   { options, counts, page }: { readonly options: AuditOptions; readonly counts: boolean; readonly page: boolean },
 ): Promise<{ readonly report: AuditReport; readonly html?: string } | undefined> {
-  try {
+  return await unlessUnreadable(terminal, name, async () => {
     await using archive = await openArchive(terminal, line, { format: line.own('input-format').at(-1) })
     const sizes = counts ? { storedBytes: (await archive.storedSizes({ signal: terminal.signal })).dataBytes } : {}
     const data = line.own('data').length > 0 ? { data: await auditData(archive, dataOptions(terminal, line)) } : {}
     const report = await auditArchive(archive, { ...options, ...sizes, ...data })
     return page ? { report, html: await auditHtml(archive, report, { title: name }) } : { report }
+  })
+}
+
+/**
+ * Whatever goes wrong with one archive costs nothing but what was asked of it: the reports of others are written.
+ * @returns undefined for an archive that cannot be read or not be audited, which has been told
+ */
+async function unlessUnreadable<T>(terminal: Terminal, name: string, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
   } catch (error) {
-    if (!isArchiveError(error) || error.code === 'USAGE' || error.code === 'BAD_CONFIG') throw error
+    // what is wrong with the command line or the configuration is so with every archive
+    const isOfAll = isArchiveError(error) && (error.code === 'USAGE' || error.code === 'BAD_CONFIG')
+    if (isOfAll || terminal.signal.aborted) throw error
     complain(terminal, `${name}: ${messageOf(error)}`, hintOf(error))
     return undefined
   }
@@ -275,7 +296,7 @@ async function optionsOf(
   for (const path of modules) rules.push(...(await rulesOf(path)))
   const settings: Record<string, RuleSetting> = { ...config.rules }
   for (const text of line.own('rule')) Object.assign(settings, settingOf(text))
-  const target = line.own('target').at(-1)
+  const target = line.own('target').at(-1) ?? config.target
   const baselineFile = line.own('baseline').at(-1)
   const baseline =
     baselineFile === undefined

@@ -1,4 +1,13 @@
-import { adaptTo, ArchiveError, compatRules, convert as convertArchive, filter, isFiltered, open } from '../index.ts'
+import {
+  adaptTo,
+  ArchiveError,
+  compatRules,
+  convert as convertArchive,
+  filter,
+  formatNumber,
+  isFiltered,
+  open,
+} from '../index.ts'
 import type {
   Archive,
   ArchiveFormat,
@@ -14,7 +23,7 @@ import { parseCompression } from './compression-option.ts'
 import { digestOf } from './digest-of.ts'
 import { convertHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
-import { formatBytes, formatCount, printable } from './layout.ts'
+import { formatBytes, printable } from './layout.ts'
 import { namingOutput, writeText } from './output.ts'
 import { labelOf, partsDone } from './parts-done.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
@@ -125,7 +134,7 @@ export async function convert(terminal: Terminal, args: readonly string[]): Prom
   if (!quiet) {
     const hint = allowed ? undefined : 'The output is there; --allow-loss takes that for success'
     const what = target === undefined ? 'lost' : `lost, or refused by ${target}`
-    complain(terminal, lost === 1 ? `1 thing is ${what}` : `${formatCount(lost)} things are ${what}`, hint)
+    complain(terminal, lost === 1 ? `1 thing is ${what}` : `${formatNumber(lost)} things are ${what}`, hint)
   }
   return allowed ? exit.good : exit.bad
 }
@@ -189,10 +198,10 @@ function describe(terminal: Terminal, result: ConvertResult): void {
   const { copied, rewrapped, compressed } = streams
   const how = verbatim
     ? 'the archive was copied as it is'
-    : `data copied as stored ${formatCount(copied)}, wrapped anew ${formatCount(rewrapped)}, compressed anew ${formatCount(compressed)}`
+    : `data copied as stored ${formatNumber(copied)}, wrapped anew ${formatNumber(rewrapped)}, compressed anew ${formatNumber(compressed)}`
   const version = `${archiveVersion.major}.${archiveVersion.minor}`
   complain(
     terminal,
-    `${format} archive ${version}, ${compression}: ${formatCount(entries)} entries, ${formatBytes(bytes)}; ${how}`,
+    `${format} archive ${version}, ${compression}: ${formatNumber(entries)} entries, ${formatBytes(bytes)}; ${how}`,
   )
 }

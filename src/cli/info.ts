@@ -1,9 +1,10 @@
+import { formatNumber } from '../index.ts'
 import type { Archive, ArchiveDigest } from '../index.ts'
 import { parseCommandLine, type CommandSyntax } from './command-line.ts'
 import { digestOf } from './digest-of.ts'
 import { infoHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
-import { formatBytes, formatCount, printable, table } from './layout.ts'
+import { formatBytes, printable, table } from './layout.ts'
 import { writeText } from './output.ts'
 import {
   archiveFacts,
@@ -92,7 +93,7 @@ function aboutArchive(archive: Archive, { path, archiveBytes, content }: Origin)
     ['Dumped from', header.remoteVersion === null ? 'not stored' : `PostgreSQL ${header.remoteVersion}`],
     ['Dumped by', header.dumpVersion === null ? 'not stored' : `pg_dump ${header.dumpVersion}`],
     ['Restored by', `pg_restore of PostgreSQL ${oldestPgRestore(header.version)} or newer`],
-    ['Entries', formatCount(archive.storedEntryCount)],
+    ['Entries', formatNumber(archive.storedEntryCount)],
     ...(content === undefined ? [] : [['Digest', content.sha256] as const, ['Of content', content.content] as const]),
   ])
 }
@@ -106,12 +107,12 @@ function aboutContents(contents: Contents): string {
   if (contents.tablespaces.length > 0) rows.push(['Tablespaces', names(contents.tablespaces)])
   if (contents.accessMethods.length > 0) rows.push(['Access methods', names(contents.accessMethods)])
   const { largeObjects } = contents
-  rows.push(['Large objects', largeObjects === null ? 'some, not counted' : formatCount(largeObjects)])
+  rows.push(['Large objects', largeObjects === null ? 'some, not counted' : formatNumber(largeObjects)])
   return factLines(rows)
 }
 
 function typesTable({ entryTypes }: Contents): string {
-  const rows = entryTypes.map(({ desc, count }) => [formatCount(count), printable(desc)])
+  const rows = entryTypes.map(({ desc, count }) => [formatNumber(count), printable(desc)])
   return table([{ title: 'Count', align: 'right' }, { title: 'Type' }], rows)
 }
 
@@ -129,10 +130,10 @@ function dataTable(data: readonly StoredData[], all: boolean): string {
     dataName(entry),
   ])
   const hidden = data.length - shown.length
-  const more = hidden === 0 ? '' : `… and ${formatCount(hidden)} more: --all shows them\n`
+  const more = hidden === 0 ? '' : `… and ${formatNumber(hidden)} more: --all shows them\n`
   if (known.length === 0) {
     const why = 'how much each takes cannot be told of a stream: open a file, or use --spool'
-    rows.unshift(['?', '', `${formatCount(data.length)} entries; ${why}`])
+    rows.unshift(['?', '', `${formatNumber(data.length)} entries; ${why}`])
   }
   const columns = [
     { title: 'Stored', align: 'right' },

@@ -8,7 +8,10 @@ export interface Column {
 
 /** Rows in aligned columns, with a line of titles; no blanks at the ends of lines. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const widths = columns.map((column, at) => Math.max(width(column.title), ...rows.map((row) => width(row[at] ?? ''))))
+  const widths = columns.map((column) => width(column.title))
+  for (const row of rows) {
+    for (const at of columns.keys()) widths[at] = Math.max(widths[at] ?? 0, width(row[at] ?? ''))
+  }
   const line = (cells: readonly string[]) =>
     columns
       .map((column, at) => {
@@ -54,11 +57,6 @@ export function formatBytes(bytes: number): string {
   }
   const digits = unit > 0 && value < 9.95 ? 1 : 0
   return `${value.toFixed(digits)} ${units[unit] ?? ''}`
-}
-
-/** `12,345,678` */
-export function formatCount(count: number): string {
-  return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ',')
 }
 
 /** `0:07`, `12:34`, `1:02:03` */

@@ -1,8 +1,7 @@
-import { reindex as reindexArchive } from '../index.ts'
+import { formatNumber, reindex as reindexArchive } from '../index.ts'
 import { parseCommandLine, type CommandSyntax } from './command-line.ts'
 import { reindexHelp } from './help.ts'
 import { limitOptions, limitsFrom } from './limits-option.ts'
-import { formatCount } from './layout.ts'
 import { writeText } from './output.ts'
 import { complain, exit, warn, type Terminal } from './terminal.ts'
 
@@ -24,7 +23,7 @@ export async function reindex(terminal: Terminal, args: readonly string[]): Prom
   })
   if (quiet) return exit.good
   if (completed) complain(terminal, 'completed what an earlier run was ended in')
-  if (set > 0) complain(terminal, `${formatCount(set)} offsets set`)
+  if (set > 0) complain(terminal, `${formatNumber(set)} offsets set`)
   else if (!completed) complain(terminal, 'nothing to do: every entry with data has its offset')
   return exit.good
 }

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, statSync, writeSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
-import { filter, restore as restoreView } from '../index.ts'
+import { filter, formatNumber, restore as restoreView } from '../index.ts'
 import type { FailureDecision, FailureGroup, Finding, RestoreFailure, RestoreResult, ServerError } from '../index.ts'
 import { ArchiveError } from '../index.ts'
 import {
@@ -13,7 +13,7 @@ import {
 } from './command-line.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
 import { openArchive, openOptions } from './input.ts'
-import { formatBytes, formatCount } from './layout.ts'
+import { formatBytes } from './layout.ts'
 import { writeText } from './output.ts'
 import { labelOf, partsDone } from './parts-done.ts'
 import { askPassword } from './password-prompt.ts'
@@ -150,11 +150,11 @@ function report(
   quiet: boolean,
 ): number {
   if (failed === 0) {
-    if (!quiet) complain(terminal, `restored ${formatCount(entries)} entries, ${formatBytes(bytes)} of data`)
+    if (!quiet) complain(terminal, `restored ${formatNumber(entries)} entries, ${formatBytes(bytes)} of data`)
     return exit.good
   }
   const end = complete ? 'the restore went on to its end' : 'the restore was stopped'
-  complain(terminal, `the server refused ${formatCount(failed)} statement${failed === 1 ? '' : 's'}; ${end}:`)
+  complain(terminal, `the server refused ${formatNumber(failed)} statement${failed === 1 ? '' : 's'}; ${end}:`)
   for (const group of groups) {
     complain(terminal, groupLine(group), group.hint)
   }
@@ -165,10 +165,10 @@ function report(
 const SHOWN = 5
 
 function groupLine({ cause, messages, sqlState, count, entries }: FailureGroup): string {
-  const number = messages.length > 1 ? `: ${formatCount(messages.length)}` : ''
+  const number = messages.length > 1 ? `: ${formatNumber(messages.length)}` : ''
   const listed = messages.length > 0 ? messages : entries
   const more = listed.length > SHOWN ? ', …' : ''
-  return `${formatCount(count)} × ${cause}${number} [${sqlState}] (${listed.slice(0, SHOWN).join(', ')}${more})`
+  return `${formatNumber(count)} × ${cause}${number} [${sqlState}] (${listed.slice(0, SHOWN).join(', ')}${more})`
 }
 
 /** One JSON object a line. */

@@ -1,5 +1,6 @@
 import {
   ArchiveError,
+  formatNumber,
   isRewritten,
   parseNameMap,
   parseNamePairs,
@@ -11,7 +12,6 @@ import {
 } from '../index.ts'
 import type { AllOwners, ArchiveView, FilteredView, NameMap, RewriteOptions } from '../index.ts'
 import { readText, type CommandLine, type OwnOptionId } from './command-line.ts'
-import { formatCount } from './layout.ts'
 import { complain, type Terminal } from './terminal.ts'
 
 /** Options that replace names, the same for every command that has them. */
@@ -83,7 +83,7 @@ export function reportRewrites(terminal: Terminal, view: ArchiveView): void {
   }
   const places = view.undecided().length
   if (places > 0) {
-    complain(terminal, `${formatCount(places)} ${places === 1 ? 'place' : 'places'} may need a new name by hand`)
+    complain(terminal, `${formatNumber(places)} ${places === 1 ? 'place' : 'places'} may need a new name by hand`)
   }
 }
 

@@ -1,10 +1,17 @@
-import { ArchiveError, compatRules, isArchiveError, salvage as salvageArchive, standardInput } from '../index.ts'
+import {
+  ArchiveError,
+  compatRules,
+  formatNumber,
+  isArchiveError,
+  salvage as salvageArchive,
+  standardInput,
+} from '../index.ts'
 import type { ArchiveFormat, Finding, SalvageOptions, SalvageReport } from '../index.ts'
 import { parseCommandLine, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { parseCompression } from './compression-option.ts'
 import { salvageHelp } from './help.ts'
 import { limitOptions, limitsFrom } from './limits-option.ts'
-import { formatBytes, formatCount, printable } from './layout.ts'
+import { formatBytes, printable } from './layout.ts'
 import { namingOutput, writeText } from './output.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
 import { Progress } from './progress.ts'
@@ -129,8 +136,8 @@ async function describe(terminal: Terminal, line: CommandLine, report: SalvageRe
     if (entry.state === 'whole' && !verbose) continue
     const { dumpId, desc, namespace, tag, state, rowsKept, bytesKept, rowsDropped } = entry
     const what = desc === 'BLOBS' ? 'large objects' : 'rows'
-    const rows = rowsKept === null ? '' : `${formatCount(rowsKept)} ${what}, `
-    const dropped = rowsDropped === 0 ? '' : `, ${formatCount(rowsDropped)} bad left out`
+    const rows = rowsKept === null ? '' : `${formatNumber(rowsKept)} ${what}, `
+    const dropped = rowsDropped === 0 ? '' : `, ${formatNumber(rowsDropped)} bad left out`
     const kept = state === 'lost' ? '' : `: ${rows}${formatBytes(bytesKept)} kept${dropped}`
     lines.push(`${state.padEnd(8)}  ${dumpId} ${desc} ${namespace || '-'} ${tag ?? ''}${kept}${whereAndWhy(entry)}`)
   }
@@ -155,12 +162,12 @@ function whereAndWhy({ offset, file, reason }: { offset?: number; file?: string;
 
 function summaryOf({ whole, entries, entriesWritten, entriesLost, bytes, largeObjects }: SalvageReport): string {
   const count = (state: string): number => entries.filter((entry) => entry.state === state).length
-  const written = `${formatCount(entriesWritten)} entries, ${formatBytes(bytes)} written`
+  const written = `${formatNumber(entriesWritten)} entries, ${formatBytes(bytes)} written`
   if (whole) return `${written}; nothing is lost`
   const toc =
     entriesLost === 0
       ? ''
-      : `, ${entriesLost === undefined ? 'an unknown number of' : formatCount(entriesLost)} entries of the table of contents lost`
-  const objects = largeObjects.length === 0 ? '' : `, ${formatCount(largeObjects.length)} large objects lost or cut`
-  return `${written}; data of ${formatCount(count('whole'))} entries whole, ${formatCount(count('partial'))} cut, ${formatCount(count('doubtful'))} doubtful, ${formatCount(count('lost'))} lost${objects}${toc}`
+      : `, ${entriesLost === undefined ? 'an unknown number of' : formatNumber(entriesLost)} entries of the table of contents lost`
+  const objects = largeObjects.length === 0 ? '' : `, ${formatNumber(largeObjects.length)} large objects lost or cut`
+  return `${written}; data of ${formatNumber(count('whole'))} entries whole, ${formatNumber(count('partial'))} cut, ${formatNumber(count('doubtful'))} doubtful, ${formatNumber(count('lost'))} lost${objects}${toc}`
 }

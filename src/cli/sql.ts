@@ -1,9 +1,8 @@
-import { filter, loadTimeZone, toSql } from '../index.ts'
+import { filter, formatNumber, loadTimeZone, toSql } from '../index.ts'
 import type { Finding } from '../index.ts'
 import { parseCommandLine, scriptOptions, selectionFrom, selectionOptions, type CommandSyntax } from './command-line.ts'
 import { sqlHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
-import { formatCount } from './layout.ts'
 import { writeStream, writeText } from './output.ts'
 import { labelOf, partsDone } from './parts-done.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
@@ -83,7 +82,7 @@ export async function sql(terminal: Terminal, args: readonly string[]): Promise<
   if (lost === 0) return exit.good
   complain(
     terminal,
-    `${formatCount(lost)} of the statements cannot be said in SQL of PostgreSQL ${targetVersion ?? ''}`,
+    `${formatNumber(lost)} of the statements cannot be said in SQL of PostgreSQL ${targetVersion ?? ''}`,
   )
   return exit.bad
 }

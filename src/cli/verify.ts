@@ -1,6 +1,7 @@
 import {
   ArchiveError,
   compatRules,
+  formatNumber,
   openSink,
   parseReceipt,
   standardInput,
@@ -12,7 +13,7 @@ import {
 import { parseBytes, parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { verifyHelp } from './help.ts'
 import { openOptions } from './input.ts'
-import { formatBytes, formatCount, printable } from './layout.ts'
+import { formatBytes, printable } from './layout.ts'
 import { limitsFrom } from './limits-option.ts'
 import { namingOutput, writeText } from './output.ts'
 import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
@@ -182,8 +183,8 @@ function asText(archive: string, report: VerifyReport, isVerbose: boolean): stri
     const read =
       level === 'quick'
         ? 'not decompressed'
-        : `${formatCount(totals.rows)} rows, ${formatCount(totals.largeObjects)} large objects, ${formatBytes(totals.bytes)}`
-    lines.push(`  ${formatCount(totals.entries)} entries, ${formatCount(totals.withData)} with data: ${read}`)
+        : `${formatNumber(totals.rows)} rows, ${formatNumber(totals.largeObjects)} large objects, ${formatBytes(totals.bytes)}`
+    lines.push(`  ${formatNumber(totals.entries)} entries, ${formatNumber(totals.withData)} with data: ${read}`)
   }
   lines.push(`  ${verdict(report)}`)
   return `${lines.join('\n')}\n`
@@ -191,7 +192,7 @@ function asText(archive: string, report: VerifyReport, isVerbose: boolean): stri
 
 function entryLine({ dumpId, desc, namespace, tag, rows, bytes, digest }: VerifyReport['entries'][number]): string {
   const name = namespace === null || namespace === '' ? (tag ?? '') : `${namespace}.${tag ?? ''}`
-  const counts = rows === null ? '' : `, ${formatCount(rows)} rows`
+  const counts = rows === null ? '' : `, ${formatNumber(rows)} rows`
   const size = bytes === null ? '' : `, ${formatBytes(bytes)}`
   return printable(`  ${dumpId} ${desc} ${name}${counts}${size}${digest === null ? '' : `, ${digest}`}`)
 }
@@ -202,5 +203,5 @@ function verdict({ findings, sound, readable }: VerifyReport): string {
   const count = (severity: Finding['severity']): number => findings.filter((one) => one.severity === severity).length
   const errors = count('error')
   const warnings = count('warning')
-  return `NOT SOUND: ${formatCount(errors)} ${errors === 1 ? 'error' : 'errors'}, ${formatCount(warnings)} ${warnings === 1 ? 'warning' : 'warnings'}`
+  return `NOT SOUND: ${formatNumber(errors)} ${errors === 1 ? 'error' : 'errors'}, ${formatNumber(warnings)} ${warnings === 1 ? 'warning' : 'warnings'}`
 }

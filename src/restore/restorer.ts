@@ -12,18 +12,13 @@ import { fmtQualifiedId } from '../sql/quote.ts'
 import { decoderFor, type Decode } from '../toc/encoding.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
-import { FailureGroups, type RestoreFailure, type RestoreStage } from './failures.ts'
+import { FailureRecord } from './failure-record.ts'
+import type { RestoreFailure, RestoreStage } from './failures.ts'
 import { LargeObjectSql } from './large-object-sql.ts'
 import type { FailureDecision, RestoreOptions, RestoreResult } from './options.ts'
-import { RestoreSession, type Command } from './session.ts'
+import { begin, beginsTransaction, commit, endsTransaction, RestoreSession, type Command } from './session.ts'
 import { StatementSplitter } from './statements.ts'
-import { isServerError, type CopyInput, type RestoreTarget } from './target.ts'
-
-/** Failures that are kept whole. */
-const KEPT_FAILURES = 10_000
-
-/** Of the statement of a failure that is kept. */
-const KEPT_STATEMENT = 1000
+import { endsSession, isServerError, type CopyInput, type RestoreTarget } from './target.ts'
 
 /** Milliseconds that a statement has to end once it was cancelled. */
 const CANCEL_PATIENCE = 5000
@@ -42,9 +37,7 @@ export class Restorer {
   readonly #session: RestoreSession
   readonly #gatherer = new SqlGatherer()
   readonly #decode: Decode
-  readonly #failures: RestoreFailure[] = []
-  readonly #groups = new FailureGroups()
-  #failed = 0
+  readonly #failures = new FailureRecord()
   #bytes = 0
   #entries = 0
   #stage: RestoreStage = 'initializing'
@@ -88,9 +81,7 @@ export class Restorer {
       complete,
       entries: this.#entries,
       bytes: this.#bytes,
-      failed: this.#failed,
-      failures: this.#failures,
-      groups: this.#groups.list(),
+      ...this.#failures.summary(),
     }
   }
 
@@ -161,9 +152,9 @@ export class Restorer {
       return `creating ${name('desc')} "${schema}${name('tag')}"`
     })
     putEntry(session, entry, '')
-    const before = this.#failed
+    const before = this.#failures.count
     await this.#flush()
-    if (entry.desc === 'TABLE' && this.#failed > before && this.#options.noDataForFailedTables === true) {
+    if (entry.desc === 'TABLE' && this.#failures.count > before && this.#options.noDataForFailedTables === true) {
       this.#inhibitData(entry)
     }
     if (leavesTransaction) await this.#reconnect(entry)
@@ -376,7 +367,7 @@ export class Restorer {
       return await this.#answer(ask())
     } catch (error) {
       this.#options.signal?.throwIfAborted()
-      if (isServerError(error) && !endsSession(error.severity, error.sqlState)) throw error
+      if (isServerError(error) && !endsSession(error)) throw error
       this.#lost = true
       if (isArchiveError(error)) throw error
       const why = error instanceof Error ? error.message : String(error)
@@ -431,11 +422,7 @@ export class Restorer {
       error,
       fatal: fatal === true,
     }
-    this.#failed++
-    if (this.#failures.length < KEPT_FAILURES) {
-      this.#failures.push({ ...failure, statement: failure.statement && beginning(failure.statement) })
-    }
-    this.#groups.add(failure)
+    this.#failures.add(failure)
     if ((await this.#decide(failure)) === 'stop') throw new Stopped()
   }
 
@@ -454,25 +441,6 @@ export class Restorer {
   }
 }
 
-const begin: Command = { sql: 'BEGIN', complaint: 'could not start database transaction', shown: true }
-const commit: Command = { sql: 'COMMIT', complaint: 'could not commit database transaction', shown: true }
-
-/** As the restore itself sends them; a statement of the archive has more to it. */
-const beginsTransaction = /^\s*BEGIN;?\s*$/
-const endsTransaction = /^\s*COMMIT;?\s*$/
-
-/** The first characters, by way of bytes: a slice of a string would keep all of it. */
-function beginning(text: string): string {
-  const bytes = new Uint8Array(3 * KEPT_STATEMENT)
-  const { written } = new TextEncoder().encodeInto(text.slice(0, KEPT_STATEMENT), bytes)
-  return new TextDecoder().decode(bytes.subarray(0, written))
-}
-
 function dataOptions({ signal }: RestoreOptions): { readonly signal?: AbortSignal } {
   return signal === undefined ? {} : { signal }
-}
-
-/** FATAL and PANIC are written in the server's language; class 57P is of operator intervention. */
-function endsSession(severity: string, sqlState: string): boolean {
-  return severity === 'FATAL' || severity === 'PANIC' || sqlState === '57P01' || sqlState === '57P02'
 }

@@ -73,3 +73,10 @@ export class RestoreSession extends ScriptSession {
     }
   }
 }
+
+export const begin: Command = { sql: 'BEGIN', complaint: 'could not start database transaction', shown: true }
+export const commit: Command = { sql: 'COMMIT', complaint: 'could not commit database transaction', shown: true }
+
+/** As the restore itself sends them; a statement of the archive has more to it. */
+export const beginsTransaction = /^\s*BEGIN;?\s*$/
+export const endsTransaction = /^\s*COMMIT;?\s*$/

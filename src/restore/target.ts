@@ -85,3 +85,8 @@ export class ServerError extends Error implements ServerErrorFields {
 export function isServerError(value: unknown): value is ServerError {
   return value instanceof Error && value.name === 'ServerError' && 'sqlState' in value
 }
+
+/** FATAL and PANIC are written in the server's language; class 57P is of operator intervention. */
+export function endsSession({ severity, sqlState }: ServerError): boolean {
+  return severity === 'FATAL' || severity === 'PANIC' || sqlState === '57P01' || sqlState === '57P02'
+}

@@ -26,46 +26,54 @@ export interface SplitOptions extends LexerOptions {
  * Text without a statement (comments only) gives none.
  */
 export function* splitStatements(text: string, options: SplitOptions = {}): Generator<Statement, void, void> {
-  const lexer = new Lexer(text, options)
-  const body = options.asPsql === true ? new CountedBody() : new ParsedBody()
-  let parentheses = 0
-  for (let at = 0; at < text.length;) {
-    const code = text.charCodeAt(at)
-    // blanks are a third of all tokens: none is made of them (bench case audit)
-    if (code === 0x20 || code === 0x0a) {
-      at++
-      continue
-    }
-    const token = lexer.token(at)
-    at = token.end
-    if (token.kind === 'space' || token.kind === 'comment') continue
-    const mark = token.kind === 'symbol' ? code : 0
-    if (mark === semicolon && parentheses === 0) {
-      if (body.depth === 0) {
-        body.reset()
-        if (gathered.length > 0) yield statement(takeGathered(), token.end)
+  const gathered = spare
+  spare = []
+  try {
+    const lexer = new Lexer(text, options)
+    const body = options.asPsql === true ? new CountedBody() : new ParsedBody()
+    let parentheses = 0
+    for (let at = 0; at < text.length;) {
+      const code = text.charCodeAt(at)
+      // blanks are a third of all tokens: none is made of them (bench case audit)
+      if (code === 0x20 || code === 0x0a) {
+        at++
         continue
       }
-      body.semicolon()
-    } else if (mark === openParenthesis) {
-      parentheses++
-    } else if (mark === closeParenthesis && parentheses > 0) {
-      parentheses--
-    } else if (parentheses === 0 && body.listens) {
-      body.token(token.kind === 'word' ? text.slice(token.start, token.end).toLowerCase() : '')
+      const token = lexer.token(at)
+      at = token.end
+      if (token.kind === 'space' || token.kind === 'comment') continue
+      const mark = token.kind === 'symbol' ? code : 0
+      if (mark === semicolon && parentheses === 0) {
+        if (body.depth === 0) {
+          body.reset()
+          if (gathered.length > 0) yield statement(take(gathered), token.end)
+          continue
+        }
+        body.semicolon()
+      } else if (mark === openParenthesis) {
+        parentheses++
+      } else if (mark === closeParenthesis && parentheses > 0) {
+        parentheses--
+      } else if (parentheses === 0 && body.listens) {
+        body.token(token.kind === 'word' ? text.slice(token.start, token.end).toLowerCase() : '')
+      }
+      gathered.push(token)
     }
-    gathered.push(token)
+    if (gathered.length > 0) yield statement(take(gathered), text.length)
+  } finally {
+    // what was not given away, where a text cannot be read to its end
+    gathered.length = 0
+    spare = gathered
   }
-  if (gathered.length > 0) yield statement(takeGathered(), text.length)
 }
 
 /**
- * Tokens of the statement that is being read. One list for all: it holds nothing whenever a statement is given away, and
- * an array of its own would be copied several times as it grows (bench case audit).
+ * Tokens of the statement that is being read, for who splits next: an array that has grown once need not be copied
+ * several times as it grows anew (bench case audit).
  */
-const gathered: Token[] = []
+let spare: Token[] = []
 
-function takeGathered(): Token[] {
+function take(gathered: Token[]): Token[] {
   const tokens = gathered.slice()
   gathered.length = 0
   return tokens

@@ -78,7 +78,7 @@ export class StatementText {
     for (let index = 0; index < words.length; index++) {
       const word = this.word(at + index)
       const wanted = words[index] ?? ''
-      if (word !== wanted && (word === '' || !wanted.includes('|') || !wanted.split('|').includes(word))) return false
+      if (word !== wanted && (word === '' || !isChoice(word, wanted))) return false
     }
     return true
   }
@@ -108,6 +108,15 @@ export class StatementText {
     }
     return this.length
   }
+}
+
+/** Whether `a|b` has the word, which has no `|`. No list is made of them: statements are asked at every token. */
+function isChoice(word: string, choices: string): boolean {
+  for (let at = choices.indexOf(word); at !== -1; at = choices.indexOf(word, at + 1)) {
+    const end = at + word.length
+    if ((at === 0 || choices[at - 1] === '|') && (end === choices.length || choices[end] === '|')) return true
+  }
+  return false
 }
 
 function depthsOf(text: string, tokens: readonly Token[]): number[] {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,7 +61,47 @@ describe('exit status of pgdmp audit', () => {
     expect(outcome.stdout.toString()).toMatch(/full-Fc\.dump: \d+ entries/)
   })
 
+  test.each([['--roles-sql'], ['--post-restore'], ['--post-restore', '--data'], ['--data']])(
+    'is 3 for what cannot be read, with %s',
+    async (...args) => {
+      const output = join(scratch, 'script.sql')
+      const outcome = await audit([
+        ...args,
+        ...(args.includes('--data') ? [] : ['-f', output]),
+        file('cut.dump', 'PGDMP'),
+      ])
+      expect(outcome.stderr).toMatch(/cut\.dump: Cannot read/)
+      expect(outcome.status).toBe(3)
+      expect(existsSync(output)).toBe(false)
+    },
+  )
+
+  test('is 3 when something else fails with one archive, and the others are reported', async () => {
+    const rules = file(
+      'fails.mjs',
+      `export const rules = [{
+        id: 'fails-once', severity: 'info', category: 'hygiene', message: 'Fails', explanation: 'Fails.', fix: 'None.', links: [],
+        check({ catalog }) { if (catalog.tables.length > 20) throw new RangeError('Too much for this rule') },
+      }]`,
+    )
+    const outcome = await audit([
+      ...only,
+      '--rule=fails-once=on',
+      '--rules',
+      rules,
+      full,
+      fixture('18/latin1-Fc.dump').file,
+    ])
+    expect(outcome.stderr).toMatch(/full-Fc\.dump: Too much for this rule/)
+    expect(outcome.stdout.toString()).toMatch(/latin1-Fc\.dump: \d+ entries/)
+    expect(outcome.status).toBe(3)
+  })
+
   test.each([
+    [['--target=nowhere'], /nowhere/],
+    [['--roles-sql', '--post-restore'], /ask for one at a time/],
+    [['--roles-sql', full], /takes one archive/],
+    [['--data', '--key-memory=much'], /--key-memory/],
     [['--format=xml'], /--format: "xml" is none of/],
     [['--fail-on=off'], /--fail-on: "off" is none of/],
     [['--rule=hygeine=off'], /no rule or category "hygeine"\. Did you mean hygiene\?/],
@@ -116,6 +156,70 @@ describe('pgdmp audit', () => {
     } finally {
       rmSync(config)
     }
+  })
+
+  test('takes the target from the configuration, and from the command line before it', async () => {
+    const config = file('target.json', {
+      target: 'rds',
+      rules: { security: 'off', hygiene: 'off', restorability: 'off' },
+    })
+    const targetOf = async (...args: readonly string[]): Promise<readonly [unknown, number]> => {
+      const { stdout } = await audit(['--format=json', `--config=${config}`, ...args, full])
+      const [report] = JSON.parse(stdout.toString()).reports
+      return [report.target, report.findings.filter(({ rule }: { rule: string }) => rule.startsWith('target-')).length]
+    }
+    const [target, findings] = await targetOf()
+    expect(target).toBe('rds')
+    expect(findings).toBeGreaterThan(5)
+    expect((await targetOf('--target=postgres:18'))[0]).toBe('postgres:18')
+    const wrong = await audit([`--config=${file('wrong.json', { target: 'rdss' })}`, full])
+    expect(wrong.stderr).toMatch(/rdss/)
+    expect(wrong.status).toBe(2)
+  })
+
+  test('reads the rows with --data, and counts them', async () => {
+    const fit = join(root, 'test/fixtures/audit-fit/fit-18.dump')
+    const outcome = await audit(['--format=json', '--data', fit])
+    expect([outcome.stderr, outcome.status]).toEqual(['', 1])
+    const [{ findings, inventory }] = JSON.parse(outcome.stdout.toString()).reports
+    expect(findings.map(({ rule }: { rule: string }) => rule)).toContain('data-foreign-key-violation')
+    const rows = inventory.tables.map(({ name, rows: count }: { name: string; rows: number }) => [name, count])
+    expect(Object.fromEntries(rows)).toMatchObject({ parent: 50, child: 21, bare: 0 })
+    const little = await audit(['--format=json', '--data', '--key-memory=1', '--fail-on=never', fit])
+    expect(little.stdout.toString()).toContain('the keys do not fit in the memory that was granted')
+  })
+
+  test('writes scripts with --roles-sql and --post-restore', async () => {
+    const roles = await audit(['--roles-sql', full])
+    expect([roles.stderr, roles.status]).toEqual(['', 0])
+    expect(roles.stdout.toString()).toContain('CREATE ROLE alice')
+    expect(roles.stdout.toString()).not.toContain('TO CURRENT_USER')
+    // who is no superuser gives objects only to roles of which he is a member
+    const owner = await audit(['--roles-sql', '--target=postgres:18:owner', full])
+    expect(owner.stdout.toString()).toContain('GRANT alice TO CURRENT_USER')
+    const fit = join(root, 'test/fixtures/audit-fit/fit-18.dump')
+    const after = await audit(['--post-restore', fit])
+    expect([after.stderr, after.status]).toEqual(['', 0])
+    expect(after.stdout.toString()).toContain('ANALYZE')
+    expect(after.stdout.toString()).not.toContain('50')
+    const counted = await audit(['--post-restore', '--data', fit])
+    expect(counted.stdout.toString()).toContain('50')
+  })
+
+  test('convert --for adapts an archive, and the audit for the same target finds less', async () => {
+    const fit = join(root, 'test/fixtures/audit-fit/fit-18.dump')
+    const there = join(scratch, 'adapted.dump')
+    const outcome = await run(process.execPath, [cli, 'convert', '--for=supabase', fit, there], { cwd: scratch })
+    // what the target refuses stays, and is told
+    expect(outcome.status).toBe(1)
+    expect(outcome.stderr).toContain('app.from_library(integer)')
+    const count = async (archive: string, rule: string): Promise<number> => {
+      const { reports } = await asJson(['--target=supabase', archive])
+      return reports[0]?.findings.filter((one) => one.rule === rule).length ?? -1
+    }
+    expect([await count(fit, 'target-tablespace'), await count(there, 'target-tablespace')]).toEqual([1, 0])
+    const unknown = await run(process.execPath, [cli, 'convert', '--for=nowhere', fit, `${there}.2`], { cwd: scratch })
+    expect(unknown.status).toBe(2)
   })
 
   test('loads rules of a module', async () => {

@@ -25,6 +25,8 @@ export interface DrawnEdge {
 
 /** More boxes than this no picture shows usefully, and laying them out takes long. */
 const maxNodes = 120
+/** More arrows than this are a ball of wool: 120 boxes may have 14,400, and laying those out takes minutes. */
+const maxEdges = 400
 /** Schemas whose tables are drawn. */
 const maxSchemas = 12
 
@@ -51,12 +53,20 @@ export function drawSchemas(catalog: AuditCatalog): Drawing | undefined {
   for (const row of needs.values()) for (const to of row.keys()) tied.add(to)
   if (tied.size === 0) return undefined
   const drawn = largest([...tied], (schema) => counts.get(schema) ?? 0)
+  const kept = new Set(drawn)
+  const ties: { readonly from: string; readonly to: string; readonly count: number }[] = []
+  for (const [from, row] of needs) {
+    if (!kept.has(from)) continue
+    for (const [to, count] of row) if (kept.has(to)) ties.push({ from, to, count })
+  }
+  const edges = ties.length <= maxEdges ? ties : ties.toSorted((a, b) => b.count - a.count).slice(0, maxEdges)
   return {
     title: 'Schemas, and how many objects of one need objects of another',
     nodes: drawn.map((id) => ({ id, lines: [id, plural(counts.get(id) ?? 0, 'entry', 'entries')] })),
-    edges: [...needs].flatMap(([from, row]) => [...row].map(([to, count]) => ({ from, to, label: String(count) }))),
+    edges: edges.map(({ from, to, count }) => ({ from, to, label: String(count) })),
     omitted: sentences(
       omitted(tied.size - drawn.length, 'schemas', 'the smallest'),
+      omitted(ties.length - edges.length, 'ties', 'those of the fewest objects'),
       counts.size > tied.size
         ? `${plural(counts.size - tied.size, 'schema has', 'schemas have')} no such ties.`
         : undefined,
@@ -107,11 +117,15 @@ function drawSchema(catalog: AuditCatalog, schema: string, tables: readonly Cata
   }
   const drawn = largest([...degree.keys()], (id) => degree.get(id) ?? 0)
   const kept = new Set(drawn)
+  const between = edges.filter(({ from, to }) => kept.has(from) && kept.has(to))
   return {
     title: `Tables of schema ${schema} with foreign keys`,
     nodes: drawn.map((id) => ({ id, lines: [id] })),
-    edges: edges.filter(({ from, to }) => kept.has(from) && kept.has(to)),
-    omitted: omitted(degree.size - drawn.length, 'tables', 'those with the fewest foreign keys'),
+    edges: between.slice(0, maxEdges),
+    omitted: sentences(
+      omitted(degree.size - drawn.length, 'tables', 'those with the fewest foreign keys'),
+      omitted(between.length - maxEdges, 'foreign keys', 'the last of the archive'),
+    ),
   }
 }
 

@@ -1,6 +1,6 @@
 import type { TocEntry } from '../../toc/types.ts'
 import { trustOfExtension } from '../privileged.ts'
-import type { AuditContext, AuditRule, CatalogRole, DefinitionStatement } from '../types.ts'
+import type { AuditCatalog, AuditContext, AuditRule, CatalogRole, DefinitionStatement } from '../types.ts'
 
 const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
@@ -55,14 +55,26 @@ function reportEach(
   for (const [name, entries] of found) context.report({ entry: entries[0], object: name, ...say(name, entries) })
 }
 
-function gather(entries: Iterable<readonly [string, TocEntry]>): Map<string, TocEntry[]> {
+function addTo(found: Map<string, TocEntry[]>, name: string, entry: TocEntry): void {
+  const known = found.get(name)
+  if (known === undefined) found.set(name, [entry])
+  else known.push(entry)
+}
+
+const noNames: ReadonlySet<string> = new Set()
+
+/** Entries by what a field of theirs names, but for `there`. Most name nothing: that is seen without decoding. */
+function gather(
+  catalog: AuditCatalog,
+  field: 'tablespace' | 'tableam',
+  there: ReadonlySet<string>,
+): ReadonlyMap<string, readonly TocEntry[]> {
   const found = new Map<string, TocEntry[]>()
-  for (const [name, entry] of entries) {
-    const known = found.get(name)
-    if (known === undefined) found.set(name, [entry])
-    else known.push(entry)
+  for (const entry of catalog.entries) {
+    const name = entry.raw.byteString(field)
+    if (name != null && name !== '' && !there.has(name)) addTo(found, name, entry)
   }
-  return found
+  return new Map([...found].map(([name, entries]) => [catalog.decode(name), entries]))
 }
 
 /** What must be on a server before the archive is restored into it. */
@@ -141,10 +153,11 @@ export const needsRules: readonly AuditRule[] = [
       const { catalog } = context
       const made = new Set(catalog.extensions.map(({ name }) => name))
       for (const { tag } of catalog.ofType('PROCEDURAL LANGUAGE')) made.add(tag ?? '')
-      const used = catalog.functions
-        .filter(({ language }) => !languagesOfAll.has(language) && !made.has(language))
-        .map(({ language, entry }) => [language, entry] as const)
-      reportEach(gather(used), context, (name, entries) => ({
+      const used = new Map<string, TocEntry[]>()
+      for (const { language, entry } of catalog.functions) {
+        if (!languagesOfAll.has(language) && !made.has(language)) addTo(used, language, entry)
+      }
+      reportEach(used, context, (name, entries) => ({
         message: `Language ${catalog.quote(name)} must be there: ${plural(entries.length, 'function')}, and the archive does not create it`,
         fix: `CREATE EXTENSION ${catalog.quote(name)};`,
       }))
@@ -161,10 +174,7 @@ export const needsRules: readonly AuditRule[] = [
     fix: 'Create the tablespace first, or restore with --no-tablespaces.',
     links: ['https://www.postgresql.org/docs/current/manage-ag-tablespaces.html'],
     check(context) {
-      const used = context.catalog.entries.flatMap((entry) =>
-        entry.tablespace ? [[entry.tablespace, entry] as const] : [],
-      )
-      reportEach(gather(used), context, (name, entries) => ({
+      reportEach(gather(context.catalog, 'tablespace', noNames), context, (name, entries) => ({
         message: `Tablespace ${context.catalog.quote(name)} must be there: ${plural(entries.length, 'object')}`,
       }))
     },
@@ -178,13 +188,9 @@ export const needsRules: readonly AuditRule[] = [
     fix: 'Install the extension that brings the access method, or restore with --no-table-access-method.',
     links: ['https://www.postgresql.org/docs/current/tableam.html'],
     check(context) {
-      const created = new Set(context.catalog.ofType('ACCESS METHOD').map(({ tag }) => tag))
-      const used = context.catalog.entries.flatMap((entry) =>
-        entry.tableam && entry.tableam !== 'heap' && !created.has(entry.tableam)
-          ? [[entry.tableam, entry] as const]
-          : [],
-      )
-      reportEach(gather(used), context, (name, entries) => ({
+      const there = new Set(['heap'])
+      for (const { raw } of context.catalog.ofType('ACCESS METHOD')) there.add(raw.byteString('tag') ?? '')
+      reportEach(gather(context.catalog, 'tableam', there), context, (name, entries) => ({
         message: `Access method ${context.catalog.quote(name)} must be there: ${plural(entries.length, 'object')}`,
       }))
     },
@@ -258,12 +264,12 @@ export const needsRules: readonly AuditRule[] = [
     fix: 'Install the library, built for the release of the server.',
     links: ['https://www.postgresql.org/docs/current/xfunc-c.html'],
     check(context) {
-      const used = context.catalog.functions.flatMap(({ objectFile, entry }) =>
-        objectFile === undefined || objectFile === '$libdir/plpgsql'
-          ? []
-          : [[context.catalog.decode(objectFile), entry] as const],
-      )
-      reportEach(gather(used), context, (name, entries) => ({
+      const used = new Map<string, TocEntry[]>()
+      for (const { objectFile, entry } of context.catalog.functions) {
+        if (objectFile === undefined || objectFile === '$libdir/plpgsql') continue
+        addTo(used, context.catalog.decode(objectFile), entry)
+      }
+      reportEach(used, context, (name, entries) => ({
         message: `Library ${JSON.stringify(name)} must be on the server: ${plural(entries.length, 'function')}`,
       }))
     },

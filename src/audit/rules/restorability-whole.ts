@@ -2,7 +2,7 @@ import { dataDescs, descOf, remarkDescs } from '../../ops/ties.ts'
 import type { DumpId, TocEntry } from '../../toc/types.ts'
 import { isOlder, newestReadBy } from '../../toc/version.ts'
 import { serverReleases } from '../profiles/postgres.ts'
-import type { AuditRule } from '../types.ts'
+import type { AuditCatalog, AuditRule } from '../types.ts'
 
 /** Locks that a transaction may hold with the settings of a new server: max_locks_per_transaction × max_connections. */
 const locksByDefault = 64 * 100
@@ -34,11 +34,8 @@ export const wholenessRules: readonly AuditRule[] = [
     fix: 'Restore into a database that has what is missing, or dump it too.',
     links: [restorePage],
     check({ catalog, report }) {
-      for (const entry of catalog.entries) {
-        const { dependencies } = entry
-        // that of nearly all entries, of which there may be many: no object for any of them
-        if (dependencies.every((id) => catalog.entry(id) !== undefined) || standsAlone(descOf(entry))) continue
-        const missing = new Set(dependencies.filter((id) => catalog.entry(id) === undefined))
+      for (const [entry, missing] of brokenLinks(catalog).missing) {
+        if (standsAlone(descOf(entry))) continue
         const ids = [...missing].slice(0, 5).join(', ')
         const more = missing.size > 5 ? ', …' : ''
         report({
@@ -60,15 +57,9 @@ export const wholenessRules: readonly AuditRule[] = [
     fix: 'Restore by a list in the right order (pg_restore -L), or with --jobs.',
     links: [restorePage],
     check({ catalog, report }) {
-      // of several entries with one id the last counts, as for catalog.entry
-      const places = new Map<DumpId, number>()
-      catalog.entries.forEach(({ dumpId }, place) => places.set(dumpId, place))
-      for (const [place, entry] of catalog.entries.entries()) {
-        const { dependencies } = entry
-        if (dependencies.every((id) => (places.get(id) ?? -1) <= place)) continue
-        for (const id of new Set(dependencies)) {
-          const needed = catalog.entry(id)
-          if (needed === undefined || (places.get(id) ?? -1) <= place || isLoose(entry, needed)) continue
+      for (const [entry, later] of brokenLinks(catalog).later) {
+        for (const needed of later) {
+          if (isLoose(entry, needed)) continue
           report({
             entry,
             object: `${catalog.label(entry)} ${catalog.label(needed)}`,
@@ -171,6 +162,47 @@ export const wholenessRules: readonly AuditRule[] = [
     },
   },
 ]
+
+interface BrokenLinks {
+  /** What an entry needs and the archive does not have. */
+  readonly missing: ReadonlyMap<TocEntry, ReadonlySet<DumpId>>
+  /** What an entry needs and comes after it. */
+  readonly later: ReadonlyMap<TocEntry, ReadonlySet<TocEntry>>
+}
+
+const linksOf = new WeakMap<AuditCatalog, BrokenLinks>()
+
+/** Dependencies that lead nowhere or ahead, found once for the rules that ask. */
+function brokenLinks(catalog: AuditCatalog): BrokenLinks {
+  const known = linksOf.get(catalog)
+  if (known !== undefined) return known
+  const { entries } = catalog
+  // of several entries with one id the last counts, as for catalog.entry
+  const places = new Map<DumpId, number>()
+  for (let place = 0; place < entries.length; place++) places.set(entries[place]?.dumpId ?? 0, place)
+  const missing = new Map<TocEntry, Set<DumpId>>()
+  const later = new Map<TocEntry, Set<TocEntry>>()
+  for (let place = 0; place < entries.length; place++) {
+    const entry = entries[place]
+    for (const id of entry?.dependencies ?? []) {
+      const other = places.get(id)
+      // so it is with nearly all, of which there may be many: no object for any of them
+      if (entry === undefined || (other !== undefined && other <= place)) continue
+      const needed = other === undefined ? undefined : entries[other]
+      if (needed === undefined) addTo(missing, entry, id)
+      else addTo(later, entry, needed)
+    }
+  }
+  const links = { missing, later }
+  linksOf.set(catalog, links)
+  return links
+}
+
+function addTo<T>(sets: Map<TocEntry, Set<T>>, entry: TocEntry, item: T): void {
+  const known = sets.get(entry)
+  if (known === undefined) sets.set(entry, new Set([item]))
+  else known.add(item)
+}
 
 /** Data and remarks depend on what pg_dump leaves out too: on the schema public, on tables of a dump of data alone. */
 function standsAlone(desc: string): boolean {

@@ -1,4 +1,6 @@
+import { tokenize, type LexerOptions } from '../../sql/lexer.ts'
 import { mayReachServer, serverAccess } from '../server-access.ts'
+import { addsToExtension } from '../statement.ts'
 import type { AuditRule, CatalogFunction, DefinitionStatement } from '../types.ts'
 
 const createFunction = 'https://www.postgresql.org/docs/current/sql-createfunction.html'
@@ -46,9 +48,27 @@ function callingText(statement: DefinitionStatement): string {
   return text.slice(tokens[open]?.start ?? end, end)
 }
 
-/** Archives for pg_upgrade have what belongs to extensions, too. */
-const ofExtension = (statements: readonly DefinitionStatement[]): boolean =>
-  statements.some(({ command }) => command === 'ALTER EXTENSION')
+/** What stands before the arguments. */
+const writtenNames = /^(?:[^"(]|"[^"]*")*/
+
+/** `a integer, b text` of `a integer, b text DEFAULT 'x'::text`: the arguments as GRANT and REVOKE have them. */
+function withoutDefaults(args: string, lexer: LexerOptions): string {
+  let kept = ''
+  let depth = 0
+  let isDefault = false
+  for (const { start, end } of tokenize(args, lexer)) {
+    const text = args.slice(start, end)
+    if (text === '(' || text === '[') depth++
+    else if (text === ')' || text === ']') depth--
+    if (depth === 0 && text === ',') isDefault = false
+    if (depth === 0 && text.toLowerCase() === 'default') {
+      isDefault = true
+      kept = kept.trimEnd()
+    }
+    if (!isDefault) kept += text
+  }
+  return kept
+}
 
 /** Rules about functions, and about SQL that reaches beyond the database. */
 export const functionRules: readonly AuditRule[] = [
@@ -109,13 +129,20 @@ export const functionRules: readonly AuditRule[] = [
       'triggers, and are not counted.',
     fix: 'REVOKE ALL ON FUNCTION … FROM PUBLIC, and grant it to those who need it.',
     links: [safety],
-    check({ catalog, report }) {
+    check({ view, catalog, report }) {
       const closed = new Set<string>()
-      for (const { grant, grantees, schema, name, defaults } of catalog.grants) {
-        if (!grant && defaults === undefined && grantees.includes('PUBLIC')) closed.add(`${schema}\u0000${name}`)
+      const keyOf = (schema: string | undefined, name: string | undefined, args: string): string =>
+        [schema, name, args].join('\u0000')
+      for (const { grant, grantees, schema, name, object, defaults } of catalog.grants) {
+        if (grant || defaults !== undefined || !grantees.includes('PUBLIC')) continue
+        closed.add(keyOf(schema, name, object.replace(writtenNames, '')))
       }
-      for (const { securityDefiner, schema, name, returns, entry } of catalog.functions) {
-        if (!securityDefiner || closed.has(`${schema}\u0000${name}`)) continue
+      for (const { securityDefiner, schema, name, returns, entry, arguments: written } of catalog.functions) {
+        if (!securityDefiner) continue
+        const names = keyOf(schema, name, `(${catalog.decode(withoutDefaults(written, view.settings))})`)
+        // releases before 8.4 revoke by the types alone, which is what tags have
+        const types = keyOf(schema, name, (entry.tag ?? '').slice(name.length))
+        if (closed.has(names) || closed.has(types)) continue
         if (/^(?:pg_catalog\.)?(?:event_)?trigger$/.test(returns)) continue
         report({ entry, message: `Everybody may call ${catalog.label(entry)} with the rights of its owner` })
       }
@@ -162,14 +189,18 @@ export const functionRules: readonly AuditRule[] = [
     explanation:
       'LANGUAGE c loads a library into the server, internal names a function within it: neither is checked against the ' +
       'arguments that SQL says it has. Either can crash the server or do anything that it can do; only superusers can ' +
-      'create them. What extensions bring is not in a dump, so these belong to none.',
+      'create them. What extensions bring is not in a dump, so these belong to none. In an archive for pg_upgrade they ' +
+      'may say that they do, which anybody can: of these a notice names each library.',
     fix: 'See that the library is there and is the right one; better, make an extension of these functions.',
     links: ['https://www.postgresql.org/docs/current/xfunc-c.html'],
     check({ catalog, report }) {
+      const members = new Map<string, number>()
       for (const { entry, language, objectFile } of catalog.functions) {
         if (language !== 'c' && language !== 'internal') continue
-        if (ofExtension(catalog.statements(entry))) continue
-        if (language === 'c') {
+        if (catalog.statements(entry).some((statement) => addsToExtension(statement))) {
+          const library = objectFile === undefined ? language : catalog.decode(objectFile)
+          members.set(library, (members.get(library) ?? 0) + 1)
+        } else if (language === 'c') {
           const library = objectFile === undefined ? '' : ` of ${JSON.stringify(catalog.decode(objectFile))}`
           report({ entry, message: `${catalog.label(entry)} is code${library}` })
         } else {
@@ -179,6 +210,10 @@ export const functionRules: readonly AuditRule[] = [
             severity: 'notice',
           })
         }
+      }
+      for (const [library, count] of members) {
+        const message = `${count} functions that say they belong to an extension are code of ${JSON.stringify(library)}`
+        report({ object: library, message, severity: 'notice' })
       }
     },
   },

@@ -1,6 +1,7 @@
 import { PsqlReader, type UnsafeKind } from '../../sql/psql-reader.ts'
 import type { TextField, TocEntry } from '../../toc/types.ts'
 import type { ArchiveView } from '../../view.ts'
+import { otherTexts } from '../other-texts.ts'
 import type { AuditRule } from '../types.ts'
 
 const fields: readonly TextField[] = ['tag', 'desc', 'namespace', 'tablespace', 'tableam', 'owner']
@@ -181,26 +182,39 @@ export const nameRules: readonly AuditRule[] = [
       'CVE-2026-18408 can be talked out of it.',
     fix: 'Restore with pg_restore -d, never by a script, and only when you know where the archive comes from.',
     links: ['https://www.postgresql.org/support/security/CVE-2025-8714/', documentation],
-    check({ view, report }) {
-      const { stdStrings, encoding } = view.settings
-      for (const entry of view.toc) {
-        const desc = entry.raw.byteString('desc') ?? ''
-        for (const field of ['defn', 'dropStmt', 'copyStmt'] as const) {
-          const text = entry.raw.byteString(field)
-          if (!text || desc === 'BLOB METADATA' || !forPsql.test(text)) continue
-          const told = new Set<UnsafeKind>()
-          const onUnsafe = ({ kind, offset }: { readonly kind: UnsafeKind; readonly offset: number }): void => {
-            // of a COPY command that is what it is for; what is not ended is another rule's
-            if (told.has(kind) || kind === 'unclosed' || (field === 'copyStmt' && kind === 'copy-from-stdin')) return
-            told.add(kind)
-            report({ entry, message: `Its ${field} ${says[kind]}`, position: field === 'defn' ? offset : undefined })
-          }
-          const reader = new PsqlReader({ stdStrings, encoding, onUnsafe })
-          reader.begin(field === 'copyStmt' ? 'copy statement' : 'sql')
-          reader.push(text)
-          reader.end()
-        }
+    definition(entry, [first], { view, report }) {
+      if (first === undefined) return
+      tellUnsafe('defn', first.text, view, (message, position) => report({ entry, message, position }))
+    },
+    check({ view, catalog, report }) {
+      for (const entry of catalog.withoutStatement) {
+        const text = entry.raw.byteString('defn') ?? ''
+        tellUnsafe('defn', text, view, (message, position) => report({ entry, message, position }))
+      }
+      for (const { entry, field, text } of otherTexts(view.toc)) {
+        tellUnsafe(field, text, view, (message) => report({ entry, message }))
       }
     },
   },
 ]
+
+/** Tells once of each kind of thing in a text that psql does not just send. */
+function tellUnsafe(
+  field: 'defn' | 'dropStmt' | 'copyStmt',
+  text: string,
+  { settings: { stdStrings, encoding } }: ArchiveView,
+  tell: (message: string, offset: number) => void,
+): void {
+  if (!forPsql.test(text)) return
+  const told = new Set<UnsafeKind>()
+  const onUnsafe = ({ kind, offset }: { readonly kind: UnsafeKind; readonly offset: number }): void => {
+    // of a COPY command that is what it is for; what is not ended is another rule's
+    if (told.has(kind) || kind === 'unclosed' || (field === 'copyStmt' && kind === 'copy-from-stdin')) return
+    told.add(kind)
+    tell(`Its ${field} ${says[kind]}`, offset)
+  }
+  const reader = new PsqlReader({ stdStrings, encoding, onUnsafe })
+  reader.begin(field === 'copyStmt' ? 'copy statement' : 'sql')
+  reader.push(text)
+  reader.end()
+}

@@ -81,13 +81,14 @@ export const secretRules: readonly AuditRule[] = [
       'password or api_key.',
     fix: 'Change the secret, and keep it where the program gets it from, not in the schema.',
     links: ['https://www.postgresql.org/docs/current/catalog-pg-proc.html'],
-    definition(entry, statements, { view, report }) {
+    definition(entry, statements, { view, catalog, report }) {
       const [first] = statements
       if (first === undefined || !mayHoldSecret(first.text)) return
       // rules of their own look at these
       if (statements.some(({ command }) => withOptions.has(command) || command.endsWith(' SUBSCRIPTION'))) return
       const told = new Set<string>()
-      for (const { shown, position } of secretsIn(first.text, view.settings)) {
+      const search = { lexer: view.settings, decode: (text: string) => catalog.decode(text) }
+      for (const { shown, position } of secretsIn(first.text, search)) {
         if (told.has(shown)) continue
         told.add(shown)
         report({ entry, message: `It seems to have a secret: ${shown}`, position })

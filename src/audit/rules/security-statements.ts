@@ -1,8 +1,19 @@
 import { splitStatements } from '../../sql/split-statements.ts'
-import { commandWordsOf, isKnownType, storedSurprises, surprisesIn, type Surprise } from '../statement-check.ts'
 import type { TocEntry } from '../../toc/types.ts'
-import type { ArchiveView } from '../../view.ts'
-import type { AuditContext, AuditRule, DefinitionStatement } from '../types.ts'
+import { isCopyTarget } from '../copy-target.ts'
+import { otherTexts } from '../other-texts.ts'
+import { readingOf } from '../reading.ts'
+import { addsToExtension } from '../statement.ts'
+import {
+  commandWordsOf,
+  isKnownType,
+  surprisesIn,
+  surprisesInCopy,
+  surprisesInDrop,
+  surprisesInNumbers,
+  type Surprise,
+} from '../statement-check.ts'
+import type { AuditCatalog, AuditContext, AuditRule, DefinitionStatement } from '../types.ts'
 
 const restoring = 'https://www.postgresql.org/docs/current/app-pgrestore.html'
 
@@ -14,20 +25,34 @@ const texts: Readonly<Record<Surprise['field'], string>> = {
 
 /** What was found, for the three rules that report it by turns. */
 let inLast: { readonly statements: readonly DefinitionStatement[]; readonly found: readonly Surprise[] } | undefined
-const elsewhere = new WeakMap<readonly TocEntry[], readonly (readonly [TocEntry, Surprise])[]>()
+type Told = readonly [entry: TocEntry, surprise: Surprise]
+const elsewhere = new WeakMap<AuditCatalog, readonly Told[]>()
 
 function ofDefinition(entry: TocEntry, statements: readonly DefinitionStatement[]): readonly Surprise[] {
   if (inLast?.statements !== statements) inLast = { statements, found: [...surprisesIn(entry, statements)] }
   return inLast.found
 }
 
-function ofOtherTexts({ toc, settings }: ArchiveView): readonly (readonly [TocEntry, Surprise])[] {
-  const known = elsewhere.get(toc)
+function ofOtherTexts(context: AuditContext): readonly Told[] {
+  const known = elsewhere.get(context.catalog)
   if (known !== undefined) return known
-  const found: [TocEntry, Surprise][] = []
-  for (const entry of toc) for (const surprise of storedSurprises(entry, settings)) found.push([entry, surprise])
-  elsewhere.set(toc, found)
+  const found = [...inOtherTexts(context)]
+  elsewhere.set(context.catalog, found)
   return found
+}
+
+function* inOtherTexts({ view, catalog }: AuditContext): Generator<Told, void, void> {
+  for (const entry of catalog.ofType('BLOB METADATA')) {
+    for (const surprise of surprisesInNumbers(entry.raw.byteString('defn') ?? '')) yield [entry, surprise]
+  }
+  const rules = readingOf(view)
+  for (const { entry, field, text } of otherTexts(view.toc)) {
+    const surprises =
+      field === 'dropStmt'
+        ? surprisesInDrop(entry, text, rules)
+        : surprisesInCopy(entry, text, rules, (names) => isCopyTarget(catalog, entry, names))
+    for (const surprise of surprises) yield [entry, surprise]
+  }
 }
 
 /** What one rule reports of the surprises that a definition, or another text of an entry, holds. */
@@ -45,10 +70,21 @@ function rule(
       for (const surprise of ofDefinition(entry, statements)) tell(context, entry, surprise)
     },
     check(context) {
-      for (const [entry, surprise] of ofOtherTexts(context.view)) tell(context, entry, surprise)
+      for (const [entry, surprise] of ofOtherTexts(context)) tell(context, entry, surprise)
     },
   }
 }
+
+function callsUpgrade(statement: DefinitionStatement): boolean {
+  return (
+    statement.word(0) === 'select' &&
+    statement.word(1) === 'pg_catalog' &&
+    statement.word(3).startsWith('binary_upgrade_')
+  )
+}
+
+/** Entries of the archive that are as pg_upgrade wants them. */
+const upgrades = new WeakMap<AuditCatalog, { calls: number; members: number }>()
 
 /** Rules about definitions that are not what their entries say. */
 export const statementRules: readonly AuditRule[] = [
@@ -127,12 +163,13 @@ export const statementRules: readonly AuditRule[] = [
     links: [restoring],
     check({ view, report }) {
       const known = new Map<string, boolean>()
+      const rules = readingOf(view)
       for (const entry of view.toc) {
         const type = entry.raw.byteString('desc') ?? ''
         let isKnown = known.get(type)
         if (isKnown === undefined) known.set(type, (isKnown = isKnownType(type)))
         if (isKnown) continue
-        const does = commandWordsOf(entry.raw.byteString('defn') ?? '', view.settings)
+        const does = commandWordsOf(entry.raw.byteString('defn') ?? '', rules)
         report({ entry, message: `pg_dump writes no entries ${entry.desc}; this one has ${does || 'no SQL'}` })
       }
     },
@@ -143,19 +180,23 @@ export const statementRules: readonly AuditRule[] = [
     category: 'security',
     message: 'The archive was made for pg_upgrade',
     explanation:
-      'With --binary-upgrade pg_dump writes calls that only a server started by pg_upgrade takes, and changes of system ' +
-      'catalogs that any superuser can make. Such an archive is of no use for anything else.',
+      'With --binary-upgrade pg_dump writes calls that only a server started by pg_upgrade takes, changes of system ' +
+      'catalogs that any superuser can make, and the members of extensions one by one, which are code that extensions ' +
+      'bring, or look like it. Such an archive is of no use for anything else.',
     fix: 'Dump again without --binary-upgrade.',
     links: ['https://www.postgresql.org/docs/current/pgupgrade.html'],
-    check({ view, report }) {
-      let first: TocEntry | undefined
-      let count = 0
-      for (const entry of view.toc) {
-        if (!/\bpg_catalog\.binary_upgrade_\w+\(/.test(entry.raw.byteString('defn') ?? '')) continue
-        first ??= entry
-        count++
-      }
-      if (first !== undefined) report({ message: `${count} entries call functions of binary upgrades`, object: '' })
+    definition(_entry, statements, { catalog }) {
+      const calls = statements.some((statement) => callsUpgrade(statement))
+      if (!calls && !statements.some((statement) => addsToExtension(statement))) return
+      const count = upgrades.get(catalog) ?? { calls: 0, members: 0 }
+      upgrades.set(catalog, count)
+      if (calls) count.calls++
+      else count.members++
+    },
+    check({ catalog, report }) {
+      const { calls = 0, members = 0 } = upgrades.get(catalog) ?? {}
+      if (calls > 0) report({ message: `${calls} entries call functions of binary upgrades`, object: '' })
+      else if (members > 0) report({ message: `${members} entries make objects members of extensions`, object: '' })
     },
   },
 ]

@@ -1,4 +1,5 @@
-import type { AuditRule, DefinitionStatement } from '../types.ts'
+import { addsToExtension } from '../statement.ts'
+import type { AuditCatalog, AuditRule, DefinitionStatement } from '../types.ts'
 
 /** Settings that only superusers may change for a database or role, because they load code or tell what others may not know. */
 const superuserSettings =
@@ -76,6 +77,15 @@ function settingOf(statement: DefinitionStatement): string | undefined {
   return name === undefined || statement.mark(at + 2) === '.' ? undefined : name.toLowerCase()
 }
 
+/** How many entries say that they belong to an extension, by what they make: archives for pg_upgrade have hundreds. */
+const members = new WeakMap<AuditCatalog, Map<string, number>>()
+
+function countMember(catalog: AuditCatalog, what: string): void {
+  const counts = members.get(catalog) ?? new Map<string, number>()
+  members.set(catalog, counts)
+  counts.set(what, (counts.get(what) ?? 0) + 1)
+}
+
 /** Rules about what only superusers may do. */
 export const superuserRules: readonly AuditRule[] = [
   {
@@ -89,15 +99,21 @@ export const superuserRules: readonly AuditRule[] = [
       'the archive runs with these rights.',
     fix: 'Restore as a role that is no superuser where you can, and these entries separately, after you have read them.',
     links: ['https://www.postgresql.org/docs/current/role-attributes.html'],
-    definition(entry, statements, { report }) {
-      // in archives for pg_upgrade: what belongs to an extension, whose installation is another matter
-      if (statements.some(({ command }) => command === 'ALTER EXTENSION')) return
+    definition(entry, statements, { catalog, report }) {
+      const isMember = statements.some((statement) => addsToExtension(statement))
       const told = new Set<string>()
       for (const statement of statements) {
         const what = needsSuperuser(statement)
         if (what === undefined || told.has(what)) continue
         told.add(what)
-        report({ entry, message: `Only a superuser may make or change ${what}`, position: statement.start })
+        if (isMember) countMember(catalog, what)
+        else report({ entry, message: `Only a superuser may make or change ${what}`, position: statement.start })
+      }
+    },
+    check({ catalog, report }) {
+      for (const [what, count] of members.get(catalog) ?? []) {
+        const message = `Only a superuser may make or change ${what}: ${count} entries that say they belong to an extension`
+        report({ object: what, message })
       }
     },
   },

@@ -1,3 +1,4 @@
+import { isArchiveError } from '../../errors.ts'
 import { downgrade, type DowngradeLoss } from '../../ops/downgrade.ts'
 import { releaseNotes, removedFeatures } from '../removed-features.ts'
 import { targetProblems, type TargetProblem, type TargetProblems } from '../target-problems.ts'
@@ -144,7 +145,16 @@ export const targetRestoreRules: readonly AuditRule[] = [
     check({ view, catalog, target, report }) {
       const newest = target?.releases.at(-1)
       if (newest === undefined || (Number.parseInt(view.header.remoteVersion ?? '', 10) || 0) <= newest) return
-      const lacks = downgrade(view, { targetVersion: String(newest) }).losses()
+      let lacks: readonly DowngradeLoss[]
+      try {
+        lacks = downgrade(view, { targetVersion: String(newest) }).losses()
+      } catch (error) {
+        // one damaged or forged entry must not hide what else is to be said of the archive
+        if (!isArchiveError(error)) throw error
+        const entry = error.dumpId === undefined ? undefined : catalog.entry(error.dumpId)
+        report({ entry, message: `What PostgreSQL ${newest} lacks cannot be told: ${error.message}` })
+        return
+      }
       for (const { kind, dumpId, feature, note } of lacks) {
         if (kind === 'statistics' || kind === 'dependent') continue
         const entry = catalog.entry(dumpId)

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { audit } from '../../../src/audit/audit.ts'
 import { parseAuditBaseline, parseAuditConfig } from '../../../src/audit/config.ts'
 import { auditMarkdown } from '../../../src/audit/markdown.ts'
+import { auditSarif } from '../../../src/audit/sarif.ts'
 import { auditRules } from '../../../src/audit/registry.ts'
 import { auditRulesMarkdown } from '../../../src/audit/rules-document.ts'
 import type { AuditRule } from '../../../src/audit/types.ts'
@@ -167,6 +168,34 @@ describe('auditMarkdown()', () => {
     // outside of code nothing is left that begins markup
     const plain = line.replaceAll(/(`+)(?!`)[^]*?[^`]\1(?!`)/g, '')
     expect(plain).not.toMatch(/<|(?<!\\)[[\]|`]|http:|\u202e/)
+  })
+})
+
+describe('auditSarif()', () => {
+  test('lets names be nothing but names', async () => {
+    const nasty = '[here](http://evil) \\[x] \u202eline\nbreak'
+    const report = await audit(view([{ tag: nasty, defn: 'CREATE TABLE public.x (a integer);\n' }, ...tables('b')]), {
+      settings: off,
+      suppressions: [{ rule: '*', object: 'public.b', reason: 'why\u202e\n' }],
+      rules: [
+        {
+          ...everyTable,
+          check: ({ catalog, report: tell }) => {
+            for (const { entry } of catalog.tables) tell({ entry, message: entry.tag ?? '' })
+          },
+        },
+      ],
+    })
+    const [{ results }] = (auditSarif([{ path: 'a.dump', report }]) as { runs: [{ results: object[] }] }).runs
+    expect(results[0]).toMatchObject({
+      message: { text: String.raw`\[here\](http://evil) \\\[x\] \\u202eline\\x0abreak. None.` },
+      locations: [
+        {
+          logicalLocations: [{ fullyQualifiedName: String.raw`public."[here](http://evil) \[x] \u202eline\x0abreak"` }],
+        },
+      ],
+    })
+    expect(results[1]).toMatchObject({ suppressions: [{ justification: String.raw`why\u202e\x0a` }] })
   })
 })
 

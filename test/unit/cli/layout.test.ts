@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { formatBytes, formatCount, formatDuration, printable, table } from '../../../src/cli/layout.ts'
+import { formatBytes, formatDuration, printable, table } from '../../../src/cli/layout.ts'
 
 describe('layout', () => {
   test('table() aligns columns and leaves no blanks at the ends of lines', () => {
@@ -34,15 +34,6 @@ describe('layout', () => {
     [5000 * 1024 ** 5, '5000 PiB'],
   ])('formatBytes(%d) is %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text)
-  })
-
-  test.each([
-    [0, '0'],
-    [999, '999'],
-    [1000, '1,000'],
-    [1234567, '1,234,567'],
-  ])('formatCount(%d) is %s', (count, text) => {
-    expect(formatCount(count)).toBe(text)
   })
 
   test.each([
