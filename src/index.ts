@@ -92,7 +92,7 @@ export type { FailureGroup, RestoreFailure, RestoreStage } from './restore/failu
 export type { FailureDecision, RestoreOptions, RestoreResult } from './restore/options.ts'
 export { restore } from './restore/restore.ts'
 export { isServerError, ServerError } from './restore/target.ts'
-export type { CopyInput, RestoreTarget, ServerErrorFields } from './restore/target.ts'
+export type { CopyInput, RestoreTarget, ServerErrorFields, ServerRow } from './restore/target.ts'
 export { loadTimeZone } from './io/time-zone.ts'
 export type { LoadTimeZoneOptions } from './io/time-zone.ts'
 export { defaultLimits, limitOption, limitPresets, noLimits, strictLimits } from './limits.ts'
