@@ -1,12 +1,15 @@
 import { encodeByteString, utf8ToByteString } from '../bytes/byte-string.ts'
 import { checkOptions } from '../check-options.ts'
 import { createSha256, toHex } from '../codec/sha256.ts'
+import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { chooseRules, type ChosenRule } from './choose-rules.ts'
 import { InlineMarks } from './inline.ts'
+import { isMarkedBy } from './marked-rule.ts'
 import { inventoryOf } from './inventory.ts'
 import { auditCategories, auditOptionKinds, auditSeverities, type AuditOptions } from './options.ts'
+import { marksOf } from './registry.ts'
 import { suppressionFinder } from './suppress.ts'
 import type { AppliedRule, AuditedArchive, AuditInventory, AuditReport, SuppressedFinding } from './report.ts'
 import type { AuditContext, AuditFinding, AuditSeverity, RuleFinding } from './types.ts'
@@ -22,10 +25,19 @@ import type { AuditContext, AuditFinding, AuditSeverity, RuleFinding } from './t
  * @throws ArchiveError USAGE for a rule, setting or option that there is not
  */
 export async function audit(view: ArchiveView, options: AuditOptions = {}): Promise<AuditReport> {
+  return auditAs(view, options, {})
+}
+
+/** The same, with all definitions lexed if asked for: tests compare that with what is read the short way. */
+export function auditAs(
+  view: ArchiveView,
+  options: AuditOptions,
+  { lexesAll = false }: { readonly lexesAll?: boolean },
+): AuditReport {
   checkOptions('audit', options, auditOptionKinds)
   const { signal } = options
   const chosen = chooseRules(options)
-  const catalog = new Catalog(view)
+  const catalog = new Catalog(view, { lexesAll })
   const seen = new Map<string, number>()
   const found: AuditFinding[] = []
   const applied = chosen.map((one) => {
@@ -35,9 +47,14 @@ export async function audit(view: ArchiveView, options: AuditOptions = {}): Prom
   })
   const readers = applied.filter(({ rule }) => rule.definition !== undefined)
   const inline = options.inline === true ? new InlineMarks() : undefined
-  catalog.read((entry, statements) => {
-    inline?.add(entry, statements[0]?.text ?? '', (text) => catalog.decode(text))
-    for (const { rule, context } of readers) rule.definition?.(entry, statements, context)
+  const addMarks = (entry: TocEntry, text: string): void => inline?.add(entry, text, (bytes) => catalog.decode(bytes))
+  catalog.read({
+    definition(entry, statements) {
+      addMarks(entry, statements[0]?.text ?? '')
+      for (const { rule, context } of readers) rule.definition?.(entry, statements, context)
+    },
+    plain: addMarks,
+    isMarked: isMarkedBy(readers.map(({ rule }) => marksOf(rule))),
   })
   for (const { rule, context } of applied) {
     signal?.throwIfAborted()

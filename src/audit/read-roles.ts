@@ -17,7 +17,7 @@ const usesByCommand: ReadonlyMap<string, RoleUse['as']> = new Map<string, RoleUs
 ])
 
 /** A statement of another command may name a role only where its text has one of these. */
-const mayNameRole = /role|owner|authorization|mapping|\b(?:user|group)\b/i
+export const mayNameRole: RegExp = /role|owner|authorization|mapping|\b(?:user|group)\b/i
 
 /** A role, with its uses as two lists: an object for each entry that has an owner would be most of a catalog. */
 class RoleDraft implements CatalogRole {
@@ -62,7 +62,7 @@ export class RoleGatherer {
 
   owner(entry: TocEntry): void {
     const owner = entry.raw.byteString('owner')
-    if (owner != null && owner !== '') this.#add(owner, entry, 'owner')
+    if (owner != null && owner !== '') this.add(owner, entry, 'owner')
   }
 
   statement(statement: SqlStatement, entry: TocEntry): void {
@@ -71,7 +71,7 @@ export class RoleGatherer {
     this.#found = []
     findRoles(new Renamer(statement, this.#rules))
     const isGrantor = statement.has(0, 'set', 'session', 'authorization')
-    for (const name of new Set(this.#found)) this.#add(name, entry, known ?? (isGrantor ? 'grantor' : 'other'))
+    for (const name of new Set(this.#found)) this.add(name, entry, known ?? (isGrantor ? 'grantor' : 'other'))
   }
 
   roles(): readonly CatalogRole[] {
@@ -87,7 +87,8 @@ export class RoleGatherer {
     return this.#lastMay
   }
 
-  #add(bytes: string, entry: TocEntry, as: RoleUse['as']): void {
+  /** @param bytes the name, as a byte string */
+  add(bytes: string, entry: TocEntry, as: RoleUse['as']): void {
     let role = this.#roles.get(bytes)
     if (role === undefined) {
       role = new RoleDraft(this.#reading.decode(bytes))

@@ -12,16 +12,83 @@ import type { CatalogColumn, CatalogConstraint, CatalogTable, DefinitionStatemen
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
-/** A column while the archive is being read. */
-export type ColumnDraft = Mutable<CatalogColumn>
+type ColumnDraft = Mutable<CatalogColumn>
 
-/** A table while the archive is being read. */
+/** A table while the archive is being read. Its columns may be those of other tables too: they are replaced, not changed. */
 export interface TableDraft extends Mutable<CatalogTable> {
-  columns: ColumnDraft[]
-  /** Its columns by name: a table may have many, and many statements about them. */
-  readonly byName: Map<string, ColumnDraft>
+  columns: CatalogColumn[]
   constraints: CatalogConstraint[]
   inherits: QualifiedName[]
+}
+
+/** A table of which nothing is known but its columns. */
+export function tableOf(
+  entry: TocEntry,
+  { schema, name }: QualifiedName,
+  columns: CatalogColumn[],
+  foreign = false,
+): TableDraft {
+  return {
+    entry,
+    schema,
+    name,
+    columns,
+    constraints: [],
+    unlogged: false,
+    partitionOf: undefined,
+    partitioned: false,
+    inherits: [],
+    foreign,
+    rowSecurity: false,
+    forceRowSecurity: false,
+    data: undefined,
+  }
+}
+
+/** Tables with more columns are looked up by name: there may be many statements about them. */
+const MANY_COLUMNS = 32
+
+interface Places {
+  readonly byName: Map<string, number>
+  /** How many columns it has. */
+  count: number
+}
+
+const placesOf = new WeakMap<readonly CatalogColumn[], Places>()
+
+/** The place of a column by its name, of two with one name that of the first; −1 when there is none. */
+function columnPlace({ columns }: TableDraft, name: string): number {
+  if (columns.length <= MANY_COLUMNS) return columns.findIndex((column) => column.name === name)
+  let places = placesOf.get(columns)
+  if (places === undefined) placesOf.set(columns, (places = { byName: new Map(), count: 0 }))
+  const { byName } = places
+  for (; places.count < columns.length; places.count++) {
+    const known = columns[places.count]?.name ?? ''
+    if (!byName.has(known)) byName.set(known, places.count)
+  }
+  return byName.get(name) ?? -1
+}
+
+/** The column of a name. */
+export function columnOf(table: TableDraft, name: string): CatalogColumn | undefined {
+  return table.columns[columnPlace(table, name)]
+}
+
+/** Does something to a column, if the table has it. */
+export function changeColumn(table: TableDraft, name: string, change: (column: ColumnDraft) => void): void {
+  const place = columnPlace(table, name)
+  const column = table.columns[place]
+  if (column === undefined) return
+  const changed = { ...column }
+  change(changed)
+  table.columns[place] = changed
+}
+
+/** Adds a constraint, to a list no longer than it need be: most tables have one. */
+export function addConstraint(table: TableDraft, constraint: CatalogConstraint): void {
+  if (table.constraints.length === 0) table.constraints = [constraint]
+  else table.constraints.push(constraint)
+  setNotNull(table, constraint)
 }
 
 /** CREATE [FOREIGN] TABLE. */
@@ -32,22 +99,8 @@ export function readTable(reading: Reading, statement: DefinitionStatement, entr
   if (statement.has(at, 'if', 'not', 'exists')) at += 3
   const found = qualifiedName(reading, statement, at, entry)
   if (found === undefined) return undefined
-  const table: TableDraft = {
-    entry,
-    schema: found.schema,
-    name: found.name,
-    columns: [],
-    byName: new Map(),
-    constraints: [],
-    unlogged: modifier === 'unlogged',
-    partitionOf: undefined,
-    partitioned: false,
-    inherits: [],
-    foreign: modifier === 'foreign',
-    rowSecurity: false,
-    forceRowSecurity: false,
-    data: undefined,
-  }
+  const table = tableOf(entry, { schema: found.schema, name: found.name }, [], modifier === 'foreign')
+  table.unlogged = modifier === 'unlogged'
   at = found.next
   if (statement.has(at, 'partition', 'of')) {
     const parent = qualifiedName(reading, statement, at + 2, entry)
@@ -96,8 +149,8 @@ function readElement(
 function setNotNull(table: TableDraft, { kind, columns }: CatalogConstraint): void {
   if (kind !== 'primary key' && kind !== 'not null') return
   for (const name of columns) {
-    const column = table.byName.get(name)
-    if (column !== undefined) column.notNull = true
+    const column = columnOf(table, name)
+    if (column?.notNull === false) changeColumn(table, name, (draft) => (draft.notNull = true))
   }
 }
 
@@ -157,7 +210,6 @@ function readColumn(
     generated: undefined,
   }
   table.columns.push(column)
-  if (!table.byName.has(column.name)) table.byName.set(column.name, column)
   while (at < to) {
     // a name before it belongs to the constraint
     const word = statement.word(at)
@@ -331,8 +383,7 @@ export function alterTable(
     if (statement.has(at, 'add')) {
       const constraint = readConstraint(reading, statement, at + 1, to, entry)
       if (constraint === undefined) continue
-      table.constraints.push(constraint)
-      setNotNull(table, constraint)
+      addConstraint(table, constraint)
       added.push(constraint)
     } else if (statement.has(at, 'alter')) {
       alterColumn(reading, statement, statement.word(at + 1) === 'column' ? at + 2 : at + 1, to, table)
@@ -376,11 +427,12 @@ function alterColumn(
   table: TableDraft,
 ): void {
   const name = statement.name(at)
-  const column = name === undefined ? undefined : table.byName.get(reading.decode(name))
-  if (column === undefined) return
-  if (statement.has(at + 1, 'set', 'default')) column.default = statement.source(at + 3, to)
-  else if (statement.has(at + 1, 'set', 'not', 'null')) column.notNull = true
-  else if (statement.has(at + 1, 'add', 'generated')) readGenerated(statement, at + 2, to, column)
+  if (name === undefined) return
+  changeColumn(table, reading.decode(name), (column) => {
+    if (statement.has(at + 1, 'set', 'default')) column.default = statement.source(at + 3, to)
+    else if (statement.has(at + 1, 'set', 'not', 'null')) column.notNull = true
+    else if (statement.has(at + 1, 'add', 'generated')) readGenerated(statement, at + 2, to, column)
+  })
 }
 
 /** `ATTACH PARTITION child` at the first action: the child. */

@@ -1,4 +1,5 @@
-import type { AuditCatalog, AuditRule, CatalogConstraint, CatalogIndex, CatalogTable } from '../types.ts'
+import type { MarkedRule } from '../marked-rule.ts'
+import type { AuditCatalog, CatalogConstraint, CatalogIndex, CatalogTable } from '../types.ts'
 
 /** `a`, `b`: the columns of an index without order and operator class; undefined for an expression. */
 function columnsOf({ keys }: CatalogIndex): readonly (string | undefined)[] {
@@ -32,7 +33,7 @@ function nameOf(catalog: AuditCatalog, table: CatalogTable, { name, kind }: Cata
 }
 
 /** Rules about constraints and indexes. */
-export const constraintRules: readonly AuditRule[] = [
+export const constraintRules: readonly MarkedRule[] = [
   {
     id: 'constraint-not-valid',
     severity: 'warning',
@@ -160,6 +161,7 @@ export const constraintRules: readonly AuditRule[] = [
     explanation: 'Triggers are switched off for a load and then forgotten. What they were to keep right is not kept.',
     fix: 'Switch it on (ALTER TABLE … ENABLE TRIGGER), or drop it.',
     links: ['https://www.postgresql.org/docs/current/sql-altertable.html'],
+    marks: { anywhere: /disable/ },
     definition(entry, statements, { catalog, report }) {
       for (const statement of statements) {
         if (statement.word(0) !== 'alter') continue

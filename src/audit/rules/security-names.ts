@@ -2,7 +2,7 @@ import { PsqlReader, type UnsafeKind } from '../../sql/psql-reader.ts'
 import type { TextField, TocEntry } from '../../toc/types.ts'
 import type { ArchiveView } from '../../view.ts'
 import { otherTexts } from '../other-texts.ts'
-import type { AuditRule } from '../types.ts'
+import type { MarkedRule } from '../marked-rule.ts'
 
 const fields: readonly TextField[] = ['tag', 'desc', 'namespace', 'tablespace', 'tableam', 'owner']
 
@@ -77,7 +77,7 @@ const forPsql = /[\\\0]|(?<!:):(?![:=])|stdin/i
 const documentation = 'https://www.postgresql.org/docs/current/app-psql.html'
 
 /** Rules about names, and about texts that psql does not just send. */
-export const nameRules: readonly AuditRule[] = [
+export const nameRules: readonly MarkedRule[] = [
   {
     id: 'name-with-line-break',
     severity: 'warning',
@@ -182,6 +182,7 @@ export const nameRules: readonly AuditRule[] = [
       'CVE-2026-18408 can be talked out of it.',
     fix: 'Restore with pg_restore -d, never by a script, and only when you know where the archive comes from.',
     links: ['https://www.postgresql.org/support/security/CVE-2025-8714/', documentation],
+    marks: { anywhere: forPsql },
     definition(entry, [first], { view, report }) {
       if (first === undefined) return
       tellUnsafe('defn', first.text, view, (message, position) => report({ entry, message, position }))
