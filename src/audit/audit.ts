@@ -1,10 +1,9 @@
-import { encodeByteString, utf8ToByteString } from '../bytes/byte-string.ts'
 import { checkOptions } from '../check-options.ts'
-import { createSha256, toHex } from '../codec/sha256.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { chooseRules, type ChosenRule } from './choose-rules.ts'
+import { StandingFinding } from './finding.ts'
 import { InlineMarks } from './inline.ts'
 import { isMarkedBy } from './marked-rule.ts'
 import { inventoryOf } from './inventory.ts'
@@ -87,41 +86,13 @@ function archiveOf({ header, settings, storedEntryCount }: ArchiveView): Audited
 }
 
 /** Makes of what a rule said a finding that stands on its own. */
-function complete(
-  catalog: Catalog,
-  { rule, severity }: ChosenRule,
-  { entry, object, message, fix, severity: own, position }: RuleFinding,
-  seen: Map<string, number>,
-): AuditFinding {
-  const desc = entry?.desc
-  const name = object ?? (entry === undefined ? '' : catalog.label(entry))
-  const identity = [rule.id, desc ?? '', name].join('\u0000')
+function complete(catalog: Catalog, chosen: ChosenRule, said: RuleFinding, seen: Map<string, number>): AuditFinding {
+  const { entry } = said
+  const name = said.object ?? (entry === undefined ? '' : catalog.label(entry))
+  const identity = `${chosen.rule.id}\u0000${entry?.desc ?? ''}\u0000${name}`
   const count = (seen.get(identity) ?? 0) + 1
   seen.set(identity, count)
-  let fingerprint: string | undefined
-  return {
-    rule: rule.id,
-    severity: severity ?? own ?? rule.severity,
-    category: rule.category,
-    message,
-    fix: fix ?? rule.fix,
-    dumpId: entry?.dumpId,
-    desc,
-    object: name,
-    position,
-    // made when somebody looks: a report as text does not, and each takes an object of the native library
-    get fingerprint() {
-      fingerprint ??= fingerprintOf(count === 1 ? identity : `${identity}\u0000${count}`)
-      return fingerprint
-    },
-  }
-}
-
-/** 32 hexadecimal digits. */
-function fingerprintOf(identity: string): string {
-  const hash = createSha256()
-  hash.update(encodeByteString(utf8ToByteString(identity)))
-  return toHex(hash.digest().subarray(0, 16))
+  return new StandingFinding(chosen, said, name, count === 1 ? identity : `${identity}\u0000${count}`)
 }
 
 /** The order of a report; of findings alike, as they were found. */
@@ -130,10 +101,14 @@ function sorted(found: readonly AuditFinding[], chosen: readonly ChosenRule[]): 
   const rank = ({ severity, category, rule }: AuditFinding): number =>
     (auditSeverities.indexOf(severity) * auditCategories.length + auditCategories.indexOf(category)) * 10_000 +
     (places.get(rule) ?? 0)
-  return found
-    .map((finding) => ({ finding, place: rank(finding) }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ finding }) => finding)
+  const byRank = new Map<number, AuditFinding[]>()
+  for (const finding of found) {
+    const place = rank(finding)
+    const same = byRank.get(place)
+    if (same === undefined) byRank.set(place, [finding])
+    else same.push(finding)
+  }
+  return [...byRank].sort(([a], [b]) => a - b).flatMap(([, findings]) => findings)
 }
 
 function separate(

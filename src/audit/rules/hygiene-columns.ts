@@ -1,3 +1,4 @@
+import { emptySpan, locate } from '../../ops/span.ts'
 import type { AuditCatalog, AuditRule, CatalogSequence } from '../types.ts'
 
 /** Share of the values of a sequence after which it is near its end. */
@@ -157,8 +158,9 @@ export const columnRules: readonly AuditRule[] = [
     fix: 'Look what is in it; rows belong into a table.',
     links: ['https://www.postgresql.org/docs/current/app-pgdump.html'],
     check({ catalog, report }) {
+      const span = emptySpan()
       for (const entry of catalog.entries) {
-        const bytes = entry.raw.bytes('defn')?.length ?? 0
+        const bytes = locate(entry.raw, 'defn', span) ? span.end - span.start : 0
         // lists of large objects are what pg_dump makes them
         if (bytes < oversized || entry.desc === 'BLOB METADATA') continue
         report({ entry, message: `The definition of ${entry.desc} ${catalog.label(entry)} has ${bytes} bytes` })
