@@ -1,3 +1,4 @@
+import { copyOf } from '../bytes/byte-string.ts'
 import { countsIn, sample, Templates, type ReadSample } from './plain-templates.ts'
 import type { CatalogColumn } from './types.ts'
 
@@ -21,13 +22,14 @@ export function withoutStrings(text: string): string | undefined {
 const MOST_COLUMNS = 8192
 const MOST_BYTES = 256
 
-const line = /^([a-z_][a-z0-9_]*) ([^]+)$/
+const columnLine = /^([a-z_][a-z0-9_]*) ([^]+)$/
 
 /** The columns of plain CREATE TABLE statements, each read from its line; those alike are one object. */
 export class PlainColumns {
   readonly #isName: (name: string) => boolean
   readonly #kinds: Templates<Kind>
   readonly #known = new Map<string, CatalogColumn>()
+  readonly #columns: CatalogColumn[] = []
   readonly #names = new Map<string, string>()
 
   constructor(read: ReadSample, isName: (name: string) => boolean) {
@@ -50,7 +52,8 @@ export class PlainColumns {
 
   /** The columns of the text between the parentheses; undefined where one of the lines is something else. */
   read(body: string): CatalogColumn[] | undefined {
-    const columns: CatalogColumn[] = []
+    const columns = this.#columns
+    columns.length = 0
     for (let at = 0; at <= body.length;) {
       const comma = body.indexOf(',\n    ', at)
       const end = comma === -1 ? body.length : comma
@@ -59,13 +62,14 @@ export class PlainColumns {
       columns.push(column)
       at = comma === -1 ? body.length + 1 : comma + 6
     }
-    return columns
+    // a list that has grown has room for more than it will have
+    return columns.slice()
   }
 
-  #column(text: string): CatalogColumn | undefined {
-    const known = this.#known.get(text)
+  #column(line: string): CatalogColumn | undefined {
+    const known = this.#known.get(line)
     if (known !== undefined) return known
-    const [, written = '', kind = ''] = line.exec(text) ?? []
+    const [, written = '', kind = ''] = columnLine.exec(line) ?? []
     const plain = withoutStrings(kind)
     if (plain === undefined || !this.#isName(written)) return undefined
     const found = this.#kinds.get(plain)
@@ -73,14 +77,15 @@ export class PlainColumns {
     const name = this.#name(written)
     if (plain === kind) {
       const column = { name, ...found }
-      if (this.#known.size < MOST_COLUMNS && text.length <= MOST_BYTES) this.#known.set(text, column)
+      if (this.#known.size < MOST_COLUMNS && line.length <= MOST_BYTES) this.#known.set(line, column)
       return column
     }
-    const { type, notNull, default: value } = found
+    const { type, notNull, default: value, identity, generated } = found
     // of other shapes it is not known where the strings belong
     const tail = notNull ? ' NOT NULL' : ''
     if (value === undefined || plain !== `${type} DEFAULT ${value}${tail}` || type.includes("'")) return undefined
-    return { ...found, name, default: kind.slice(type.length + ' DEFAULT '.length, kind.length - tail.length) }
+    const text = copyOf(kind.slice(type.length + ' DEFAULT '.length, kind.length - tail.length))
+    return { name, type, notNull, default: text, identity, generated }
   }
 
   /** Tables call their columns by few names. */

@@ -1,3 +1,4 @@
+import { copyOf } from '../bytes/byte-string.ts'
 import { mixedEncodings } from '../sql/lexer.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { PlainColumns, withoutStrings } from './plain-columns.ts'
@@ -165,7 +166,7 @@ export class PlainReader {
     const plain = rest && withoutStrings(rest)
     const known = plain && this.#forms.defaults.get(plain)
     if (!known || plain !== `${known};\n`) return false
-    this.#facts.columnDefault(place, column, rest.slice(0, -';\n'.length))
+    this.#facts.columnDefault(place, column, copyOf(rest.slice(0, -';\n'.length)))
     return true
   }
 
@@ -212,7 +213,8 @@ export class PlainReader {
     const rest = restOf(text, `CREATE SEQUENCE ${schema}.${name}\n`)
     const known = rest && this.#forms.sequences.get(rest)
     if (!known) return false
-    this.#facts.sequence({ ...known, entry, schema, name })
+    const { type, increment, min, max, cycle, ownedBy, identity, value } = known
+    this.#facts.sequence({ entry, schema, name, type, increment, max, min, cycle, ownedBy, identity, value })
     return true
   }
 

@@ -1,4 +1,4 @@
-import { encodeByteString } from '../bytes/byte-string.ts'
+import { copyOf, encodeByteString } from '../bytes/byte-string.ts'
 import { buildEntry } from '../toc/built-entry.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { surprisesIn } from './statement-check.ts'
@@ -74,11 +74,6 @@ export class Templates<T> {
     if (!surprisesIn(last, statements).next().done) return undefined
     return this.#says(found)
   }
-}
-
-/** The same text in memory of its own. */
-function copyOf(text: string): string {
-  return JSON.parse(JSON.stringify(text)) as string // what stringify() makes of a string, parse() makes a string
 }
 
 function sampleEntry(dumpId: number, { desc, tag, defn }: SampleEntry): TocEntry {
