@@ -89,8 +89,8 @@ export class Catalog implements AuditCatalog {
   constructor(view: ArchiveView, { lexesAll = false }: { readonly lexesAll?: boolean } = {}) {
     this.#view = view
     this.#reading = readingOf(view)
-    this.#gatherer = new RoleGatherer(this.#reading)
     this.entries = view.toc
+    this.#gatherer = new RoleGatherer(this.#reading, this.entries)
     if (!lexesAll)
       this.#plain = new PlainReader(this.#reading, (entries) => sampleCatalog(view, entries), this.#facts())
   }
@@ -148,7 +148,7 @@ export class Catalog implements AuditCatalog {
     const same = this.#byType.get(desc)
     if (same === undefined) this.#byType.set(desc, [entry])
     else same.push(entry)
-    this.#gatherer.owner(entry)
+    this.#gatherer.next()
     const text = withoutSql.has(desc) ? undefined : entry.raw.byteString('defn')
     if (text == null || text === '') return
     if (this.#isPlain(entry, desc, text, reader)) {
@@ -158,7 +158,7 @@ export class Catalog implements AuditCatalog {
     const statements = statementsOf(text, this.#reading)
     this.#authorization = undefined
     for (const statement of statements) {
-      this.#gatherer.statement(statement, entry)
+      this.#gatherer.statement(statement)
       this.#statement(statement, entry, desc)
     }
     if (statements.length > 0) reader?.definition(entry, statements)
@@ -192,7 +192,7 @@ export class Catalog implements AuditCatalog {
       ownedBy: (place, column) => this.#whenThere(this.#sequences, place, (sequence) => (sequence.ownedBy = column)),
       sequenceValue: (place, value) => this.#whenThere(this.#sequences, place, (sequence) => (sequence.value = value)),
       grant: (grant) => void this.grants.push(grant),
-      role: (role, entry, as) => this.#gatherer.add(role, entry, as),
+      role: (role, as) => this.#gatherer.add(role, as),
     }
   }
 

@@ -26,8 +26,8 @@ export interface PlainFacts {
   ownedBy(sequence: QualifiedName, column: QualifiedName & { readonly column: string }): void
   sequenceValue(sequence: QualifiedName, value: { readonly last: bigint; readonly isCalled: boolean }): void
   grant(grant: CatalogGrant): void
-  /** @param role a byte string */
-  role(role: string, entry: TocEntry, as: CatalogRole['uses'][number]['as']): void
+  /** @param role that the definition names, a byte string */
+  role(role: string, as: CatalogRole['uses'][number]['as']): void
 }
 
 /** Words that a reader of statements looks for where a name may stand, though names need no quotes for them. */
@@ -205,7 +205,7 @@ export class PlainReader {
       const rest = { grantees, grantOption, grantor, defaults: undefined }
       this.#facts.grant({ entry, grant, privileges, objectType, object, schema, name, ...rest })
     }
-    for (const [role, as] of known.roles) this.#facts.role(role, entry, as)
+    for (const [role, as] of known.roles) this.#facts.role(role, as)
     return true
   }
 
