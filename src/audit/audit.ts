@@ -5,7 +5,6 @@ import { Catalog } from './catalog.ts'
 import { chooseRules, type ChosenRule } from './choose-rules.ts'
 import { StandingFinding } from './finding.ts'
 import { InlineMarks } from './inline.ts'
-import { isMarkedBy } from './marked-rule.ts'
 import { inventoryOf } from './inventory.ts'
 import { auditCategories, auditOptionKinds, auditSeverities, type AuditOptions } from './options.ts'
 import { marksOf } from './registry.ts'
@@ -37,10 +36,9 @@ export function auditAs(
   const { signal } = options
   const chosen = chooseRules(options)
   const catalog = new Catalog(view, { lexesAll })
-  const seen = new Map<string, number>()
-  const found: AuditFinding[] = []
+  const found = new Findings(catalog)
   const applied = chosen.map((one) => {
-    const report = (finding: RuleFinding): void => void found.push(complete(catalog, one, finding, seen))
+    const report = (finding: RuleFinding): void => found.add(one, finding)
     const context: AuditContext = { view, catalog, target: options.target, data: options.data, report }
     return { rule: one.rule, context }
   })
@@ -53,13 +51,13 @@ export function auditAs(
       for (const { rule, context } of readers) rule.definition?.(entry, statements, context)
     },
     plain: addMarks,
-    isMarked: isMarkedBy(readers.map(({ rule }) => marksOf(rule))),
+    marks: readers.map(({ rule }) => marksOf(rule)),
   })
   for (const { rule, context } of applied) {
     signal?.throwIfAborted()
     rule.check?.(context)
   }
-  const { findings, suppressed } = separate(sorted(found, chosen), options, inline)
+  const { findings, suppressed } = separate(sorted(found.all, chosen), options, inline)
   let inventory: AuditInventory | undefined
   return {
     findings,
@@ -85,14 +83,30 @@ function archiveOf({ header, settings, storedEntryCount }: ArchiveView): Audited
   return { dbname, format, ...versions, encoding: settings.encoding, entries: storedEntryCount }
 }
 
-/** Makes of what a rule said a finding that stands on its own. */
-function complete(catalog: Catalog, chosen: ChosenRule, said: RuleFinding, seen: Map<string, number>): AuditFinding {
-  const { entry } = said
-  const name = said.object ?? (entry === undefined ? '' : catalog.label(entry))
-  const identity = `${chosen.rule.id}\u0000${entry?.desc ?? ''}\u0000${name}`
-  const count = (seen.get(identity) ?? 0) + 1
-  seen.set(identity, count)
-  return new StandingFinding(chosen, said, name, count === 1 ? identity : `${identity}\u0000${count}`)
+/** Makes findings that stand on their own of what rules say. */
+class Findings {
+  readonly all: AuditFinding[] = []
+  readonly #catalog: Catalog
+  /** How many there are of each object, by rule and type. */
+  readonly #counts = new Map<string, Map<string, number>>()
+
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog
+  }
+
+  add(chosen: ChosenRule, said: RuleFinding): void {
+    const { entry } = said
+    const name = said.object ?? (entry === undefined ? '' : this.#catalog.label(entry))
+    const kind = `${chosen.rule.id} ${entry?.desc ?? ''}`
+    let counts = this.#counts.get(kind)
+    if (counts === undefined) {
+      counts = new Map()
+      this.#counts.set(kind, counts)
+    }
+    const count = (counts.get(name) ?? 0) + 1
+    counts.set(name, count)
+    this.all.push(new StandingFinding(chosen, said, name, count))
+  }
 }
 
 /** The order of a report; of findings alike, as they were found. */

@@ -1,7 +1,7 @@
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { derive, type ArchiveView } from '../view.ts'
 import { labelOf } from './label.ts'
-import type { IsMarked } from './marked-rule.ts'
+import { isMarkedBy, type IsMarked, type Marks } from './marked-rule.ts'
 import { ObjectsByName } from './objects-by-name.ts'
 import { PlainReader, type PlainFacts } from './plain-reader.ts'
 import { readDefaultPrivileges, readGrant } from './read-grant.ts'
@@ -16,19 +16,10 @@ import {
   type SequenceDraft,
 } from './read-relation.ts'
 import { mayNameRole, RoleGatherer } from './read-roles.ts'
-import {
-  addConstraint,
-  alteredTable,
-  alterTable,
-  attachedPartition,
-  changeColumn,
-  columnOf,
-  readTable,
-  tableOf,
-  type TableDraft,
-} from './read-table.ts'
+import { alteredTable, alterTable, attachedPartition, readTable } from './read-table.ts'
 import { qualifiedName, readingOf, type Reading } from './reading.ts'
 import { statementsOf, type SqlStatement } from './statement.ts'
+import { addConstraint, changeColumn, columnOf, tableOf, type TableDraft } from './table-draft.ts'
 import type {
   AuditCatalog,
   CatalogConstraint,
@@ -50,8 +41,13 @@ export interface DefinitionReader {
   definition(entry: TocEntry, statements: readonly DefinitionStatement[]): void
   /** Receives the text of a plain definition that is not marked. */
   plain(entry: TocEntry, text: string): void
-  /** Whether a plain definition has to be seen with its statements, too. Default: each of them. */
-  readonly isMarked: IsMarked | undefined
+  /** Which plain definitions have to be seen with their statements all the same; undefined among them: each. */
+  readonly marks: readonly (Marks | undefined)[]
+}
+
+interface MarkTests {
+  readonly access: IsMarked | undefined
+  readonly other: IsMarked | undefined
 }
 
 /** Entries without SQL of their own: numbers of large objects, texts that pg_restore makes something of. */
@@ -102,7 +98,10 @@ export class Catalog implements AuditCatalog {
 
   /** Reads all definitions: once, before anything is asked. */
   read(reader?: DefinitionReader): void {
-    for (const entry of this.entries) this.#entry(entry, reader)
+    const marks = reader?.marks ?? []
+    // of an ACL it is told which roles it names
+    const isMarked = { access: isMarkedBy(marks), other: isMarkedBy([...marks, { anywhere: mayNameRole }]) }
+    for (const entry of this.entries) this.#entry(entry, isMarked, reader)
     const late = this.#late
     this.#late = []
     for (const again of late) again()
@@ -143,7 +142,7 @@ export class Catalog implements AuditCatalog {
     return this.#tables.get(schema, name)
   }
 
-  #entry(entry: TocEntry, reader: DefinitionReader | undefined): void {
+  #entry(entry: TocEntry, isMarked: MarkTests, reader: DefinitionReader | undefined): void {
     const desc = entry.raw.byteString('desc') ?? ''
     const same = this.#byType.get(desc)
     if (same === undefined) this.#byType.set(desc, [entry])
@@ -151,7 +150,8 @@ export class Catalog implements AuditCatalog {
     this.#gatherer.next()
     const text = withoutSql.has(desc) ? undefined : entry.raw.byteString('defn')
     if (text == null || text === '') return
-    if (this.#isPlain(entry, desc, text, reader)) {
+    const test = desc === 'ACL' ? isMarked.access : isMarked.other
+    if (test?.(text) === false && this.#plain?.read(entry, desc, text) === true) {
       reader?.plain(entry, text)
       return
     }
@@ -163,14 +163,6 @@ export class Catalog implements AuditCatalog {
     }
     if (statements.length > 0) reader?.definition(entry, statements)
     else this.withoutStatement.push(entry)
-  }
-
-  /** Reads a plain definition, where it is one and nobody has to see its statements. */
-  #isPlain(entry: TocEntry, desc: string, text: string, reader: DefinitionReader | undefined): boolean {
-    if (this.#plain === undefined) return false
-    if (reader !== undefined && reader.isMarked?.(text) !== false) return false
-    // of an ACL it is told which roles it names
-    return (desc === 'ACL' || !mayNameRole.test(text)) && this.#plain.read(entry, desc, text)
   }
 
   /** Puts what plain definitions say where statements would have put it. */
@@ -355,6 +347,8 @@ function sampleCatalog(view: ArchiveView, entries: readonly TocEntry[]): Catalog
   return catalog
 }
 
+const nothing: readonly string[] = []
+
 function push<T>(list: T[], item: T | undefined): void {
   if (item !== undefined) list.push(item)
 }
@@ -372,7 +366,7 @@ function indexOf(table: CatalogTable, constraint: CatalogConstraint): CatalogInd
     unique: kind !== 'exclude',
     constraint,
     keys: columns,
-    include: [],
+    include: nothing,
     where: undefined,
     only: false,
   }

@@ -18,10 +18,10 @@ export class StandingFinding implements AuditFinding {
   /** An own property of each finding, for copies and JSON; its getter is one for all, or each would have a class of its own. */
   declare readonly fingerprint: string
   #fingerprint: string | undefined
-  readonly #identity: string
+  readonly #count: number
 
-  /** @param identity rule, type and name of the object, and which of several with these it is */
-  constructor({ rule, severity }: ChosenRule, said: RuleFinding, object: string, identity: string) {
+  /** @param count which it is of those with the same rule, type and name of the object, from 1 */
+  constructor({ rule, severity }: ChosenRule, said: RuleFinding, object: string, count: number) {
     this.rule = rule.id
     this.severity = severity ?? said.severity ?? rule.severity
     this.category = rule.category
@@ -31,8 +31,13 @@ export class StandingFinding implements AuditFinding {
     this.desc = said.entry?.desc
     this.object = object
     this.position = said.position
-    this.#identity = identity
+    this.#count = count
     Object.defineProperty(this, 'fingerprint', StandingFinding.#property)
+  }
+
+  get #identity(): string {
+    const identity = [this.rule, this.desc ?? '', this.object].join('\u0000')
+    return this.#count === 1 ? identity : `${identity}\u0000${this.#count}`
   }
 
   static readonly #property: PropertyDescriptor & ThisType<StandingFinding> = {

@@ -8,88 +8,16 @@ import {
   type NameAt,
   type Reading,
 } from './reading.ts'
-import type { CatalogColumn, CatalogConstraint, CatalogTable, DefinitionStatement, QualifiedName } from './types.ts'
-
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
-
-type ColumnDraft = Mutable<CatalogColumn>
-
-/** A table while the archive is being read. Its columns may be those of other tables too: they are replaced, not changed. */
-export interface TableDraft extends Mutable<CatalogTable> {
-  columns: CatalogColumn[]
-  constraints: CatalogConstraint[]
-  inherits: QualifiedName[]
-}
-
-/** A table of which nothing is known but its columns. */
-export function tableOf(
-  entry: TocEntry,
-  { schema, name }: QualifiedName,
-  columns: CatalogColumn[],
-  foreign = false,
-): TableDraft {
-  return {
-    entry,
-    schema,
-    name,
-    columns,
-    constraints: [],
-    unlogged: false,
-    partitionOf: undefined,
-    partitioned: false,
-    inherits: [],
-    foreign,
-    rowSecurity: false,
-    forceRowSecurity: false,
-    data: undefined,
-  }
-}
-
-/** Tables with more columns are looked up by name: there may be many statements about them. */
-const MANY_COLUMNS = 32
-
-interface Places {
-  readonly byName: Map<string, number>
-  /** How many columns it has. */
-  count: number
-}
-
-const placesOf = new WeakMap<readonly CatalogColumn[], Places>()
-
-/** The place of a column by its name, of two with one name that of the first; −1 when there is none. */
-function columnPlace({ columns }: TableDraft, name: string): number {
-  if (columns.length <= MANY_COLUMNS) return columns.findIndex((column) => column.name === name)
-  let places = placesOf.get(columns)
-  if (places === undefined) placesOf.set(columns, (places = { byName: new Map(), count: 0 }))
-  const { byName } = places
-  for (; places.count < columns.length; places.count++) {
-    const known = columns[places.count]?.name ?? ''
-    if (!byName.has(known)) byName.set(known, places.count)
-  }
-  return byName.get(name) ?? -1
-}
-
-/** The column of a name. */
-export function columnOf(table: TableDraft, name: string): CatalogColumn | undefined {
-  return table.columns[columnPlace(table, name)]
-}
-
-/** Does something to a column, if the table has it. */
-export function changeColumn(table: TableDraft, name: string, change: (column: ColumnDraft) => void): void {
-  const place = columnPlace(table, name)
-  const column = table.columns[place]
-  if (column === undefined) return
-  const changed = { ...column }
-  change(changed)
-  table.columns[place] = changed
-}
-
-/** Adds a constraint, to a list no longer than it need be: most tables have one. */
-export function addConstraint(table: TableDraft, constraint: CatalogConstraint): void {
-  if (table.constraints.length === 0) table.constraints = [constraint]
-  else table.constraints.push(constraint)
-  setNotNull(table, constraint)
-}
+import {
+  addConstraint,
+  changeColumn,
+  setNotNull,
+  tableOf,
+  withOne,
+  type ColumnDraft,
+  type TableDraft,
+} from './table-draft.ts'
+import type { CatalogConstraint, DefinitionStatement, QualifiedName } from './types.ts'
 
 /** CREATE [FOREIGN] TABLE. */
 export function readTable(reading: Reading, statement: DefinitionStatement, entry: TocEntry): TableDraft | undefined {
@@ -141,17 +69,8 @@ function readElement(
   if (statement.word(from) === 'like') return
   const constraint = readConstraint(reading, statement, from, to, table.entry)
   if (constraint === undefined) return readColumn(reading, statement, from, to, table)
-  table.constraints.push(constraint)
+  table.constraints = withOne(table.constraints, constraint)
   setNotNull(table, constraint)
-}
-
-/** Marks the columns of a primary key or constraint NOT NULL. */
-function setNotNull(table: TableDraft, { kind, columns }: CatalogConstraint): void {
-  if (kind !== 'primary key' && kind !== 'not null') return
-  for (const name of columns) {
-    const column = columnOf(table, name)
-    if (column?.notNull === false) changeColumn(table, name, (draft) => (draft.notNull = true))
-  }
 }
 
 /** Words that end the type of a column. */
@@ -229,7 +148,8 @@ function readColumn(
     } else if (statement.has(start, 'check|references')) {
       const constraint = readConstraint(reading, statement, at, next, table.entry)
       if (constraint !== undefined) {
-        table.constraints.push(
+        table.constraints = withOne(
+          table.constraints,
           constraint.kind === 'foreign key' ? { ...constraint, columns: [column.name] } : constraint,
         )
       }
@@ -249,7 +169,7 @@ function pushColumnConstraint(
   kind: 'not null' | 'primary key' | 'unique',
 ): void {
   const rest = { references: undefined, notValid: false, notEnforced: false, deferrable: false, entry: table.entry }
-  table.constraints.push({ name, kind, columns: [column.name], ...rest })
+  table.constraints = withOne(table.constraints, { name, kind, columns: [column.name], ...rest })
 }
 
 /** GENERATED ALWAYS AS (…) [STORED | VIRTUAL], GENERATED … AS IDENTITY. */
@@ -395,7 +315,7 @@ export function alterTable(
       table.forceRowSecurity = false
     } else if (statement.has(at, 'inherit')) {
       const parent = nameOnly(qualifiedName(reading, statement, at + 1, entry))
-      if (parent !== undefined) table.inherits.push(parent)
+      if (parent !== undefined) table.inherits = withOne(table.inherits, parent)
     }
   }
   return added
