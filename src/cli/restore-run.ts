@@ -25,7 +25,7 @@ export interface RestoreSource {
   /** Called once all that the options name has been read. */
   readonly open: () => Promise<Archive>
   readonly connect: () => Promise<Connected>
-  /** Called when all was restored: rejects when where the archive came from turns out to have failed. */
+  /** Called when all has been restored: rejects when where the archive came from turns out to have failed. */
   readonly end?: () => Promise<void>
 }
 
@@ -78,7 +78,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
       },
     })
     restored = true
-    await source.end?.()
+    if (result.complete) await source.end?.()
     progress?.done()
     const { failures: _f, ...summary } = result
     log.write({ event: 'end', ...summary })
