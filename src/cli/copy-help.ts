@@ -36,7 +36,8 @@ Target:
       --no-tablespaces  --no-table-access-method
   -1, --single-transaction     all or nothing
       --transaction-size=N     commit after every N objects
-      --target-version=VERSION SQL that this release of the server accepts
+      --target-version=VERSION SQL that this release of the server accepts (default: that
+                               of the target)
 
 ${rewriteHelp}
 Both:

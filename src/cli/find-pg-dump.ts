@@ -90,7 +90,7 @@ export function versionNumber(version: string): number {
 }
 
 /** What a server of this number calls itself: `18`, `9.6`. */
-function majorOf(number: number): string {
+export function releaseOf(number: number): string {
   return number >= 100_000 ? String(Math.floor(number / 10_000)) : `9.${Math.floor(number / 100) % 100}`
 }
 
@@ -110,7 +110,7 @@ export function choosePgDump(found: readonly PgDump[], server: number | undefine
   const newest = found.toSorted((a, b) => b.number - a.number)
   const fitting = server === undefined ? newest : newest.filter((one) => takes(one, server))
   const own = found.find((one) => one.isOwn && fitting.includes(one))
-  const same = fitting.find(({ number }) => server !== undefined && majorOf(number) === majorOf(server))
+  const same = fitting.find(({ number }) => server !== undefined && releaseOf(number) === releaseOf(server))
   const chosen = own ?? same ?? fitting[0]
   if (chosen !== undefined) return chosen
   const [best] = newest
@@ -120,7 +120,7 @@ export function choosePgDump(found: readonly PgDump[], server: number | undefine
   const what = server > best.number ? 'must be as new as the server' : 'takes no server as old'
   throw new ArchiveError(
     'UNSUPPORTED',
-    `Cannot dump a server of PostgreSQL ${majorOf(server)}: pg_dump is ${best.version} ("${best.path}"), ${what}`,
+    `Cannot dump a server of PostgreSQL ${releaseOf(server)}: pg_dump is ${best.version} ("${best.path}"), ${what}`,
     { hint: whereToGet(server) },
   )
 }
@@ -128,7 +128,7 @@ export function choosePgDump(found: readonly PgDump[], server: number | undefine
 /** Where to get a pg_dump for a server, by its number or by what it calls itself. */
 export function whereToGet(server: number | string | undefined): string {
   const number = typeof server === 'string' ? versionNumber(server) : server
-  const major = number === undefined ? 'NN' : majorOf(number)
+  const major = number === undefined ? 'NN' : releaseOf(number)
   const install =
     process.platform === 'darwin'
       ? `brew install postgresql@${major}`
