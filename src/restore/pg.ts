@@ -16,6 +16,7 @@ import { ServerError, type CopyInput, type RestoreTarget, type ServerRow } from 
 export interface PgTarget extends RestoreTarget {
   /** The client of the moment: another one after `connect`. */
   readonly client: Client
+  rows(sql: string): Promise<readonly ServerRow[]>
   /** Ends the connection. */
   end(): Promise<void>
 }
