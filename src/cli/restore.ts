@@ -1,8 +1,9 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, statSync, writeSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
-import { filter, formatNumber, restore as restoreView } from '../index.ts'
-import type { FailureDecision, FailureGroup, Finding, RestoreFailure, RestoreResult, ServerError } from '../index.ts'
+import { countRows, filter, formatNumber, restore as restoreView } from '../index.ts'
+import type { FailureGroup, Finding, RestoreFailure, RestoreResult, ServerError } from '../index.ts'
 import { ArchiveError } from '../index.ts'
+import { decisionFrom } from './ask-decision.ts'
 import {
   parseCommandLine,
   selectionFrom,
@@ -13,12 +14,15 @@ import {
 } from './command-line.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
 import { openArchive, openOptions } from './input.ts'
+import { JsonProgress, ObjectCounter, progressWish } from './json-progress.ts'
 import { formatBytes } from './layout.ts'
 import { writeText } from './output.ts'
 import { labelOf, partsDone } from './parts-done.ts'
 import { askPassword } from './password-prompt.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
 import { Progress } from './progress.ts'
+import { beforeRestore, checkOptions, checkWishes } from './restore-check.ts'
+import { afterRestore } from './restore-finish.ts'
 import { restoreHelp } from './restore-help.ts'
 import { applyRewrites, reportRewrites, rewriteOptions, rewritesFrom } from './rewrite-options.ts'
 import { complain, exit, warn, type Terminal } from './terminal.ts'
@@ -33,6 +37,9 @@ const syntax: CommandSyntax = {
     'target-version',
     'on-error',
     'log',
+    'finish',
+    'progress',
+    ...checkOptions,
     'quiet',
   ],
   restore: [
@@ -57,7 +64,8 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
     await writeText(terminal, undefined, restoreHelp)
     return exit.good
   }
-  const onError = decisionFrom(line)
+  const onError = decisionFrom(terminal, line)
+  const wishes = checkWishes(line)
   const dbname = line.value('dbname')
   if (dbname === undefined) {
     throw new ArchiveError('USAGE', 'restore: the database is missing', {
@@ -78,47 +86,56 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
   const targetVersion = line.own('target-version').at(-1)
   const common = { ...(compat === undefined ? {} : { compat }), onWarning }
   const view = applyRewrites(filter(archive, selection, common), rewrites, common)
+  const wish = progressWish(line)
+  using json = wish === undefined ? undefined : new JsonProgress(terminal, wish, view)
+  const objects = new ObjectCounter(view.toc.length)
   const parts =
-    progress === undefined
+    progress === undefined && json === undefined
       ? () => undefined
       : await partsDone(archive, view.toc, (entry) => view.parts(entry).data, terminal.signal)
   const log = new JsonLog(line.own('log').at(-1), line.archive)
   try {
     await using target = await connect(terminal, line, dbname, quiet)
     const { verbose: _, restrictKey: _k, ...sqlOptions } = sqlOptionsOf(line.options)
-    const result = await restoreView(view, target, {
+    const options = {
       ...sqlOptions,
       ...common,
       ...(targetVersion === undefined ? {} : { targetVersion }),
       noDataForFailedTables: line.options.given.has('no-data-for-failed-tables'),
       signal: terminal.signal,
+    }
+    const write = (record: object): void => log.write(record)
+    const ended = await beforeRestore({ terminal, wishes, quiet, log: write }, view, target, options)
+    if (ended !== undefined) return ended
+    const counted = line.own('finish').length > 0 ? countRows(view) : { view, rows: undefined }
+    const result = await restoreView(counted.view, target, {
+      ...options,
       onError: (failure) => {
         progress?.done()
         log.write({ event: 'failure', ...describe(failure) })
         if (!quiet) complain(terminal, `${labelOf(view, failure.entry?.dumpId)}: ${failure.error.message}`)
-        return onError
+        return onError(failure)
       },
       ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
-      ...(progress === undefined
-        ? {}
-        : { onProgress: ({ bytes, entry }) => progress.update(bytes, parts(entry), labelOf(view, entry)) }),
+      onProgress: ({ bytes, entry }) => {
+        objects.see(entry)
+        progress?.update(bytes, parts(entry), `${objects.objects}/${objects.total}  ${labelOf(view, entry)}`)
+        json?.update(objects, bytes, parts(entry), entry)
+      },
     })
     progress?.done()
+    if (result.complete) json?.end(objects, result.bytes)
     const { failures: _f, ...summary } = result
     log.write({ event: 'end', ...summary })
     if (!quiet) reportRewrites(terminal, view)
-    return report(terminal, result, quiet)
+    const status = report(terminal, result, quiet)
+    if (counted.rows === undefined || !result.complete) return status
+    const good = await afterRestore({ terminal, quiet, log: write, rows: counted.rows }, view, target)
+    return good ? status : exit.bad
   } finally {
     progress?.done()
     log.close()
   }
-}
-
-function decisionFrom(line: CommandLine): FailureDecision {
-  const value = line.own('on-error').at(-1)
-  if (value === undefined) return line.options.given.has('exit-on-error') ? 'stop' : 'continue'
-  if (value === 'stop' || value === 'continue') return value
-  throw new ArchiveError('USAGE', `restore: --on-error is "${value}", must be stop or continue`)
 }
 
 async function connect(terminal: Terminal, line: CommandLine, dbname: string, quiet: boolean) {

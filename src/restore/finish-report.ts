@@ -16,6 +16,8 @@ export interface FinishReport {
   readonly notValid: readonly string[]
   /** Indexes that the server does not use: invalid, or not ready. */
   readonly invalidIndexes: readonly string[]
+  /** Indexes of partitioned tables that not every partition has, which they may not have had when they were dumped. */
+  readonly incompleteIndexes: readonly string[]
   /** Materialized views without their rows, which the archive has the REFRESH of. */
   readonly unpopulated: readonly string[]
   /** Triggers that are off, and that the archive does not switch off: of a restore that broke off. */

@@ -83,12 +83,8 @@ class Sessions implements AsyncDisposable {
   /** Does one thing after another in each session until nothing is left. */
   async each<T>(items: readonly T[], work: (ask: Ask, item: T) => Promise<void>): Promise<void> {
     const wanted = Math.min(this.#options.jobs ?? 1, items.length)
-    const { another } = this.#options
-    for (let count = this.#others.length + 1; another !== undefined && count < wanted; count++) {
-      const session = await another()
-      this.#others.push(session)
-      const ask = questionsOf(session)
-      if (ask !== undefined) await prepareForWork(ask)
+    while (this.#others.length + 1 < wanted && (await this.#another())) {
+      // as many as there are to be
     }
     let next = 0
     const worker = async (ask: Ask): Promise<void> => {
@@ -99,6 +95,15 @@ class Sessions implements AsyncDisposable {
     }
     const asks = [this.first, ...this.#others.flatMap((session) => questionsOf(session) ?? [])]
     await Promise.all(asks.slice(0, Math.max(1, wanted)).map(worker))
+  }
+
+  async #another(): Promise<boolean> {
+    const session = await this.#options.another?.()
+    if (session === undefined) return false
+    this.#others.push(session)
+    const ask = questionsOf(session)
+    if (ask !== undefined) await prepareForWork(ask)
+    return true
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -148,7 +153,7 @@ class Finish {
     const { counted, rows } = await this.#countRows()
     const analyzed = this.#options.analyze === false ? 0 : await this.#analyze()
     const found = {
-      invalidIndexes: await this.#invalidIndexes(),
+      ...(await this.#invalidIndexes()),
       unpopulated: await this.#unpopulated(),
       disabledTriggers: await this.#disabledTriggers(),
     }
@@ -319,12 +324,17 @@ class Finish {
     return roots.length - this.#refused.filter(({ step }) => step === 'analyze').length
   }
 
-  async #invalidIndexes(): Promise<readonly string[]> {
-    const rows = await this.#ofTables(`SELECT n.nspname, c.relname, xn.nspname, x.relname FROM pg_catalog.pg_index i
+  async #invalidIndexes(): Promise<Pick<FinishReport, 'invalidIndexes' | 'incompleteIndexes'>> {
+    const rows =
+      await this.#ofTables(`SELECT n.nspname, c.relname, xn.nspname, x.relname, x.relkind FROM pg_catalog.pg_index i
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace xn ON xn.oid = x.relnamespace
       WHERE NOT (i.indisvalid AND i.indisready) AND ${this.#inSchemas}`)
-    return rows.map(([, , schema = '', index = '']) => name(schema, index))
+    const named = (isPartitioned: boolean): readonly string[] =>
+      rows
+        .filter(([, , , , kind]) => (kind === 'I') === isPartitioned)
+        .map(([, , schema = '', index = '']) => name(schema, index))
+    return { invalidIndexes: named(false), incompleteIndexes: named(true) }
   }
 
   async #unpopulated(): Promise<readonly string[]> {
