@@ -59,7 +59,7 @@ function kindOf({ error, statement = '' }: RestoreFailure): CheckKind | undefine
   if (sqlState === '42501') return 'privileges'
   if (sqlState === '42P07' || sqlState === '42710' || sqlState === '42P06' || sqlState === '42723')
     return 'objects-there'
-  if (/^multiple primary keys/.test(message)) return 'objects-there'
+  if (message.startsWith('multiple primary keys')) return 'objects-there'
   if (/^role .* does not exist/.test(message)) return 'roles'
   if (/^language .* does not exist/.test(message)) return 'languages'
   if (/tablespace/i.test(message) && /default_tablespace/.test(`${message}${statement}`)) return 'tablespaces'
@@ -86,7 +86,7 @@ async function compare(target: PgTarget, view: FilteredView, options: RestoreOpt
     for (const id of dumpIds) ids.add(id)
     told.set(kind, ids)
   }
-  const all = new Set([...told.values()].flatMap((ids) => [...ids]))
+  const all = new Set(findings.flatMap(({ severity, dumpIds }) => (severity === 'error' ? dumpIds : [])))
   const failed = new Set(failures.map(({ entry }) => entry?.dumpId))
   const show = (id: number): string => {
     const entry = view.entry(id)
@@ -129,14 +129,15 @@ async function run(server: Server, file: string, { selection = {}, options = {},
   })
 }
 
+const placeOf = (path: string): string => createHash('sha256').update(`${seed} ${path}`).digest('hex')
+
 /** Archives for servers of their release, in an order that the seed decides. */
 const archives = allArchives()
   .flatMap(({ path, file }) => {
     const server = servers.find(({ major }) => path.startsWith(`${major}/`))
     return server === undefined ? [] : [{ path, file, server }]
   })
-  .map((one) => ({ ...one, place: createHash('sha256').update(`${seed} ${one.path}`).digest('hex') }))
-  .sort((a, b) => (a.place < b.place ? -1 : 1))
+  .sort((a, b) => (placeOf(a.path) < placeOf(b.path) ? -1 : 1))
 
 for (const [place, server] of servers.entries()) {
   // each server has its turn at some of them; together they have all
