@@ -55,6 +55,12 @@ function* linesOf(report: FinishReport): Generator<Line, void, void> {
       hint: 'See what failed above; rows that were there before, and triggers, make a difference, too',
     }
   }
+  if (report.incomplete.length > 0) {
+    yield {
+      text: `error: tables whose rows were not all sent: ${list(report.incomplete)}`,
+      hint: 'See what failed above',
+    }
+  }
   if (report.incompleteIndexes.length > 0) {
     yield { text: `note: indexes that not every partition of their table has: ${list(report.incompleteIndexes)}` }
   }

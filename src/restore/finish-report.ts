@@ -8,6 +8,8 @@ export interface FinishReport {
   readonly counted: number
   /** Tables that do not have as many rows as the archive. */
   readonly rows: readonly RowDifference[]
+  /** Tables whose rows were not all sent, so that nothing can be compared: their COPY was refused, or failed. */
+  readonly incomplete: readonly string[]
   /** Sequences that were behind their column, and were set. */
   readonly sequences: readonly SequenceMended[]
   /** Constraints that were not valid, and were validated. */

@@ -2,6 +2,7 @@ import { aBoolean, aFunction, anyOf, aNumber, aSignal, checkOptions, type Option
 import { qualifiedName, readingOf, type Reading } from '../audit/reading.ts'
 import { statementsOf } from '../audit/statement.ts'
 import { isFiltered } from '../ops/filter.ts'
+import { storesData } from '../ops/sql-plan.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { createdObjects, keyOf } from './created-objects.ts'
@@ -150,7 +151,7 @@ class Finish {
     await prepareForWork(this.#ask)
     const sequences = await this.#mendSequences()
     const { validated, notValid } = await this.#validate()
-    const { counted, rows } = await this.#countRows()
+    const { counted, rows, incomplete } = await this.#countRows()
     const analyzed = this.#options.analyze === false ? 0 : await this.#analyze()
     const found = {
       ...(await this.#invalidIndexes()),
@@ -158,9 +159,20 @@ class Finish {
       disabledTriggers: await this.#disabledTriggers(),
     }
     const { unpopulated, invalidIndexes, disabledTriggers } = found
-    const wrong = [rows, unpopulated, invalidIndexes, disabledTriggers, this.#refused]
+    const wrong = [rows, incomplete, unpopulated, invalidIndexes, disabledTriggers, this.#refused]
     const good = wrong.every((list) => list.length === 0)
-    return { good, analyzed, counted, rows, sequences, validated, notValid, ...found, refused: this.#refused }
+    return {
+      good,
+      analyzed,
+      counted,
+      rows,
+      incomplete,
+      sequences,
+      validated,
+      notValid,
+      ...found,
+      refused: this.#refused,
+    }
   }
 
   /** Rows that begin with schema and table of the view. */
@@ -269,13 +281,14 @@ class Finish {
   }
 
   /** But for rows that were dumped with --load-via-partition-root: nothing says into which partition each goes. */
-  async #countRows(): Promise<Pick<FinishReport, 'counted' | 'rows'>> {
+  async #countRows(): Promise<Pick<FinishReport, 'counted' | 'rows' | 'incomplete'>> {
     const expected = this.#options.rows
-    if (expected === undefined) return { counted: 0, rows: [] }
-    const entries = this.#view.toc.filter(
-      (entry) =>
-        entry.desc === 'TABLE DATA' && expected.has(entry.dumpId) && this.#isOwnCopy(entry) && this.#isWanted(entry),
-    )
+    if (expected === undefined) return { counted: 0, rows: [], incomplete: [] }
+    const all = this.#view.toc.filter((entry) => entry.desc === 'TABLE DATA' && this.#isWanted(entry))
+    const entries = all.filter((entry) => expected.has(entry.dumpId) && this.#isOwnCopy(entry))
+    const incomplete = all
+      .filter((entry) => storesData(entry) && !expected.has(entry.dumpId))
+      .map(({ namespace, tag }) => name(namespace ?? '', tag ?? ''))
     const rows: RowDifference[] = []
     let done = 0
     await this.#sessions.each(entries, async (ask, { namespace, tag, dumpId }) => {
@@ -288,7 +301,7 @@ class Finish {
       })
       this.#progress('rows', ++done, entries.length)
     })
-    return { counted: entries.length, rows }
+    return { counted: entries.length, rows, incomplete }
   }
 
   /** Whether the rows of an entry go into its own table, not into the root of its partitions. */
