@@ -1,19 +1,15 @@
-import { ArchiveError, filter, formatNumber, isArchiveError, restore as restoreView } from '../index.ts'
-import type {
-  Archive,
-  FailureDecision,
-  FailureGroup,
-  Finding,
-  RestoreFailure,
-  RestoreResult,
-  RestoreTarget,
-} from '../index.ts'
+import { countRows, filter, formatNumber, isArchiveError, restore as restoreView } from '../index.ts'
+import type { Archive, FailureGroup, Finding, RestoreFailure, RestoreResult, RestoreTarget } from '../index.ts'
+import { decisionFrom } from './ask-decision.ts'
 import { selectionFrom, type CommandLine } from './command-line.ts'
 import { JsonLog } from './json-log.ts'
+import { JsonProgress, ObjectCounter, progressWish } from './json-progress.ts'
 import { formatBytes } from './layout.ts'
 import { labelOf, partsDone } from './parts-done.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
 import { Progress } from './progress.ts'
+import { beforeRestore, checkWishes } from './restore-check.ts'
+import { afterRestore } from './restore-finish.ts'
 import { applyRewrites, reportRewrites, rewritesFrom } from './rewrite-options.ts'
 import { complain, exit, hintOf, messageOf, warn, type Terminal } from './terminal.ts'
 
@@ -34,7 +30,8 @@ export interface RestoreSource {
  * @returns the exit code
  */
 export async function runRestore(terminal: Terminal, line: CommandLine, source: RestoreSource): Promise<number> {
-  const onError = decisionFrom(line)
+  const onError = decisionFrom(terminal, line)
+  const wishes = checkWishes(line)
   const quiet = line.own('quiet').length > 0
   const selection = await selectionFrom(terminal, line)
   const rewrites = await rewritesFrom(terminal, line)
@@ -49,8 +46,11 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   const targetVersion = line.own('target-version').at(-1)
   const common = { ...(compat === undefined ? {} : { compat }), onWarning }
   const view = applyRewrites(filter(archive, selection, common), rewrites, common)
+  const wish = progressWish(line)
+  using json = wish === undefined ? undefined : new JsonProgress(terminal, wish, view)
+  const objects = new ObjectCounter(view.toc.length)
   const parts =
-    progress === undefined
+    progress === undefined && json === undefined
       ? () => undefined
       : await partsDone(archive, view.toc, (entry) => view.parts(entry).data, terminal.signal)
   const log = new JsonLog(line.own('log').at(-1), line.archive)
@@ -59,31 +59,46 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   let restored = false
   try {
     await using target = await source.connect()
-    const result = await restoreView(view, target, {
+    const options = {
       ...sqlOptions,
       ...common,
       ...(targetVersion === undefined ? {} : { targetVersion }),
       noDataForFailedTables: line.options.given.has('no-data-for-failed-tables'),
       signal: terminal.signal,
+    }
+    const write = (record: object): void => log.write(record)
+    const ended = await beforeRestore({ terminal, wishes, quiet, log: write }, view, target, options)
+    if (ended !== undefined) return ended
+    const counted = line.own('finish').length > 0 ? countRows(view) : { view, rows: undefined }
+    const result = await restoreView(counted.view, target, {
+      ...options,
       onError: (failure) => {
         progress?.done()
         log.write({ event: 'failure', ...describe(failure) })
         if (!quiet) complain(terminal, `${labelOf(view, failure.entry?.dumpId)}: ${failure.error.message}`)
-        return onError
+        return onError(failure)
       },
       ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
       onProgress: ({ bytes, entry }) => {
         place = { bytes, entry }
-        progress?.update(bytes, parts(entry), labelOf(view, entry))
+        objects.see(entry)
+        progress?.update(bytes, parts(entry), `${objects.objects}/${objects.total}  ${labelOf(view, entry)}`)
+        json?.update(objects, bytes, parts(entry), entry)
       },
     })
     restored = true
     if (result.complete) await source.end?.()
     progress?.done()
+    if (result.complete) json?.end(objects, result.bytes)
     const { failures: _f, ...summary } = result
     log.write({ event: 'end', ...summary })
     if (!quiet) reportRewrites(terminal, view)
-    return report(terminal, result, quiet)
+    const status = report(terminal, result, quiet)
+    if (counted.rows === undefined || !result.complete) return status
+    // what fails now leaves nothing incomplete
+    place = undefined
+    const good = await afterRestore({ terminal, quiet, log: write, rows: counted.rows }, view, target)
+    return good ? status : exit.bad
   } catch (error) {
     progress?.done()
     if (place === undefined || tellsOfDatabase(error)) throw error
@@ -118,13 +133,6 @@ interface Place {
 /** Errors of the target have a hint that says what became of the database. */
 function tellsOfDatabase(error: unknown): boolean {
   return isArchiveError(error) && (error.code === 'CONNECTION_LOST' || error.code === 'CONNECTION_FAILED')
-}
-
-function decisionFrom(line: CommandLine): FailureDecision {
-  const value = line.own('on-error').at(-1)
-  if (value === undefined) return line.options.given.has('exit-on-error') ? 'stop' : 'continue'
-  if (value === 'stop' || value === 'continue') return value
-  throw new ArchiveError('USAGE', `restore: --on-error is "${value}", must be stop or continue`)
 }
 
 /** A failure as a line of the log. */

@@ -10,6 +10,7 @@ import { connectDatabase, connectionParameters } from './connection.ts'
 import { openArchive, openOptions } from './input.ts'
 import { writeText } from './output.ts'
 import { askPassword } from './password-prompt.ts'
+import { checkOptions } from './restore-check.ts'
 import { restoreHelp } from './restore-help.ts'
 import { runRestore, type Connected } from './restore-run.ts'
 import { rewriteOptions } from './rewrite-options.ts'
@@ -25,6 +26,9 @@ const syntax: CommandSyntax = {
     'target-version',
     'on-error',
     'log',
+    'finish',
+    'progress',
+    ...checkOptions,
     'quiet',
   ],
   restore: [
