@@ -81,8 +81,8 @@ export interface ArchiveStorage {
   readonly seekable: boolean
   readonly header: ArchiveHeader
   readonly toc: readonly TocEntry[]
-  /** {@link Archive.storedSizes} */
-  storedSizes(options?: { readonly signal?: AbortSignal | undefined }): Promise<StoredSizes>
+  /** As of the archive itself: what the data of its entries take. Absent where nobody can tell. */
+  storedSizes?(options?: { readonly signal?: AbortSignal | undefined }): Promise<StoredSizes>
   /**
    * The archive byte for byte, what no entry refers to included. It is checked on the way for being whole: each block,
    * file or member that an entry needs must be there. Undefined where the bytes cannot be had again: of a tar archive

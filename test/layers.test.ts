@@ -181,7 +181,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'type:codec',
   ],
   // what a script says, sent to a server instead
-  restore: [...foundation, border, 'bytes', 'sql', 'toc', 'ops', 'view.ts', 'type:io'],
+  restore: [...foundation, border, 'bytes', 'sql', 'toc', 'ops', 'view.ts', 'type:io', 'io/abort.ts'],
   // what connects to a server is no part of the library's own entry: it needs packages that few have
   // the drop-in asks what an archive version has, as pg_restore does
   cli: ['index.ts', 'restore/pg.ts', 'restore/pg-client.ts', 'toc/version.ts'],

@@ -1,7 +1,18 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, statSync, writeSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { filter, formatNumber, restore as restoreView } from '../index.ts'
-import type { FailureDecision, FailureGroup, Finding, RestoreFailure, RestoreResult, ServerError } from '../index.ts'
+import type {
+  Archive,
+  FailureDecision,
+  FailureGroup,
+  FilteredView,
+  Finding,
+  RestoreFailure,
+  RestoreProgress,
+  RestoreResult,
+  ServerError,
+  TocEntry,
+} from '../index.ts'
 import { ArchiveError } from '../index.ts'
 import {
   parseCommandLine,
@@ -15,7 +26,7 @@ import { connectDatabase, connectionParameters } from './connection.ts'
 import { openArchive, openOptions } from './input.ts'
 import { formatBytes } from './layout.ts'
 import { writeText } from './output.ts'
-import { labelOf, partsDone } from './parts-done.ts'
+import { jobsDone, labelOf, labelOfWorkers, partsDone } from './parts-done.ts'
 import { askPassword } from './password-prompt.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
 import { Progress } from './progress.ts'
@@ -42,6 +53,7 @@ const syntax: CommandSyntax = {
     'dbname',
     'exit-on-error',
     'host',
+    'jobs',
     'no-data-for-failed-tables',
     'no-password',
     'password',
@@ -67,7 +79,9 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
   const quiet = line.own('quiet').length > 0
   const selection = await selectionFrom(terminal, line)
   const rewrites = await rewritesFrom(terminal, line)
-  await using archive = await openArchive(terminal, line, { quiet })
+  const { jobs } = line.options
+  // each session reads data of its own; Node.js has four threads that decompress
+  await using archive = await openArchive(terminal, line, { quiet, ...(jobs > 1 && { workers: Math.min(jobs, 4) }) })
   const screen = !quiet && terminal.stderr.isTTY
   const progress = screen ? new Progress(terminal.stderr) : undefined
   const onWarning = (finding: Finding) => {
@@ -78,10 +92,8 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
   const targetVersion = line.own('target-version').at(-1)
   const common = { ...(compat === undefined ? {} : { compat }), onWarning }
   const view = applyRewrites(filter(archive, selection, common), rewrites, common)
-  const parts =
-    progress === undefined
-      ? () => undefined
-      : await partsDone(archive, view.toc, (entry) => view.parts(entry).data, terminal.signal)
+  const show =
+    progress === undefined ? undefined : await progressOf(progress, archive, view, { jobs, signal: terminal.signal })
   const log = new JsonLog(line.own('log').at(-1), line.archive)
   try {
     await using target = await connect(terminal, line, dbname, quiet)
@@ -99,9 +111,8 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
         return onError
       },
       ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
-      ...(progress === undefined
-        ? {}
-        : { onProgress: ({ bytes, entry }) => progress.update(bytes, parts(entry), labelOf(view, entry)) }),
+      ...(jobs > 1 && { jobs }),
+      ...(show === undefined ? {} : { onProgress: show }),
     })
     progress?.done()
     const { failures: _f, ...summary } = result
@@ -112,6 +123,25 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
     progress?.done()
     log.close()
   }
+}
+
+/** What draws the progress of one session or of several. */
+async function progressOf(
+  line: Progress,
+  archive: Archive,
+  view: FilteredView,
+  { jobs, signal }: { readonly jobs: number; readonly signal: AbortSignal },
+): Promise<(progress: RestoreProgress) => void> {
+  const hasData = (entry: TocEntry): boolean => view.parts(entry).data
+  if (jobs > 1) {
+    const parts = await jobsDone(archive, view.toc, hasData, signal)
+    return (now) => {
+      const label = now.workers === undefined ? labelOf(view, now.entry) : labelOfWorkers(view, now.workers)
+      line.update(now.bytes, parts(now), label)
+    }
+  }
+  const parts = await partsDone(archive, view.toc, hasData, signal)
+  return ({ bytes, entry }) => line.update(bytes, parts(entry), labelOf(view, entry))
 }
 
 function decisionFrom(line: CommandLine): FailureDecision {

@@ -48,8 +48,7 @@ export class EntryRestorer {
     const { context } = run.prepared
     this.#run = run
     // workers commit each command
-    this.#context =
-      worker === undefined ? context : { ...context, options: { ...context.options, transactionSize: 0 } }
+    this.#context = worker === undefined ? context : { ...context, options: { ...context.options, transactionSize: 0 } }
     this.#worker = worker?.worker
     this.#signal = worker === undefined ? run.options.signal : worker.signal
     this.session = new RestoreSession(this.#context)
@@ -302,7 +301,8 @@ export class EntryRestorer {
       try {
         await this.#conversation.ask(() => this.#conversation.target.query(object.open))
         opened = true
-        for await (const sql of object.read(source)) await this.#conversation.ask(() => this.#conversation.target.query(sql))
+        for await (const sql of object.read(source))
+          await this.#conversation.ask(() => this.#conversation.target.query(sql))
         this.#sent(object.bytes)
       } catch (error) {
         // pg_restore goes on to the next object, which cannot be opened in a transaction that failed

@@ -7,7 +7,7 @@ import { ServerError, type CopyInput } from './target.ts'
 export interface Submittable {
   submit(connection: Connection): void
   handleRowDescription(): void
-  handleDataRow(): void
+  handleDataRow(row: DataRow): void
   handlePortalSuspended(): void
   handleEmptyQuery(): void
   handleCommandComplete(): void
@@ -15,6 +15,11 @@ export interface Submittable {
   handleCopyData(): void
   handleReadyForQuery(): void
   handleError(error: Error): void
+}
+
+/** What pg-protocol makes of a DataRow. */
+export interface DataRow {
+  readonly fields: readonly (string | null)[]
 }
 
 export interface CopyConnection extends Connection {

@@ -1,8 +1,16 @@
 import type { Client, ClientConfig } from 'pg'
 import type { CopyStreamQuery } from 'pg-copy-streams'
 import { cancelQuery, connectClient, databaseOf, ignore, loadPg } from './pg-client.ts'
-import { afterError, asServerError, PgCopy, queryMessage, serverErrorOf, type Submittable } from './pg-copy.ts'
-import { ServerError, type CopyInput, type EndableTarget } from './target.ts'
+import {
+  afterError,
+  asServerError,
+  PgCopy,
+  queryMessage,
+  serverErrorOf,
+  type DataRow,
+  type Submittable,
+} from './pg-copy.ts'
+import { ServerError, type CopyInput, type EndableTarget, type ServerRow } from './target.ts'
 
 /** A {@link RestoreTarget} over node-postgres. */
 export interface PgTarget extends EndableTarget {
@@ -88,6 +96,16 @@ class NodePostgres implements PgTarget {
   }
 
   async query(sql: Uint8Array): Promise<void> {
+    await this.#ask(sql, ignore)
+  }
+
+  async rows(sql: string): Promise<readonly ServerRow[]> {
+    const rows: ServerRow[] = []
+    await this.#ask(new TextEncoder().encode(sql), ({ fields }) => void rows.push(fields))
+    return rows
+  }
+
+  async #ask(sql: Uint8Array, onRow: (row: DataRow) => void): Promise<void> {
     if (this.#ended !== undefined) throw this.#ended
     const client = this.#client
     await new Promise<void>((resolve, reject) => {
@@ -96,7 +114,7 @@ class NodePostgres implements PgTarget {
       const query: Submittable = {
         submit: (connection) => void connection.stream.write(queryMessage(sql)),
         handleRowDescription: ignore,
-        handleDataRow: ignore,
+        handleDataRow: onRow,
         handlePortalSuspended: ignore,
         handleEmptyQuery: ignore,
         handleCommandComplete: ignore,

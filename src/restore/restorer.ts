@@ -97,7 +97,7 @@ export class Restorer {
   async #schedule(entries: readonly TocEntry[]): Promise<RestoreSchedule> {
     const { prepared, options } = this.#run
     const { filtered, context } = prepared
-    const sizes = await filtered.storage?.storedSizes({ signal: options.signal })
+    const sizes = await filtered.storage?.storedSizes?.({ signal: options.signal })
     return new RestoreSchedule({
       entries,
       passOf: (entry) => passes.indexOf(passOf(entry, context.rules)),

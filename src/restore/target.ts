@@ -9,6 +9,12 @@ export interface RestoreTarget {
    */
   query(sql: Uint8Array): Promise<void>
   /**
+   * Asks what checks before and after a restore want to know, which `restore` itself does not need. The session's
+   * client encoding must be UTF8 then.
+   * @throws ServerError, as `query`
+   */
+  readonly rows?: ((sql: string) => Promise<readonly ServerRow[]>) | undefined
+  /**
    * Sends a `COPY … FROM stdin` and waits until the server asks for rows.
    * @throws ServerError when the server refuses it
    */
@@ -36,6 +42,9 @@ export interface EndableTarget extends RestoreTarget {
   /** Ends the connection. */
   end(): Promise<void>
 }
+
+/** A row as the server prints its values; null is NULL. */
+export type ServerRow = readonly (string | null)[]
 
 /** Takes the rows of one COPY, which is over with {@link CopyInput.end} or {@link CopyInput.abort}. */
 export interface CopyInput {

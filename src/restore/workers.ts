@@ -1,4 +1,5 @@
 import { ArchiveError, isArchiveError } from '../errors.ts'
+import { untilAborted } from '../io/abort.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { EntryRestorer } from './entry-restorer.ts'
 import { Stopped, type RestoreRun } from './run.ts'
@@ -130,20 +131,6 @@ export class Workers {
       if (signal?.aborted !== true) await ended
       throw error
     }
-  }
-}
-
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await work
-  let stop = (): void => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop)
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }
 

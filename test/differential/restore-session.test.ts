@@ -217,6 +217,23 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     }
   })
 
+  test('gives the rows of a question, and goes on after one that is refused', async () => {
+    const target = await connectPg(uri('postgres'))
+    try {
+      expect(await target.rows?.("SELECT n, nullif(n, 2), 'ä' FROM generate_series(1, 2) AS n")).toEqual([
+        ['1', '1', 'ä'],
+        ['2', null, 'ä'],
+      ])
+      await expect(target.rows?.('SELECT 1 / (3 - n) FROM generate_series(1, 3) AS n')).rejects.toMatchObject({
+        name: 'ServerError',
+        sqlState: '22012',
+      })
+      expect(await target.rows?.('SELECT 1 WHERE false')).toEqual([])
+    } finally {
+      await target.end()
+    }
+  })
+
   test(
     'goes on in a database whose name has letters of the archive’s encoding',
     async () => {
