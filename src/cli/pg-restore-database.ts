@@ -53,12 +53,13 @@ export async function restoreIntoDatabase(run: DatabaseRun, view: FilteredView):
   )
   const tellsNotices = verbose || !rules.notesNeedVerbose
   const onNotice = (notice: ServerError) => tellsNotices && say(serverMessage(notice, undefined))
+  const tellOfSearchPath = (): void => {
+    if (verbose && rules.tellsOfSearchPath) say("executing SELECT pg_catalog.set_config('search_path', '', false);")
+  }
   const target = await connectDatabase(terminal, parameters, {
     applicationName: 'pg_restore',
     onNotice,
-    onConnect: () => {
-      if (verbose && rules.tellsOfSearchPath) say("executing SELECT pg_catalog.set_config('search_path', '', false);")
-    },
+    onConnect: tellOfSearchPath,
     askPassword: options.given.has('no-password') ? undefined : ask,
   })
   const complaints = new Complaints(run, view)
@@ -72,7 +73,10 @@ export async function restoreIntoDatabase(run: DatabaseRun, view: FilteredView):
       onWarning: ({ message }) => say(`warning: ${message}`),
       ...(verbose && { onMessage: (_text: string, bytes: Uint8Array) => sayBytes(bytes) }),
       ...(options.jobs > 1 && { jobs: options.jobs }),
-      onProgress: (progress) => complaints.follow(progress),
+      onProgress: (progress) => {
+        // for which pg_restore makes two connections more
+        if (complaints.follow(progress)) tellOfSearchPath()
+      },
       onError: (failure) => complaints.add(failure),
     })
     if (!complete && complaints.inWorkers) say(workerDied)
@@ -118,9 +122,9 @@ class Complaints {
   readonly #noted = new Map<number | undefined, Noted>()
   /** The last entry that was restored by a session alone. */
   #lastAlone: number | undefined
-  /** Entries of which something failed in a worker: each counts as one error. */
+  /** Entries of which something failed in a worker. */
   readonly #failedInWorkers = new Set<number>()
-  #failedAlone = 0
+  #failed = 0
   /** Several sessions are at work. */
   inWorkers = false
 
@@ -129,25 +133,31 @@ class Complaints {
     this.#view = view
   }
 
-  /** Errors as pg_restore counts them: not those of a worker before its first entry (parallel_restore). */
+  /**
+   * Errors as pg_restore counts them: an entry of which something failed in a worker is one more error
+   * (parseWorkerResponse, parallel.c; mark_restore_job_done), and none are those of a worker before its first entry
+   * (parallel_restore).
+   */
   get ignored(): number {
-    return this.#failedAlone + this.#failedInWorkers.size
+    return this.#failed + this.#failedInWorkers.size
   }
 
-  follow({ entry, workers }: RestoreProgress): void {
+  /** @returns whether several sessions follow upon one, or one upon several */
+  follow({ entry, workers }: RestoreProgress): boolean {
+    const before = this.inWorkers
     this.inWorkers = workers !== undefined
     if (!this.inWorkers) this.#lastAlone = entry ?? this.#lastAlone
+    return this.inWorkers !== before
   }
 
   /** warn_or_exit_horribly, pg_backup_archiver.c */
   add(failure: RestoreFailure): 'stop' | 'continue' {
     const { say, options, rules } = this.#run
     const { stage, complaint, statement, error, fatal, worker } = failure
-    if (worker === undefined) this.#failedAlone++
-    else if (failure.entry !== undefined) this.#failedInWorkers.add(failure.entry.dumpId)
+    if (worker === undefined || failure.entry !== undefined) this.#failed++
+    if (worker !== undefined && failure.entry !== undefined) this.#failedInWorkers.add(failure.entry.dumpId)
     // where several sessions begin and end, this is still about the last entry before them
     const entry = failure.entry ?? (this.#lastAlone === undefined ? undefined : this.#view.entry(this.#lastAlone))
-    this.inWorkers = worker !== undefined
     if ((options.verbosity > 0 || !rules.notesNeedVerbose) && !fatal) {
       // a worker begins as a copy of the session that was alone
       const noted = this.#noted.get(worker) ?? this.#noted.get(undefined)

@@ -65,6 +65,7 @@ export class RestoreRun {
   /** The workers `1` to `count` begin, with nothing to do; 0: they have ended. */
   setWorkers(count: number): void {
     this.#workers = count === 0 ? undefined : Array.from({ length: count }, () => undefined)
+    this.#tell(undefined, undefined)
   }
 
   /** Rows, or bytes of a large object, were sent. */

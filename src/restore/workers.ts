@@ -46,8 +46,8 @@ export class Workers {
       await this.#all()
       // the first one's session goes on
       await workers[0]?.leave()
-    } finally {
       this.#run.setWorkers(0)
+    } finally {
       if (this.#failure !== undefined) await workers[0]?.rollBack()
       for (const worker of workers) worker.close()
       await endAll(others)
