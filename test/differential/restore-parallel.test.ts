@@ -27,6 +27,7 @@ function messagesOf(stderr: string): readonly string[] {
   return stderr
     .replaceAll(/pg_restore: ?|error: ?|warning: ?/g, '')
     .split('\n')
+    .map((line) => line.trim())
     .filter((line) => line !== '')
     .sort()
 }
@@ -105,7 +106,9 @@ describe.skipIf(servers.length === 0)(servers.length === 0 ? withoutServers : 'r
       // into a pipe: no offsets
       const piped = place('piped')
       await run('/bin/sh', ['-c', '"$0" -Fc -d "$1" | cat > "$2"', of.pgDump, database, piped])
-      return { made: { custom, directory, tar, piped }, contents: await contentsOf(of, name) }
+      const { status, stderr, contents } = await restored(of, 'real', directory, ['-j', '3'])
+      expect([status, stderr]).toEqual([0, ''])
+      return { made: { custom, directory, tar, piped }, contents }
     })
   }
 })
