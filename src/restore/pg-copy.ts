@@ -95,8 +95,11 @@ export class PgCopy implements CopyInput {
 
   async abort(reason: string): Promise<void> {
     if (this.#failure !== undefined) return
-    await this.#wait(() => void this.#stream.destroy(new Error(reason))).catch((error: unknown) => {
-      if (!(error instanceof ServerError)) throw error
+    await new Promise<void>((resolve) => {
+      // the stream tells of the error when the server may have been ready for long
+      afterError(this.#client, resolve, this.#endings)
+      this.#failure = new Error(reason)
+      this.#stream.destroy(this.#failure)
     })
   }
 
