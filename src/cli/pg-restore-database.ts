@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { ArchiveError, restore } from '../index.ts'
+import { ArchiveError, isArchiveError, restore } from '../index.ts'
 import type { CompatRules, FilteredView, RestoreFailure, RestoreProgress, RestoreStage, ServerError } from '../index.ts'
 import { featuresOf } from '../toc/version.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
@@ -56,11 +56,14 @@ export async function restoreIntoDatabase(run: DatabaseRun, view: FilteredView):
   const tellOfSearchPath = (): void => {
     if (verbose && rules.tellsOfSearchPath) say("executing SELECT pg_catalog.set_config('search_path', '', false);")
   }
-  const target = await connectDatabase(terminal, parameters, {
+  const connecting = connectDatabase(terminal, parameters, {
     applicationName: 'pg_restore',
     onNotice,
     onConnect: tellOfSearchPath,
     askPassword: options.given.has('no-password') ? undefined : ask,
+  })
+  const target = await connecting.catch((error: unknown): never => {
+    throw rules.leavesConnectionToLibpq ? error : notConnected('connection', parameters.get('dbname'), error)
   })
   const complaints = new Complaints(run, view)
   try {
@@ -83,13 +86,24 @@ export async function restoreIntoDatabase(run: DatabaseRun, view: FilteredView):
     if (complete && complaints.ignored > 0) say(`warning: errors ignored on restore: ${complaints.ignored}`)
     return failed === 0 ? 0 : 1
   } catch (error) {
-    if (!complaints.inWorkers || terminal.signal.aborted) throw error
-    say(`error: ${run.fatalText(error)}`)
-    say(workerDied)
-    return 1
+    if (complaints.inWorkers && !terminal.signal.aborted) {
+      say(`error: ${run.fatalText(error)}`)
+      say(workerDied)
+      return 1
+    }
+    if (rules.leavesReconnectionToLibpq) throw error
+    const created = view.toc.find(({ dumpId }) => isArchiveError(error) && error.dumpId === dumpId)?.tag
+    throw notConnected('reconnection', rules.leavesConnectionToLibpq ? undefined : (created ?? ''), error)
   } finally {
     await target.end().catch(() => undefined)
   }
+}
+
+/** A connection that cannot be made, in the words of older releases (ConnectDatabase, pg_backup_db.c). */
+function notConnected(what: 'connection' | 'reconnection', database: string | undefined, error: unknown): unknown {
+  const said = isArchiveError(error) && error.code === 'CONNECTION_FAILED' ? error.details?.['pgRestore'] : undefined
+  if (typeof said !== 'string') return error
+  return refusal(`${what}${database === undefined ? '' : ` to database "${database}"`} failed: ${said}`, error)
 }
 
 /** What pg_restore asks of an archive that several connections are to read (RestoreArchive, _PrepParallelRestore). */
@@ -104,8 +118,8 @@ async function checkParallel({ archive }: DatabaseRun, { header }: FilteredView)
 }
 
 /** An error in pg_restore's words. */
-function refusal(text: string): ArchiveError {
-  return new ArchiveError('USAGE', text, { details: { pgRestore: text } })
+function refusal(text: string, cause?: unknown): ArchiveError {
+  return new ArchiveError('USAGE', text, { details: { pgRestore: text }, cause })
 }
 
 /** What was complained of last, so that it is not said twice. */
