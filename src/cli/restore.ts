@@ -2,7 +2,7 @@ import { closeSync, fstatSync, ftruncateSync, openSync, statSync, writeSync, typ
 import { dirname } from 'node:path'
 import { countRows, filter, formatNumber, restore as restoreView } from '../index.ts'
 import type { FailureGroup, Finding, RestoreFailure, RestoreResult, ServerError } from '../index.ts'
-import { ArchiveError } from '../index.ts'
+import { ArchiveError, isArchiveError } from '../index.ts'
 import { decisionFrom } from './ask-decision.ts'
 import {
   parseCommandLine,
@@ -108,7 +108,7 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
     const ended = await beforeRestore({ terminal, wishes, quiet, log: write }, view, target, options)
     if (ended !== undefined) return ended
     const counted = line.own('finish').length > 0 ? countRows(view) : { view, rows: undefined }
-    const result = await restoreView(counted.view, target, {
+    const restored = restoreView(counted.view, target, {
       ...options,
       onError: (failure) => {
         progress?.done()
@@ -122,6 +122,11 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
         progress?.update(bytes, parts(entry), `${objects.objects}/${objects.total}  ${labelOf(view, entry)}`)
         json?.update(objects, bytes, parts(entry), entry)
       },
+    })
+    const result = await restored.catch((error: unknown) => {
+      progress?.done()
+      tellBeforeLoss(terminal, error)
+      throw error
     })
     progress?.done()
     if (result.complete) json?.end(objects, result.bytes)
@@ -176,6 +181,15 @@ function report(
     complain(terminal, groupLine(group), group.hint)
   }
   return exit.bad
+}
+
+/** Sums up what had failed when the connection was lost. */
+function tellBeforeLoss(terminal: Terminal, error: unknown): void {
+  const groups = isArchiveError(error) && error.code === 'CONNECTION_LOST' ? error.details?.['groups'] : undefined
+  if (!Array.isArray(groups) || groups.length === 0) return
+  complain(terminal, 'until then the server refused:')
+  // what restore() puts there
+  for (const group of groups as readonly FailureGroup[]) complain(terminal, groupLine(group), group.hint)
 }
 
 /** Names in a line of the summary. */

@@ -377,7 +377,7 @@ export class Restorer {
         {
           dumpId: this.#entry?.dumpId,
           hint: 'The database is incomplete: restore again into an empty one',
-          details: { entries: this.#entries, bytes: this.#bytes },
+          details: { entries: this.#entries, bytes: this.#bytes, groups: this.#failures.summary().groups },
           cause: error,
         },
       )
