@@ -15,6 +15,12 @@ export interface RestoreTarget {
    */
   readonly rows?: ((sql: string) => Promise<readonly ServerRow[]>) | undefined
   /**
+   * Reads what a `COPY … TO STDOUT` gives, for proofs of what was restored: `onData` gets the bytes as they come, in the
+   * session's client encoding, lent for the call. It must not throw.
+   * @throws ServerError, as `query`
+   */
+  readonly copyTo?: ((copyStatement: string, onData: (bytes: Uint8Array) => void) => Promise<void>) | undefined
+  /**
    * Sends a `COPY … FROM stdin` and waits until the server asks for rows.
    * @throws ServerError when the server refuses it
    */
