@@ -16,6 +16,8 @@ import { ServerError, type CopyInput, type RestoreTarget, type ServerRow } from 
 export interface PgTarget extends RestoreTarget {
   /** The client of the moment: another one after `connect`. */
   readonly client: Client
+  readonly rows: NonNullable<RestoreTarget['rows']>
+  readonly copyTo: NonNullable<RestoreTarget['copyTo']>
   /** Ends the connection. */
   end(): Promise<void>
 }
@@ -101,7 +103,15 @@ class NodePostgres implements PgTarget {
     return rows
   }
 
-  async #ask(sql: Uint8Array, onRow: (row: DataRow) => void): Promise<void> {
+  async copyTo(copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void): Promise<void> {
+    await this.#ask(copyStatement, ignore, onData)
+  }
+
+  async #ask(
+    sql: Uint8Array,
+    onRow: (row: DataRow) => void,
+    onCopyData: (bytes: Uint8Array) => void = ignore,
+  ): Promise<void> {
     if (this.#ended !== undefined) throw this.#ended
     const client = this.#client
     await new Promise<void>((resolve, reject) => {
@@ -114,7 +124,7 @@ class NodePostgres implements PgTarget {
         handlePortalSuspended: ignore,
         handleEmptyQuery: ignore,
         handleCommandComplete: ignore,
-        handleCopyData: ignore,
+        handleCopyData: ({ chunk }) => onCopyData(chunk),
         handleCopyInResponse: (connection) => connection.sendCopyFail('there are no rows'),
         handleReadyForQuery: done,
         handleError: (error) => {

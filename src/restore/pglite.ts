@@ -1,6 +1,7 @@
-import type { PGlite } from '@electric-sql/pglite'
+import type { Extension, Extensions, PGlite } from '@electric-sql/pglite'
 import { decodeByteString, encodeByteString } from '../bytes/byte-string.ts'
 import { ArchiveError } from '../errors.ts'
+import type { DrillPlace, WantedDatabase } from '../drill/place.ts'
 import { splitStatements } from '../sql/split-statements.ts'
 import { BackendMessages, frontendMessages, type AnswerHandlers } from './backend-messages.ts'
 import { PGliteCopy } from './pglite-copy.ts'
@@ -11,7 +12,7 @@ import { ServerError, type CopyInput, type RestoreTarget, type ServerRow } from 
 export interface PGliteTarget extends RestoreTarget {
   readonly database: PGlite
   rows(sql: string): Promise<readonly ServerRow[]>
-  copyTo(copyStatement: string, onData: (bytes: Uint8Array) => void): Promise<void>
+  copyTo(copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void): Promise<void>
 }
 
 /** Options of {@link pgliteTarget}. */
@@ -74,8 +75,8 @@ class Embedded implements PGliteTarget {
     return rows
   }
 
-  async copyTo(copyStatement: string, onData: (bytes: Uint8Array) => void): Promise<void> {
-    await this.#ask(new TextEncoder().encode(copyStatement), { onCopyData: onData })
+  async copyTo(copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void): Promise<void> {
+    await this.#ask(this.#converted(copyStatement), { onCopyData: onData })
   }
 
   async copyFrom(copyStatement: Uint8Array): Promise<CopyInput> {
@@ -159,4 +160,90 @@ function endsAsFirstUser(text: string): boolean {
     else if (/^\s*SET\s+SESSION\s+AUTHORIZATION\b/i.test(words)) first = false
   }
   return first
+}
+
+/** Options of {@link pglitePlace}. */
+export interface PGlitePlaceOptions {
+  /**
+   * Where the database is: a folder that is not there yet and is left there; by default in memory. Memory is slow beyond
+   * some 16 MB of rows (spec/drill.md).
+   */
+  readonly dataDir?: string
+  /** Beside those of the package that the archive names: what PGlite takes as its option `extensions`. */
+  readonly extensions?: Extensions
+}
+
+/**
+ * A place for `drill` that needs no server: a new PGlite each time.
+ *
+ * @example
+ * await drill(archive, pglitePlace())
+ *
+ * @throws ArchiveError UNSUPPORTED when `@electric-sql/pglite` is not installed
+ */
+export function pglitePlace({ dataDir, extensions }: PGlitePlaceOptions = {}): DrillPlace {
+  return {
+    name: 'pglite',
+    async open(wanted) {
+      const { PGlite: Database } = await loadPGlite()
+      wanted.signal?.throwIfAborted()
+      const found = await extensionsOfPackage(wanted.extensions)
+      const database = await Database.create({
+        ...(dataDir === undefined ? {} : { dataDir }),
+        extensions: { ...found, ...extensions },
+      })
+      return {
+        target: pgliteTarget(database),
+        ownsServer: true,
+        convertsToUtf8: true,
+        differences: differencesOf(wanted),
+        close: () => database.close(),
+      }
+    },
+  }
+}
+
+/** PGlite has one database, in UTF8, without a locale. */
+function differencesOf({ databaseOptions }: WantedDatabase): readonly string[] {
+  const encoding = /\bENCODING = '([^']*)'/.exec(databaseOptions)?.[1]
+  const locale = /\b(?:LC_COLLATE|LOCALE) = '([^']*)'/.exec(databaseOptions)?.[1]
+  return [
+    ...(encoding === undefined || encoding === 'UTF8' ? [] : [`its encoding is UTF8, in the archive ${encoding}`]),
+    ...(locale === undefined || locale === 'C' ? [] : [`its locale is C, in the archive ${locale}`]),
+  ]
+}
+
+async function loadPGlite() {
+  try {
+    return await import('@electric-sql/pglite')
+  } catch (cause) {
+    if (!isMissing(cause)) throw cause
+    const what = 'the package @electric-sql/pglite is not installed'
+    throw new ArchiveError('UNSUPPORTED', `Cannot start PGlite: ${what}`, {
+      hint: 'Install it: npm install @electric-sql/pglite',
+      details: { packages: ['@electric-sql/pglite'] },
+      cause,
+    })
+  }
+}
+
+/** Those of the wanted extensions that the package has; others need packages of their own. */
+async function extensionsOfPackage(names: readonly string[]): Promise<Extensions> {
+  const found: Extensions = {}
+  for (const name of names) {
+    if (!/^[a-z][a-z0-9_-]*$/.test(name)) continue
+    const file = name.replaceAll('-', '_')
+    try {
+      const module: Record<string, unknown> = await import(`@electric-sql/pglite/contrib/${file}`)
+      // a module of the package has its extension under the file's name
+      found[file] = module[file] as Extension
+    } catch (cause) {
+      if (!isMissing(cause)) throw cause
+    }
+  }
+  return found
+}
+
+function isMissing(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && /^ERR_(?:MODULE_NOT_FOUND|PACKAGE_PATH_NOT_EXPORTED)$/.test(String(cause.code))
 }
