@@ -181,10 +181,27 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'type:codec',
   ],
   // what a script says, sent to a server instead
-  restore: [...foundation, border, 'bytes', 'sql', 'toc', 'ops', 'view.ts', 'type:io'],
+  // a place of a drill is a target that is made for it
+  restore: [...foundation, border, 'bytes', 'sql', 'toc', 'ops', 'view.ts', 'type:io', 'type:drill'],
+  // restores, and compares what is there with the archive, in digests made of bytes that views and servers give
+  drill: [
+    ...foundation,
+    border,
+    'package-version.ts',
+    'bytes',
+    'codec/sha256.ts',
+    'copy',
+    'sql',
+    'toc',
+    'view.ts',
+    'ops',
+    'audit',
+    'restore',
+    'io/byte-stream.ts',
+  ],
   // what connects to a server is no part of the library's own entry: it needs packages that few have
   // the drop-in asks what an archive version has, as pg_restore does
-  cli: ['index.ts', 'restore/pg.ts', 'restore/pg-client.ts', 'toc/version.ts'],
+  cli: ['index.ts', 'restore/pg.ts', 'restore/pg-client.ts', 'restore/pglite.ts', 'toc/version.ts'],
 }
 
 /** Node's modules, and the layers that may use them (rule 6; `cli` may use what a program needs). */

@@ -83,6 +83,10 @@ const ownOptions = [
   { name: 'for', argument: true },
   { name: 'on-error', argument: true },
   { name: 'log', argument: true },
+  { name: 'into', argument: true },
+  { name: 'check', id: 'check-file', argument: true },
+  { name: 'create-roles' },
+  { name: 'keep' },
 ] as const satisfies readonly OwnOption[]
 
 type IdOf<T> = T extends { readonly id: infer Id } ? Id : T extends { readonly name: infer Name } ? Name : never

@@ -18,6 +18,7 @@ Commands:
   verify       whether an archive is sound, and what is wrong with it
   audit        what an archive would do to a server, and whether it can be restored
   restore      into a database, as pg_restore -d does
+  drill        restore into a throw-away database, and prove the result
   reindex      in place, the offsets that an archive lacks after a pipe
   salvage      what is whole of a damaged or truncated archive, as a new one
   pg_restore   the same options, output, messages and status as pg_restore
@@ -340,6 +341,11 @@ export async function help(terminal: Terminal, args: readonly string[]): Promise
     pg_restore: () => pgRestoreHelp(compatRules()),
   }
   const [topic] = args
+  if (topic === 'drill') {
+    const { drillHelp } = await import('./drill-help.ts')
+    await writeText(terminal, undefined, drillHelp)
+    return exit.good
+  }
   if (topic === 'restore') {
     const { restoreHelp } = await import('./restore-help.ts')
     await writeText(terminal, undefined, restoreHelp)

@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   audit: async () => (await import('./audit.ts')).audit,
   verify: async () => (await import('./verify.ts')).verify,
   restore: async () => (await import('./restore.ts')).restore,
+  drill: async () => (await import('./drill.ts')).drill,
   reindex: async () => (await import('./reindex.ts')).reindex,
   salvage: async () => (await import('./salvage.ts')).salvage,
   pg_restore: async () => (await import('./pg-restore.ts')).pgRestore,

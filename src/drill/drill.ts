@@ -39,7 +39,10 @@ export interface DrillOptions {
 }
 
 const optionKinds: OptionKinds<DrillOptions> = {
-  checks: anyOf<readonly DrillCheck[]>('a list of {name, sql}', (value) => Array.isArray(value) && value.every(isCheck)),
+  checks: anyOf<readonly DrillCheck[]>(
+    'a list of {name, sql}',
+    (value) => Array.isArray(value) && value.every(isCheck),
+  ),
   createRoles: aBoolean,
   targetVersion: anyOf<string>('a string such as "13"', (value) => typeof value === 'string'),
   onRestored: aFunction,
@@ -117,7 +120,7 @@ class Drill {
     for (const difference of differences) states.add('unproven', undefined, difference, 'DATABASE')
     const started = performance.now()
     const { view, data } = watched(this.#view, this.#converter())
-    const { complete } = await this.#restore(view, states)
+    const { complete } = await this.#restore(view, states, await this.#release())
     if (!complete) states.add('failed', undefined, 'the restore was stopped')
     const restored = performance.now()
     await this.#options.onRestored?.(target)
@@ -125,7 +128,8 @@ class Drill {
     const ended = performance.now()
     const { header } = this.#view
     const problems = states.problems()
-    const failed = problems.some(({ status }) => status === 'failed') || proof.checks.some((one) => one.status === 'failed')
+    const failed =
+      problems.some(({ status }) => status === 'failed') || proof.checks.some((one) => one.status === 'failed')
     return {
       drill: 1,
       tool: `pgdmp ${packageVersion}`,
@@ -144,7 +148,10 @@ class Drill {
       },
       place: { name: this.#place.name, version },
       entries: states.counts(),
-      rows: proof.tables.reduce((sum, { status, databaseRows = 0 }) => sum + (status === 'proven' ? databaseRows : 0), 0),
+      rows: proof.tables.reduce(
+        (sum, { status, databaseRows = 0 }) => sum + (status === 'proven' ? databaseRows : 0),
+        0,
+      ),
       ...proof,
       problems,
     }
@@ -172,10 +179,18 @@ class Drill {
     return this.#database.convertsToUtf8 ? converterFrom(encoding) : undefined
   }
 
-  async #restore(view: FilteredView, states: EntryStates): Promise<{ readonly complete: boolean }> {
+  /** Of the pg_restore that comes with the server, or of the one next to it. */
+  async #release(): Promise<string> {
+    const [row] = await this.#database.target.rows('SHOW server_version_num')
+    const major = Math.floor(Number(row?.[0] ?? 0) / 10_000)
+    return String(Math.min(Math.max(major, 13), 18))
+  }
+
+  async #restore(view: FilteredView, states: EntryStates, compat: string): Promise<{ readonly complete: boolean }> {
     const { targetVersion, signal, onWarning, onProgress } = this.#options
     let last: DumpId | undefined
     return await restore(view, this.#database.target, {
+      compat,
       noTablespaces: true,
       ...(targetVersion === undefined ? {} : { targetVersion }),
       ...(signal === undefined ? {} : { signal }),
@@ -218,14 +233,21 @@ class Drill {
   }
 
   async #analyze(states: EntryStates): Promise<void> {
+    const { target } = this.#database
     try {
-      await this.#database.target.query(utf8.encode('ANALYZE'))
+      const [row] = await target.rows(ownTables)
+      if (row?.[0]) await target.query(utf8.encode(`ANALYZE ${row[0]}`))
     } catch (error) {
       if (!isServerError(error)) throw error
       states.add('failed', undefined, error.message, 'ANALYZE')
     }
   }
 }
+
+/** Not the foreign ones: their servers are elsewhere. */
+const ownTables = `SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', ')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')`
 
 /** Tablespaces are for servers that last. */
 function noteTablespace(states: EntryStates, entry: TocEntry): void {

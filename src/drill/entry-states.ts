@@ -90,10 +90,7 @@ export class EntryStates {
   /** What failed first. */
   problems(): readonly DrillProblem[] {
     const all = [...this.#problems.values(), ...this.#others]
-    return [
-      ...all.filter(({ status }) => status === 'failed'),
-      ...all.filter(({ status }) => status === 'unproven'),
-    ]
+    return [...all.filter(({ status }) => status === 'failed'), ...all.filter(({ status }) => status === 'unproven')]
   }
 
   entries(): IterableIterator<TocEntry> {

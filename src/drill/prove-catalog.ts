@@ -30,12 +30,15 @@ ORDER BY 1, 2`
 
 const ofUsers = `n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_temp_'`
 
-/** Constraints that PostgreSQL has not checked against the rows; those that it is told not to enforce are none. */
+/**
+ * Constraints that PostgreSQL has not checked against the rows; those that it is told not to enforce are none, and those
+ * that are inherited are as their parents are.
+ */
 const constraints = `SELECT n.nspname, t.relname, c.conname, c.convalidated
 FROM pg_catalog.pg_constraint c
 JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-WHERE ${ofUsers} AND coalesce((pg_catalog.to_jsonb(c) ->> 'conenforced')::boolean, true)
+WHERE ${ofUsers} AND c.conparentid = 0 AND c.conislocal AND coalesce((pg_catalog.to_jsonb(c) ->> 'conenforced')::boolean, true)
 ORDER BY c.convalidated, 1, 2, 3`
 
 const indexes = `SELECT n.nspname, c.relname, i.indisvalid AND i.indisready, c.relkind
@@ -85,7 +88,11 @@ export class CatalogProof {
     const [, value, called] = set
     const isCalled = called === 'true'
     if (row[0] === value && (row[1] === 't') === isCalled) return
-    this.#states.add('failed', entry, `it is at ${row[0]}${at(row[1] === 't')}, in the archive at ${value}${at(isCalled)}`)
+    this.#states.add(
+      'failed',
+      entry,
+      `it is at ${row[0]}${at(row[1] === 't')}, in the archive at ${value}${at(isCalled)}`,
+    )
   }
 
   async #populated(entry: TocEntry): Promise<void> {
@@ -140,7 +147,12 @@ export class CatalogProof {
       // a sequence that is where the archive sets it was behind in the database that was dumped
       const asDumped = entry !== undefined && this.#states.statusOf(entry.dumpId) === 'proven'
       const status = asDumped ? 'unproven' : 'failed'
-      this.#states.add(status, entry, asDumped ? `${reason}, as when it was dumped` : reason, `SEQUENCE ${schema}.${name}`)
+      this.#states.add(
+        status,
+        entry,
+        asDumped ? `${reason}, as when it was dumped` : reason,
+        `SEQUENCE ${schema}.${name}`,
+      )
     }
   }
 
@@ -171,7 +183,9 @@ export class CatalogProof {
       const entry = entries.get(JSON.stringify([schema, name]))
       // that of a partitioned table is valid when each partition has one attached, each of which is an entry
       const [status, reason] =
-        kind === 'I' ? (['unproven', 'some partition has no such index'] as const) : (['failed', 'it is not valid'] as const)
+        kind === 'I'
+          ? (['unproven', 'some partition has no such index'] as const)
+          : (['failed', 'it is not valid'] as const)
       this.#states.add(status, entry, reason, `INDEX ${schema}.${name}`)
     }
   }

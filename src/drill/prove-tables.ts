@@ -112,7 +112,8 @@ export class TableProof {
     const databaseRows = count == null ? undefined : Number(count)
     const right = databaseRows === archiveRows
     const rows = `${databaseRows} rows of ${archiveRows} in the archive`
-    if (right) this.#states.add('unproven', entry, `INSERT statements: ${rows} are there, what they hold was not compared`)
+    if (right)
+      this.#states.add('unproven', entry, `INSERT statements: their number is right, what they hold is not compared`)
     else if (partition === 't') this.#states.add('unproven', entry, `${rows}: others may be in other partitions`)
     else if (databaseRows !== undefined) this.#states.add('failed', entry, rows)
     const status = this.#states.statusOf(entry.dumpId)

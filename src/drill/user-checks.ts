@@ -15,7 +15,10 @@ export interface DrillCheck {
 const SHOWN = 200
 
 /** Runs the user's checks: each statement by itself, in a transaction that may not write. */
-export async function runChecks(target: DrillTarget, checks: readonly DrillCheck[]): Promise<readonly DrillCheckResult[]> {
+export async function runChecks(
+  target: DrillTarget,
+  checks: readonly DrillCheck[],
+): Promise<readonly DrillCheckResult[]> {
   const results: DrillCheckResult[] = []
   for (const { name, sql } of checks) {
     let count = 0

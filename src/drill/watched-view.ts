@@ -24,7 +24,9 @@ export function watched(view: FilteredView, convert: ToUtf8 | undefined): { view
     data: (entry, options) => {
       const stream = view.data(entry, options)
       if (entry.desc !== 'TABLE DATA') return stream
-      return entry.copyStmt === null ? countInserts(view, entry, stream, data) : digestRows(entry, stream, data, convert)
+      return entry.copyStmt === null
+        ? countInserts(view, entry, stream, data)
+        : digestRows(entry, stream, data, convert)
     },
     largeObjects: (entry, options) => digestObjects(view, entry, options, data),
   }

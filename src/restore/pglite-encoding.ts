@@ -6,11 +6,10 @@ import { ServerError } from './target.ts'
  * Encodings of one byte a character in which every byte is read here as PostgreSQL reads it, as a test with a server
  * shows; of the others of this kind, TextDecoder's tables differ.
  */
-export const convertedEncodings: readonly string[] = [
-  ...['LATIN1', 'LATIN2', 'LATIN3', 'LATIN4', 'LATIN5', 'LATIN6', 'LATIN7', 'LATIN8', 'LATIN9'],
-  ...['ISO_8859_5', 'ISO_8859_6', 'ISO_8859_7', 'ISO_8859_8', 'KOI8R', 'KOI8U', 'WIN866'],
-  ...['WIN1250', 'WIN1251', 'WIN1252', 'WIN1254', 'WIN1255', 'WIN1256', 'WIN1257', 'WIN1258'],
-]
+export const convertedEncodings: readonly string[] = (
+  'LATIN1 LATIN2 LATIN3 LATIN4 LATIN5 LATIN6 LATIN7 LATIN8 LATIN9 ISO_8859_5 ISO_8859_6 ISO_8859_7 ISO_8859_8 ' +
+  'KOI8R KOI8U WIN866 WIN1250 WIN1251 WIN1252 WIN1254 WIN1255 WIN1256 WIN1257 WIN1258'
+).split(' ')
 
 /** 80 to 9F; TextDecoder of some releases of Node.js reads them as LATIN1. */
 const windows1252 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'

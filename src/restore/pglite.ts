@@ -245,5 +245,9 @@ async function extensionsOfPackage(names: readonly string[]): Promise<Extensions
 }
 
 function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && /^ERR_(?:MODULE_NOT_FOUND|PACKAGE_PATH_NOT_EXPORTED)$/.test(String(cause.code))
+  return (
+    cause instanceof Error &&
+    'code' in cause &&
+    /^ERR_(?:MODULE_NOT_FOUND|PACKAGE_PATH_NOT_EXPORTED)$/.test(String(cause.code))
+  )
 }
