@@ -234,7 +234,8 @@ async function extensionsOfPackage(names: readonly string[]): Promise<Extensions
     if (!/^[a-z][a-z0-9_-]*$/.test(name)) continue
     const file = name.replaceAll('-', '_')
     try {
-      const module: Record<string, unknown> = await import(`@electric-sql/pglite/contrib/${file}`)
+      const specifier = `@electric-sql/pglite/contrib/${file}`
+      const module: Record<string, unknown> = await import(/* @vite-ignore */ specifier)
       // a module of the package has its extension under the file's name
       found[file] = module[file] as Extension
     } catch (cause) {
