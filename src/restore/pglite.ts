@@ -233,22 +233,15 @@ async function extensionsOfPackage(names: readonly string[]): Promise<Extensions
   for (const name of names) {
     if (!/^[a-z][a-z0-9_-]*$/.test(name)) continue
     const file = name.replaceAll('-', '_')
-    try {
-      const specifier = `@electric-sql/pglite/contrib/${file}`
-      const module: Record<string, unknown> = await import(/* @vite-ignore */ specifier)
-      // a module of the package has its extension under the file's name
-      found[file] = module[file] as Extension
-    } catch (cause) {
-      if (!isMissing(cause)) throw cause
-    }
+    const specifier = `@electric-sql/pglite/contrib/${file}`
+    // what cannot be loaded is not there, and CREATE EXTENSION will say so
+    const module: Record<string, unknown> = await import(/* @vite-ignore */ specifier).catch(() => ({}))
+    // a module of the package has its extension under the file's name
+    if (module[file] !== undefined) found[file] = module[file] as Extension
   }
   return found
 }
 
 function isMissing(cause: unknown): boolean {
-  return (
-    cause instanceof Error &&
-    'code' in cause &&
-    /^ERR_(?:MODULE_NOT_FOUND|PACKAGE_PATH_NOT_EXPORTED)$/.test(String(cause.code))
-  )
+  return cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
 }

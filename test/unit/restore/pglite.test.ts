@@ -143,7 +143,7 @@ test('abort() leaves no rows', async () => {
 
 test('statements and rows in another encoding are converted', async () => {
   await run("SET client_encoding = 'LATIN1';\n")
-  await target.query(latin1("CREATE TABLE \"tür\" (a text); INSERT INTO \"tür\" VALUES ('é')"))
+  await target.query(latin1('CREATE TABLE "tür" (a text); INSERT INTO "tür" VALUES (\'é\')'))
   const input = await target.copyFrom(latin1('COPY "tür" FROM stdin'))
   await input.write(latin1('ß\n\\.\n'))
   await input.end()
@@ -151,7 +151,9 @@ test('statements and rows in another encoding are converted', async () => {
   expect(await readBack('COPY "tür" TO STDOUT')).toBe('é\nß\n')
 
   await run("SET client_encoding = 'WIN1251';\n")
-  const bad = await target.query(Uint8Array.from([...utf8("SELECT '"), 0x98, ...utf8("'")])).catch((error: unknown) => error)
+  const bad = await target
+    .query(Uint8Array.from([...utf8("SELECT '"), 0x98, ...utf8("'")]))
+    .catch((error: unknown) => error)
   expect(bad).toMatchObject({ sqlState: '22P05', message: expect.stringContaining('0x98 in encoding "WIN1251"') })
 })
 
@@ -170,7 +172,9 @@ test('restore() of an archive in LATIN1 leaves its text in UTF8', async () => {
   expect(failed).toBe(0)
   const entry = archive.toc.find(({ desc }) => desc === 'TABLE DATA')
   if (entry === undefined) throw new Error('the fixture has no table')
-  const stored = Buffer.from(await archive.data(entry).bytes()).toString('latin1').split('\\.\n')[0]
+  const stored = Buffer.from(await archive.data(entry).bytes())
+    .toString('latin1')
+    .split('\\.\n')[0]
   await run("SET client_encoding = 'UTF8';\n")
   const columns = (entry.copyStmt ?? '').replace(/ FROM stdin;\s*$/, ' TO STDOUT')
   expect(await readBack(columns)).toBe(stored)
