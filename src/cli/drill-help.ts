@@ -25,7 +25,8 @@ Where:
 Proof:
       --check=FILE             SQL of your own: each statement must give true, and
                                nothing else; may be given several times
-      --strict                 what cannot be proven there is a failure
+      --fail-on=failed|unproven
+                               what status 1 means (default: failed)
       --target-version=VERSION SQL that this release of the server accepts
 
 Report:
@@ -44,7 +45,7 @@ ${limitsHelp}
                                data can be read a second time
       --max-buffer=BYTES       memory for buffers, such as 64M
 
-Exit status: 0 nothing failed (with --strict: all is proven), 1 something failed,
+Exit status: 0 nothing failed (with --fail-on=unproven: all is proven), 1 otherwise,
 2 wrong usage, 130 interrupted.
 
 Restoring runs what the archive says: look first at an archive from a stranger.

@@ -44,7 +44,7 @@ function facts({
 }: DrillReport): string[] {
   const proven = tables.filter(({ status }) => status === 'proven')
   const asValues = proven.filter(({ compared }) => compared === 'values').length
-  const values = asValues === 0 ? '' : ` (${count(asValues, 'table')} as values: printed otherwise there)`
+  const values = asValues === 0 ? '' : ` (${count(asValues, 'table')} compared as values)`
   const held = checks.filter(({ status }) => status === 'proven').length
   return [
     `${count(entries.proven, 'entry', 'entries')} proven, ${formatNumber(entries.failed)} failed, ${formatNumber(entries.unproven)} not proven`,

@@ -31,6 +31,7 @@ const syntax: CommandSyntax = {
     ...rewriteOptions.own,
     'check-file',
     'create-roles',
+    'fail-on',
     'input-format',
     'into',
     'keep',
@@ -52,6 +53,10 @@ export async function drill(terminal: Terminal, args: readonly string[]): Promis
   const format = line.own('report-format').at(-1) ?? 'text'
   if (format !== 'text' && format !== 'json') {
     throw new ArchiveError('USAGE', `drill: --format is "${format}", must be text or json`)
+  }
+  const failOn = line.own('fail-on').at(-1) ?? 'failed'
+  if (failOn !== 'failed' && failOn !== 'unproven') {
+    throw new ArchiveError('USAGE', `drill: --fail-on is "${failOn}", must be failed or unproven`)
   }
   const quiet = line.own('quiet').length > 0
   const checks = await checksFrom(terminal, line)
@@ -90,7 +95,7 @@ export async function drill(terminal: Terminal, args: readonly string[]): Promis
       await namingOutput(receipt, sink?.commit() ?? Promise.resolve())
     }
     await print(terminal, line, format, report, receipt === '-')
-    const good = line.own('strict').length > 0 ? report.verdict === 'proven' : report.verdict !== 'failed'
+    const good = failOn === 'unproven' ? report.verdict === 'proven' : report.verdict !== 'failed'
     return good ? exit.good : exit.bad
   } catch (error) {
     await sink?.abort(error)
