@@ -139,6 +139,8 @@ class Embedded implements PGliteTarget {
   async #exchange(message: Uint8Array, handlers: AnswerHandlers): Promise<BackendMessages> {
     const { onNotice } = this.#options
     const answer = new BackendMessages({ ...handlers, onNotice })
+    // a message to one that is still starting would be lost
+    await this.database.waitReady
     await this.database.runExclusive(() =>
       this.database.execProtocolRawStream(message, { onRawData: (bytes) => answer.push(bytes) }),
     )
