@@ -82,10 +82,14 @@ const ownOptions = [
   { name: 'post-restore' },
   { name: 'for', argument: true },
   { name: 'on-error', argument: true },
+  { name: 'check' },
+  { name: 'no-check' },
+  { name: 'create-roles' },
+  { name: 'finish' },
+  { name: 'progress', argument: true },
   { name: 'log', argument: true },
   { name: 'into', argument: true },
   { name: 'check', id: 'check-file', argument: true },
-  { name: 'create-roles' },
   { name: 'keep' },
 ] as const satisfies readonly OwnOption[]
 

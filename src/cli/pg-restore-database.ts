@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { ArchiveError, restore } from '../index.ts'
+import { ArchiveError, isArchiveError, restore } from '../index.ts'
 import type { CompatRules, FilteredView, RestoreFailure, ServerError } from '../index.ts'
 import { featuresOf } from '../toc/version.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
@@ -49,13 +49,16 @@ export async function restoreIntoDatabase(run: DatabaseRun, view: FilteredView):
   )
   const tellsNotices = verbose || !rules.notesNeedVerbose
   const onNotice = (notice: ServerError) => tellsNotices && say(serverMessage(notice, undefined))
-  const target = await connectDatabase(terminal, parameters, {
+  const connecting = connectDatabase(terminal, parameters, {
     applicationName: 'pg_restore',
     onNotice,
     onConnect: () => {
       if (verbose && rules.tellsOfSearchPath) say("executing SELECT pg_catalog.set_config('search_path', '', false);")
     },
     askPassword: options.given.has('no-password') ? undefined : ask,
+  })
+  const target = await connecting.catch((error: unknown): never => {
+    throw rules.leavesConnectionToLibpq ? error : notConnected('connection', parameters.get('dbname'), error)
   })
   try {
     const complaints = new Complaints(run)
@@ -71,9 +74,20 @@ export async function restoreIntoDatabase(run: DatabaseRun, view: FilteredView):
     })
     if (complete && failed > 0) say(`warning: errors ignored on restore: ${failed}`)
     return failed === 0 ? 0 : 1
+  } catch (error) {
+    if (rules.leavesReconnectionToLibpq) throw error
+    const created = view.toc.find(({ dumpId }) => isArchiveError(error) && error.dumpId === dumpId)?.tag
+    throw notConnected('reconnection', rules.leavesConnectionToLibpq ? undefined : (created ?? ''), error)
   } finally {
     await target.end().catch(() => undefined)
   }
+}
+
+/** A connection that cannot be made, in the words of older releases (ConnectDatabase, pg_backup_db.c). */
+function notConnected(what: 'connection' | 'reconnection', database: string | undefined, error: unknown): unknown {
+  const said = isArchiveError(error) && error.code === 'CONNECTION_FAILED' ? error.details?.['pgRestore'] : undefined
+  if (typeof said !== 'string') return error
+  return refusal(`${what}${database === undefined ? '' : ` to database "${database}"`} failed: ${said}`, error)
 }
 
 /** What pg_restore asks of an archive that several connections are to read (RestoreArchive, _PrepParallelRestore). */
@@ -88,8 +102,8 @@ async function checkParallel({ archive }: DatabaseRun, { header }: FilteredView)
 }
 
 /** An error in pg_restore's words. */
-function refusal(text: string): ArchiveError {
-  return new ArchiveError('USAGE', text, { details: { pgRestore: text } })
+function refusal(text: string, cause?: unknown): ArchiveError {
+  return new ArchiveError('USAGE', text, { details: { pgRestore: text }, cause })
 }
 
 /** What pg_restore says of failures. */

@@ -95,8 +95,10 @@ export class PgCopy implements CopyInput {
 
   async abort(reason: string): Promise<void> {
     if (this.#failure !== undefined) return
-    await this.#wait(() => void this.#stream.destroy(new Error(reason))).catch((error: unknown) => {
-      if (!(error instanceof ServerError)) throw error
+    await new Promise<void>((resolve) => {
+      // the stream tells of the server's answer a tick later, when the server may have said already that it is ready
+      afterError(this.#client, resolve, this.#endings)
+      this.#stream.destroy(new Error(reason))
     })
   }
 

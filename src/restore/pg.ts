@@ -16,7 +16,7 @@ import { ServerError, type CopyInput, type RestoreTarget, type ServerRow } from 
 export interface PgTarget extends RestoreTarget {
   /** The client of the moment: another one after `connect`. */
   readonly client: Client
-  readonly rows: NonNullable<RestoreTarget['rows']>
+  rows(sql: string): Promise<readonly ServerRow[]>
   readonly copyTo: NonNullable<RestoreTarget['copyTo']>
   /** Ends the connection. */
   end(): Promise<void>
