@@ -182,7 +182,20 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   // what a script says, sent to a server instead; a check before reads its statements as an audit does,
   // and a place of a drill is a target that is made for it
-  restore: [...foundation, border, 'bytes', 'sql', 'toc', 'ops', 'audit', 'view.ts', 'type:io', 'type:drill'],
+  restore: [
+    ...foundation,
+    border,
+    'bytes',
+    'sql',
+    'toc',
+    'ops',
+    'audit',
+    'view.ts',
+    'type:io',
+    'io/abort.ts',
+    'io/byte-stream.ts',
+    'type:drill',
+  ],
   // restores, and compares what is there with the archive, in digests made of bytes that views and servers give
   drill: [
     ...foundation,
@@ -233,6 +246,7 @@ const nodeModules: Readonly<Record<string, readonly string[]>> = {
   tty: ['cli'],
   tls: ['cli'],
   readline: ['cli'],
+  'readline/promises': ['cli'],
   timers: ['cli'],
   'timers/promises': ['cli'],
 }

@@ -1,11 +1,21 @@
 import { countRows, filter, formatNumber, isArchiveError, restore as restoreView } from '../index.ts'
-import type { Archive, FailureGroup, Finding, RestoreFailure, RestoreResult, RestoreTarget } from '../index.ts'
+import type {
+  Archive,
+  FailureGroup,
+  FilteredView,
+  Finding,
+  RestoreFailure,
+  RestoreProgress,
+  RestoreResult,
+  RestoreTarget,
+  TocEntry,
+} from '../index.ts'
 import { decisionFrom } from './ask-decision.ts'
 import { selectionFrom, type CommandLine } from './command-line.ts'
 import { JsonLog } from './json-log.ts'
 import { JsonProgress, ObjectCounter, progressWish } from './json-progress.ts'
 import { formatBytes } from './layout.ts'
-import { labelOf, partsDone } from './parts-done.ts'
+import { jobsDone, labelOf, labelOfWorkers, partsDone } from './parts-done.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
 import { Progress } from './progress.ts'
 import { beforeRestore, checkWishes } from './restore-check.ts'
@@ -49,10 +59,11 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   const wish = progressWish(line)
   using json = wish === undefined ? undefined : new JsonProgress(terminal, wish, view)
   const objects = new ObjectCounter(view.toc.length)
-  const parts =
+  const { jobs } = line.options
+  const part =
     progress === undefined && json === undefined
       ? () => undefined
-      : await partsDone(archive, view.toc, (entry) => view.parts(entry).data, terminal.signal)
+      : await partOf(archive, view, { jobs, signal: terminal.signal })
   const log = new JsonLog(line.own('log').at(-1), line.archive)
   const { verbose: _, restrictKey: _k, ...sqlOptions } = sqlOptionsOf(line.options)
   let place: Place | undefined
@@ -79,11 +90,15 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
         return onError(failure)
       },
       ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
-      onProgress: ({ bytes, entry }) => {
+      ...(jobs > 1 && { jobs }),
+      onProgress: (now) => {
+        const { bytes, entry, workers } = now
         place = { bytes, entry }
         objects.see(entry)
-        progress?.update(bytes, parts(entry), `${objects.objects}/${objects.total}  ${labelOf(view, entry)}`)
-        json?.update(objects, bytes, parts(entry), entry)
+        const label = workers === undefined ? labelOf(view, entry) : labelOfWorkers(view, workers)
+        const done = part(now)
+        progress?.update(bytes, done, `${objects.objects}/${objects.total}  ${label}`)
+        json?.update(objects, bytes, done, entry, workers)
       },
     })
     restored = true
@@ -121,6 +136,18 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     progress?.done()
     log.close()
   }
+}
+
+/** Which part of the data is done, of a restore by one session or by several. */
+async function partOf(
+  archive: Archive,
+  view: FilteredView,
+  { jobs, signal }: { readonly jobs: number; readonly signal: AbortSignal },
+): Promise<(progress: RestoreProgress) => number | undefined> {
+  const hasData = (entry: TocEntry): boolean => view.parts(entry).data
+  if (jobs > 1) return await jobsDone(archive, view.toc, hasData, signal)
+  const parts = await partsDone(archive, view.toc, hasData, signal)
+  return ({ entry }) => parts(entry)
 }
 
 /** How far a restore has come. */

@@ -38,6 +38,7 @@ const syntax: CommandSyntax = {
     'dbname',
     'exit-on-error',
     'host',
+    'jobs',
     'no-data-for-failed-tables',
     'no-password',
     'password',
@@ -60,8 +61,10 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
     })
   }
   const quiet = line.own('quiet').length > 0
+  const { jobs } = line.options
   return await runRestore(terminal, line, {
-    open: () => openArchive(terminal, line, { quiet }),
+    // each session reads data of its own; Node.js has four threads that decompress
+    open: () => openArchive(terminal, line, { quiet, ...(jobs > 1 && { workers: Math.min(jobs, 4) }) }),
     connect: () => connect(terminal, line, dbname, quiet),
   })
 }
