@@ -87,6 +87,11 @@ export class FailureGroups {
   }
 }
 
+/** What is the matter with a failure, in the words of its group: two with the same answer belong together. */
+export function failureCause({ statement, error }: RestoreFailure): string {
+  return kindOf(error, statement)?.cause ?? error.message
+}
+
 /** An entry in a message: `TABLE public.t`. */
 function nameOf({ desc, namespace, tag }: TocEntry): string {
   return `${desc} ${namespace ? `${namespace}.` : ''}${tag ?? ''}`.trimEnd()

@@ -16,6 +16,7 @@ import { ServerError, type CopyInput, type EndableTarget, type ServerRow } from 
 export interface PgTarget extends EndableTarget {
   /** The client of the moment: another one after `connect`. */
   readonly client: Client
+  rows(sql: string): Promise<readonly ServerRow[]>
 }
 
 /** Options of {@link pgTarget}. */
