@@ -262,7 +262,7 @@ class Dump {
       onMessage: () => this.#progress?.done(),
       advice: (said) => {
         // the server's version was not known before: pg_dump tells it
-        const [, server = ''] = /server version: (\S+); pg_dump version/.exec(said) ?? []
+        const [, server = ''] = /server version: (\S+).*; pg_dump version/.exec(said) ?? []
         if (server === '') return undefined
         const asking = lacksPackages(this.#source.refusal) ? '. With npm install pg, pgdmp looks for one that fits' : ''
         return whereToGet(server) + asking

@@ -33,7 +33,7 @@ export class JsonProgress implements Disposable {
   /**
    * @param part of the data that is done, 0 to 1; undefined where the whole is not known
    * @param entry that is being restored
-   * @param workers what each of several sessions is doing
+   * @param workers what each of several sessions restores
    */
   update(
     done: ObjectsDone,
@@ -88,14 +88,16 @@ export class JsonProgress implements Disposable {
       elapsedSeconds: round(seconds),
       secondsLeft: part === undefined || part === 0 ? null : round((seconds / part) * (1 - part)),
       entry: this.#named(entry),
-      ...(workers === undefined ? {} : { workers: workers.map((each) => this.#named(each)) }),
+      ...(workers === undefined ? {} : { workers: workers.map((of) => this.#named(of)) }),
     }
     return `${JSON.stringify(record)}\n`
   }
 
   #named(dumpId: DumpId | undefined): object | null {
     const entry = dumpId === undefined ? undefined : this.#view.entry(dumpId)
-    return entry === undefined ? null : { dumpId, desc: entry.desc, namespace: entry.namespace, tag: entry.tag }
+    return entry === undefined
+      ? null
+      : { dumpId: entry.dumpId, desc: entry.desc, namespace: entry.namespace, tag: entry.tag }
   }
 }
 

@@ -60,10 +60,10 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   using json = wish === undefined ? undefined : new JsonProgress(terminal, wish, view)
   const objects = new ObjectCounter(view.toc.length)
   const { jobs } = line.options
-  const parts =
+  const part =
     progress === undefined && json === undefined
       ? () => undefined
-      : await partsOfJobs(archive, view, jobs, terminal.signal)
+      : await partOf(archive, view, { jobs, signal: terminal.signal })
   const log = new JsonLog(line.own('log').at(-1), line.archive)
   const { verbose: _, restrictKey: _k, ...sqlOptions } = sqlOptionsOf(line.options)
   let place: Place | undefined
@@ -95,10 +95,10 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
         const { bytes, entry, workers } = now
         place = { bytes, entry }
         objects.see(entry)
-        const part = parts(now)
         const label = workers === undefined ? labelOf(view, entry) : labelOfWorkers(view, workers)
-        progress?.update(bytes, part, `${objects.objects}/${objects.total}  ${label}`)
-        json?.update(objects, bytes, part, entry, workers)
+        const done = part(now)
+        progress?.update(bytes, done, `${objects.objects}/${objects.total}  ${label}`)
+        json?.update(objects, bytes, done, entry, workers)
       },
     })
     restored = true
@@ -138,12 +138,11 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   }
 }
 
-/** Tells which part of the data one session, or several, have read. */
-async function partsOfJobs(
+/** Which part of the data is done, of a restore by one session or by several. */
+async function partOf(
   archive: Archive,
   view: FilteredView,
-  jobs: number,
-  signal: AbortSignal,
+  { jobs, signal }: { readonly jobs: number; readonly signal: AbortSignal },
 ): Promise<(progress: RestoreProgress) => number | undefined> {
   const hasData = (entry: TocEntry): boolean => view.parts(entry).data
   if (jobs > 1) return await jobsDone(archive, view.toc, hasData, signal)

@@ -104,9 +104,10 @@ export class PgCopy implements CopyInput {
   async abort(reason: string): Promise<void> {
     if (this.#failure !== undefined) return
     await new Promise<void>((resolve) => {
-      // the stream tells of the server's answer a tick later, when the server may have said already that it is ready
+      // the stream tells of the error when the server may have been ready for long
       afterError(this.#client, resolve, this.#endings)
-      this.#stream.destroy(new Error(reason))
+      this.#failure = new Error(reason)
+      this.#stream.destroy(this.#failure)
     })
   }
 

@@ -14,7 +14,12 @@ import { dropDatabase, inNewDatabase, newDatabase, servers, withoutServers } fro
 /* From one server into another: `pg_dump | pgdmp restore -` and `pgdmp copy`, and what is said when one of them fails. */
 
 const folder = mkdtempSync(join(tmpdir(), 'pgdmp-copy-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+/** What was started and may run still when a test has failed. */
+const children: ChildProcess[] = []
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const MiB = 1024 * 1024
 const server = servers.at(-1)
@@ -75,6 +80,7 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'f
 
   const outcome = (child: ChildProcess): Promise<{ status: number | null; stderr: string }> => {
     let stderr = ''
+    children.push(child)
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
     return new Promise((resolve) => child.on('close', (status) => resolve({ status, stderr })))
   }
@@ -85,6 +91,7 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'f
       stdio: ['ignore', 'pipe', 'ignore'],
     })
     const restoring = spawn(process.execPath, [cli, 'restore', ...options, '-', '-d', database(target)])
+    children.push(dumping)
     let bytes = 0
     const count = async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {

@@ -1,6 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -242,6 +252,28 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'w
     expect(statSync(`${output}.globals.sql`).mode & 0o777).toBe(0o600)
     expect(readFileSync(`${output}.globals.sql`, 'utf8')).toMatch(/CREATE ROLE postgres;[^]*cluster dump complete/)
     expect(readFileSync(output).subarray(0, 5).toString()).toBe('PGDMP')
+  })
+
+  test('works without node-postgres; then pg_dump itself finds the server too new', async () => {
+    const alone = place()
+    cpSync(dirname(cli), join(alone, 'cli'), { recursive: true })
+    writeFileSync(join(alone, 'package.json'), '{"type":"module"}')
+    const output = join(place(), 'app.dump')
+    const dump = (file: string) =>
+      run(process.execPath, [join(alone, 'cli/main.js'), 'dump', '--pg-dump', file, '-d', database(name), '-f', output])
+    const [oldest] = postgres
+    if (oldest !== undefined && oldest.major < server.major) {
+      const { status, stderr } = await dump(oldest.pgDump)
+      expect([status, stderr]).toEqual([
+        1,
+        expect.stringMatching(
+          /version mismatch[^]*Get one of the server's release .*npm install pg, pgdmp looks for one/,
+        ),
+      ])
+      expect(readdirSync(dirname(output))).toEqual([])
+    }
+    const { status, stderr } = await dump(pgDump)
+    expect([status, stderr]).toEqual([0, ''])
   })
 
   test('includes no password on a command line', async () => {
