@@ -180,8 +180,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'type:io',
     'type:codec',
   ],
-  // what a script says, sent to a server instead
-  restore: [...foundation, border, 'bytes', 'sql', 'toc', 'ops', 'view.ts', 'type:io'],
+  // what a script says, sent to a server instead; a check before reads its statements as an audit does
+  restore: [...foundation, border, 'bytes', 'sql', 'toc', 'ops', 'audit', 'view.ts', 'type:io', 'io/abort.ts'],
   // what connects to a server is no part of the library's own entry: it needs packages that few have
   // the drop-in asks what an archive version has, as pg_restore does
   // a dump is kept by what is no part of the library either, before it has shown what else it is good for

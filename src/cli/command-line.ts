@@ -82,6 +82,11 @@ const ownOptions = [
   { name: 'post-restore' },
   { name: 'for', argument: true },
   { name: 'on-error', argument: true },
+  { name: 'check' },
+  { name: 'no-check' },
+  { name: 'create-roles' },
+  { name: 'finish' },
+  { name: 'progress', argument: true },
   { name: 'log', argument: true },
 ] as const satisfies readonly OwnOption[]
 

@@ -24,7 +24,18 @@ import { complain, exit, warn, type Terminal } from './terminal.ts'
 /** The part of a restore in it. */
 const targetSyntax: CommandSyntax = {
   name: 'copy',
-  own: [...limitOptions, ...rewriteOptions.own, 'target-version', 'on-error', 'log', 'quiet'],
+  own: [
+    ...limitOptions,
+    ...rewriteOptions.own,
+    'target-version',
+    'on-error',
+    'log',
+    'quiet',
+    'no-check',
+    'create-roles',
+    'finish',
+    'progress',
+  ],
   restore: [...scriptOptions, 'create', 'data-only', 'no-data-for-failed-tables'],
 }
 
@@ -32,8 +43,10 @@ const targetSyntax: CommandSyntax = {
 const targetOptions = [
   { name: 'clean', short: 'c' },
   { name: 'create', short: 'C' },
+  { name: 'create-roles' },
   { name: 'database-name', argument: true },
   { name: 'disable-triggers' },
+  { name: 'finish' },
   { name: 'if-exists' },
   { name: 'limit', argument: true },
   { name: 'limits', argument: true },
@@ -43,12 +56,14 @@ const targetOptions = [
   { name: 'map-owner', argument: true },
   { name: 'map-schema', argument: true },
   { name: 'map-tablespace', argument: true },
+  { name: 'no-check' },
   { name: 'no-data-for-failed-tables' },
   { name: 'no-owner', short: 'O' },
   { name: 'no-table-access-method' },
   { name: 'no-tablespaces' },
   { name: 'on-error', argument: true },
   { name: 'owner', argument: true },
+  { name: 'progress', argument: true },
   { name: 'quiet', short: 'q' },
   { name: 'single-transaction', short: '1' },
   { name: 'strict' },

@@ -1,19 +1,25 @@
-import { ArchiveError, filter, formatNumber, isArchiveError, restore as restoreView } from '../index.ts'
+import { countRows, filter, formatNumber, isArchiveError, restore as restoreView } from '../index.ts'
 import type {
   Archive,
-  FailureDecision,
   FailureGroup,
+  FilteredView,
   Finding,
   RestoreFailure,
+  RestoreProgress,
   RestoreResult,
   RestoreTarget,
+  TocEntry,
 } from '../index.ts'
+import { decisionFrom } from './ask-decision.ts'
 import { selectionFrom, type CommandLine } from './command-line.ts'
 import { JsonLog } from './json-log.ts'
+import { JsonProgress, ObjectCounter, progressWish } from './json-progress.ts'
 import { formatBytes } from './layout.ts'
-import { labelOf, partsDone } from './parts-done.ts'
+import { jobsDone, labelOf, labelOfWorkers, partsDone } from './parts-done.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
 import { Progress } from './progress.ts'
+import { beforeRestore, checkWishes } from './restore-check.ts'
+import { afterRestore } from './restore-finish.ts'
 import { applyRewrites, reportRewrites, rewritesFrom } from './rewrite-options.ts'
 import { complain, exit, hintOf, messageOf, warn, type Terminal } from './terminal.ts'
 
@@ -34,7 +40,8 @@ export interface RestoreSource {
  * @returns the exit code
  */
 export async function runRestore(terminal: Terminal, line: CommandLine, source: RestoreSource): Promise<number> {
-  const onError = decisionFrom(line)
+  const onError = decisionFrom(terminal, line)
+  const wishes = checkWishes(line)
   const quiet = line.own('quiet').length > 0
   const selection = await selectionFrom(terminal, line)
   const rewrites = await rewritesFrom(terminal, line)
@@ -49,41 +56,64 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   const targetVersion = line.own('target-version').at(-1)
   const common = { ...(compat === undefined ? {} : { compat }), onWarning }
   const view = applyRewrites(filter(archive, selection, common), rewrites, common)
-  const parts =
-    progress === undefined
+  const wish = progressWish(line)
+  using json = wish === undefined ? undefined : new JsonProgress(terminal, wish, view)
+  const objects = new ObjectCounter(view.toc.length)
+  const { jobs } = line.options
+  const part =
+    progress === undefined && json === undefined
       ? () => undefined
-      : await partsDone(archive, view.toc, (entry) => view.parts(entry).data, terminal.signal)
+      : await partOf(archive, view, { jobs, signal: terminal.signal })
   const log = new JsonLog(line.own('log').at(-1), line.archive)
   const { verbose: _, restrictKey: _k, ...sqlOptions } = sqlOptionsOf(line.options)
   let place: Place | undefined
   let restored = false
   try {
     await using target = await source.connect()
-    const result = await restoreView(view, target, {
+    const options = {
       ...sqlOptions,
       ...common,
       ...(targetVersion === undefined ? {} : { targetVersion }),
       noDataForFailedTables: line.options.given.has('no-data-for-failed-tables'),
       signal: terminal.signal,
+    }
+    const write = (record: object): void => log.write(record)
+    const ended = await beforeRestore({ terminal, wishes, quiet, log: write }, view, target, options)
+    if (ended !== undefined) return ended
+    const counted = line.own('finish').length > 0 ? countRows(view) : { view, rows: undefined }
+    const result = await restoreView(counted.view, target, {
+      ...options,
       onError: (failure) => {
         progress?.done()
         log.write({ event: 'failure', ...describe(failure) })
         if (!quiet) complain(terminal, `${labelOf(view, failure.entry?.dumpId)}: ${failure.error.message}`)
-        return onError
+        return onError(failure)
       },
       ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
-      onProgress: ({ bytes, entry }) => {
+      ...(jobs > 1 && { jobs }),
+      onProgress: (now) => {
+        const { bytes, entry, workers } = now
         place = { bytes, entry }
-        progress?.update(bytes, parts(entry), labelOf(view, entry))
+        objects.see(entry)
+        const label = workers === undefined ? labelOf(view, entry) : labelOfWorkers(view, workers)
+        const done = part(now)
+        progress?.update(bytes, done, `${objects.objects}/${objects.total}  ${label}`)
+        json?.update(objects, bytes, done, entry, workers)
       },
     })
     restored = true
     if (result.complete) await source.end?.()
     progress?.done()
+    if (result.complete) json?.end(objects, result.bytes)
     const { failures: _f, ...summary } = result
     log.write({ event: 'end', ...summary })
     if (!quiet) reportRewrites(terminal, view)
-    return report(terminal, result, quiet)
+    const status = report(terminal, result, quiet)
+    if (counted.rows === undefined || !result.complete) return status
+    // what fails now leaves nothing incomplete
+    place = undefined
+    const good = await afterRestore({ terminal, quiet, log: write, rows: counted.rows }, view, target)
+    return good ? status : exit.bad
   } catch (error) {
     progress?.done()
     if (place === undefined || tellsOfDatabase(error)) throw error
@@ -108,6 +138,18 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   }
 }
 
+/** Which part of the data is done, of a restore by one session or by several. */
+async function partOf(
+  archive: Archive,
+  view: FilteredView,
+  { jobs, signal }: { readonly jobs: number; readonly signal: AbortSignal },
+): Promise<(progress: RestoreProgress) => number | undefined> {
+  const hasData = (entry: TocEntry): boolean => view.parts(entry).data
+  if (jobs > 1) return await jobsDone(archive, view.toc, hasData, signal)
+  const parts = await partsDone(archive, view.toc, hasData, signal)
+  return ({ entry }) => parts(entry)
+}
+
 /** How far a restore has come. */
 interface Place {
   readonly bytes: number
@@ -118,13 +160,6 @@ interface Place {
 /** Errors of the target have a hint that says what became of the database. */
 function tellsOfDatabase(error: unknown): boolean {
   return isArchiveError(error) && (error.code === 'CONNECTION_LOST' || error.code === 'CONNECTION_FAILED')
-}
-
-function decisionFrom(line: CommandLine): FailureDecision {
-  const value = line.own('on-error').at(-1)
-  if (value === undefined) return line.options.given.has('exit-on-error') ? 'stop' : 'continue'
-  if (value === 'stop' || value === 'continue') return value
-  throw new ArchiveError('USAGE', `restore: --on-error is "${value}", must be stop or continue`)
 }
 
 /** A failure as a line of the log. */

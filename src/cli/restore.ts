@@ -10,6 +10,7 @@ import { connectDatabase, connectionParameters } from './connection.ts'
 import { openArchive, openOptions } from './input.ts'
 import { writeText } from './output.ts'
 import { askPassword } from './password-prompt.ts'
+import { checkOptions } from './restore-check.ts'
 import { restoreHelp } from './restore-help.ts'
 import { runRestore, type Connected } from './restore-run.ts'
 import { rewriteOptions } from './rewrite-options.ts'
@@ -25,6 +26,9 @@ const syntax: CommandSyntax = {
     'target-version',
     'on-error',
     'log',
+    'finish',
+    'progress',
+    ...checkOptions,
     'quiet',
   ],
   restore: [
@@ -34,6 +38,7 @@ const syntax: CommandSyntax = {
     'dbname',
     'exit-on-error',
     'host',
+    'jobs',
     'no-data-for-failed-tables',
     'no-password',
     'password',
@@ -56,8 +61,10 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
     })
   }
   const quiet = line.own('quiet').length > 0
+  const { jobs } = line.options
   return await runRestore(terminal, line, {
-    open: () => openArchive(terminal, line, { quiet }),
+    // each session reads data of its own; Node.js has four threads that decompress
+    open: () => openArchive(terminal, line, { quiet, ...(jobs > 1 && { workers: Math.min(jobs, 4) }) }),
     connect: () => connect(terminal, line, dbname, quiet),
   })
 }
