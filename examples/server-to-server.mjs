@@ -10,9 +10,9 @@ import { filter, open, parseNamePairs, restore, rewriteOwner } from 'pgdmp'
 import { connectPg } from 'pgdmp/pg'
 
 const [source = '', to = '', pattern = '', ...pairs] = process.argv.slice(2)
+const target = await connectPg(to)
 const pgDump = spawn('pg_dump', ['-Fc', '-Z0', '-d', source], { stdio: ['ignore', 'pipe', 'inherit'] })
 const ended = once(pgDump, 'close')
-const target = await connectPg(to)
 try {
   const archive = await open(pgDump.stdout) // never more of it in memory than a few buffers
   const masked = filter(archive, { match: 'pattern', excludeTableData: [pattern] })

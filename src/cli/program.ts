@@ -44,6 +44,8 @@ export class Program implements AsyncIterable<Uint8Array> {
     this.#name = basename(file)
     const child = spawn(file, args, { env: { ...terminal.env, ...env }, stdio: ['inherit', 'pipe', 'pipe'] })
     this.#child = child
+    // else Node.js throws away at its end what nobody has asked for by then
+    child.stdout.on('readable', () => undefined)
     this.#chunks = child.stdout[Symbol.asyncIterator]()
     let said = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
