@@ -1,12 +1,13 @@
-import { encodeByteString, utf8ToByteString } from '../bytes/byte-string.ts'
 import { checkOptions } from '../check-options.ts'
-import { createSha256, toHex } from '../codec/sha256.ts'
+import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { chooseRules, type ChosenRule } from './choose-rules.ts'
+import { StandingFinding } from './finding.ts'
 import { InlineMarks } from './inline.ts'
 import { inventoryOf } from './inventory.ts'
 import { auditCategories, auditOptionKinds, auditSeverities, type AuditOptions } from './options.ts'
+import { marksOf } from './registry.ts'
 import { suppressionFinder } from './suppress.ts'
 import type { AppliedRule, AuditedArchive, AuditInventory, AuditReport, SuppressedFinding } from './report.ts'
 import type { AuditContext, AuditFinding, AuditSeverity, RuleFinding } from './types.ts'
@@ -22,28 +23,41 @@ import type { AuditContext, AuditFinding, AuditSeverity, RuleFinding } from './t
  * @throws ArchiveError USAGE for a rule, setting or option that there is not
  */
 export async function audit(view: ArchiveView, options: AuditOptions = {}): Promise<AuditReport> {
+  return auditAs(view, options, {})
+}
+
+/** The same, with all definitions lexed if asked for: tests compare that with what is read the short way. */
+export function auditAs(
+  view: ArchiveView,
+  options: AuditOptions,
+  { lexesAll = false }: { readonly lexesAll?: boolean },
+): AuditReport {
   checkOptions('audit', options, auditOptionKinds)
   const { signal } = options
   const chosen = chooseRules(options)
-  const catalog = new Catalog(view)
-  const seen = new Map<string, number>()
-  const found: AuditFinding[] = []
+  const catalog = new Catalog(view, { lexesAll })
+  const found = new Findings(catalog)
   const applied = chosen.map((one) => {
-    const report = (finding: RuleFinding): void => void found.push(complete(catalog, one, finding, seen))
+    const report = (finding: RuleFinding): void => found.add(one, finding)
     const context: AuditContext = { view, catalog, target: options.target, data: options.data, report }
     return { rule: one.rule, context }
   })
   const readers = applied.filter(({ rule }) => rule.definition !== undefined)
   const inline = options.inline === true ? new InlineMarks() : undefined
-  catalog.read((entry, statements) => {
-    inline?.add(entry, statements[0]?.text ?? '', (text) => catalog.decode(text))
-    for (const { rule, context } of readers) rule.definition?.(entry, statements, context)
+  const addMarks = (entry: TocEntry, text: string): void => inline?.add(entry, text, (bytes) => catalog.decode(bytes))
+  catalog.read({
+    definition(entry, statements) {
+      addMarks(entry, statements[0]?.text ?? '')
+      for (const { rule, context } of readers) rule.definition?.(entry, statements, context)
+    },
+    plain: addMarks,
+    marks: readers.map(({ rule }) => marksOf(rule)),
   })
   for (const { rule, context } of applied) {
     signal?.throwIfAborted()
     rule.check?.(context)
   }
-  const { findings, suppressed } = separate(sorted(found, chosen), options, inline)
+  const { findings, suppressed } = separate(sorted(found.all, chosen), options, inline)
   let inventory: AuditInventory | undefined
   return {
     findings,
@@ -69,42 +83,30 @@ function archiveOf({ header, settings, storedEntryCount }: ArchiveView): Audited
   return { dbname, format, ...versions, encoding: settings.encoding, entries: storedEntryCount }
 }
 
-/** Makes of what a rule said a finding that stands on its own. */
-function complete(
-  catalog: Catalog,
-  { rule, severity }: ChosenRule,
-  { entry, object, message, fix, severity: own, position }: RuleFinding,
-  seen: Map<string, number>,
-): AuditFinding {
-  const desc = entry?.desc
-  const name = object ?? (entry === undefined ? '' : catalog.label(entry))
-  const identity = [rule.id, desc ?? '', name].join('\u0000')
-  const count = (seen.get(identity) ?? 0) + 1
-  seen.set(identity, count)
-  let fingerprint: string | undefined
-  return {
-    rule: rule.id,
-    severity: severity ?? own ?? rule.severity,
-    category: rule.category,
-    message,
-    fix: fix ?? rule.fix,
-    dumpId: entry?.dumpId,
-    desc,
-    object: name,
-    position,
-    // made when somebody looks: a report as text does not, and each takes an object of the native library
-    get fingerprint() {
-      fingerprint ??= fingerprintOf(count === 1 ? identity : `${identity}\u0000${count}`)
-      return fingerprint
-    },
-  }
-}
+/** Makes findings that stand on their own of what rules say. */
+class Findings {
+  readonly all: AuditFinding[] = []
+  readonly #catalog: Catalog
+  /** How many there are of each object, by rule and type. */
+  readonly #counts = new Map<string, Map<string, number>>()
 
-/** 32 hexadecimal digits. */
-function fingerprintOf(identity: string): string {
-  const hash = createSha256()
-  hash.update(encodeByteString(utf8ToByteString(identity)))
-  return toHex(hash.digest().subarray(0, 16))
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog
+  }
+
+  add(chosen: ChosenRule, said: RuleFinding): void {
+    const { entry } = said
+    const name = said.object ?? (entry === undefined ? '' : this.#catalog.label(entry))
+    const kind = `${chosen.rule.id} ${entry?.desc ?? ''}`
+    let counts = this.#counts.get(kind)
+    if (counts === undefined) {
+      counts = new Map()
+      this.#counts.set(kind, counts)
+    }
+    const count = (counts.get(name) ?? 0) + 1
+    counts.set(name, count)
+    this.all.push(new StandingFinding(chosen, said, name, count))
+  }
 }
 
 /** The order of a report; of findings alike, as they were found. */
@@ -113,10 +115,14 @@ function sorted(found: readonly AuditFinding[], chosen: readonly ChosenRule[]): 
   const rank = ({ severity, category, rule }: AuditFinding): number =>
     (auditSeverities.indexOf(severity) * auditCategories.length + auditCategories.indexOf(category)) * 10_000 +
     (places.get(rule) ?? 0)
-  return found
-    .map((finding) => ({ finding, place: rank(finding) }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ finding }) => finding)
+  const byRank = new Map<number, AuditFinding[]>()
+  for (const finding of found) {
+    const place = rank(finding)
+    const same = byRank.get(place)
+    if (same === undefined) byRank.set(place, [finding])
+    else same.push(finding)
+  }
+  return [...byRank].sort(([a], [b]) => a - b).flatMap(([, findings]) => findings)
 }
 
 function separate(

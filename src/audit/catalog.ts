@@ -1,6 +1,9 @@
 import type { DumpId, TocEntry } from '../toc/types.ts'
-import type { ArchiveView } from '../view.ts'
+import { derive, type ArchiveView } from '../view.ts'
 import { labelOf } from './label.ts'
+import { isMarkedBy, type IsMarked, type Marks } from './marked-rule.ts'
+import { ObjectsByName } from './objects-by-name.ts'
+import { PlainReader, type PlainFacts } from './plain-reader.ts'
 import { readDefaultPrivileges, readGrant } from './read-grant.ts'
 import { readFunction } from './read-function.ts'
 import {
@@ -12,10 +15,11 @@ import {
   readView,
   type SequenceDraft,
 } from './read-relation.ts'
-import { RoleGatherer } from './read-roles.ts'
-import { alteredTable, alterTable, attachedPartition, readTable, type TableDraft } from './read-table.ts'
+import { mayNameRole, RoleGatherer } from './read-roles.ts'
+import { alteredTable, alterTable, attachedPartition, readTable } from './read-table.ts'
 import { qualifiedName, readingOf, type Reading } from './reading.ts'
 import { statementsOf, type SqlStatement } from './statement.ts'
+import { addConstraint, changeColumn, columnOf, tableOf, type TableDraft } from './table-draft.ts'
 import type {
   AuditCatalog,
   CatalogConstraint,
@@ -29,15 +33,25 @@ import type {
   CatalogTable,
   CatalogView,
   DefinitionStatement,
+  QualifiedName,
 } from './types.ts'
 
-/** Receives the statements of each definition while the catalog is being read. */
-export type OnDefinition = (entry: TocEntry, statements: readonly DefinitionStatement[]) => void
+/** Who looks at definitions while the catalog is being read. */
+export interface DefinitionReader {
+  definition(entry: TocEntry, statements: readonly DefinitionStatement[]): void
+  /** Receives the text of a plain definition that is not marked. */
+  plain(entry: TocEntry, text: string): void
+  /** Which plain definitions have to be seen with their statements all the same; undefined among them: each. */
+  readonly marks: readonly (Marks | undefined)[]
+}
+
+interface MarkTests {
+  readonly access: IsMarked | undefined
+  readonly other: IsMarked | undefined
+}
 
 /** Entries without SQL of their own: numbers of large objects, texts that pg_restore makes something of. */
 const withoutSql: ReadonlySet<string> = new Set(['BLOB METADATA'])
-
-const keyOf = (schema: string, name: string): string => `${schema}\u0000${name}`
 
 /**
  * Reads every definition of an archive once, in archive order, and keeps what rules ask about. What an entry creates
@@ -60,17 +74,21 @@ export class Catalog implements AuditCatalog {
   readonly #reading: Reading
   readonly #gatherer: RoleGatherer
   readonly #byType = new Map<string, TocEntry[]>()
-  readonly #tables = new Map<string, TableDraft>()
-  readonly #sequences = new Map<string, SequenceDraft>()
+  readonly #tables = new ObjectsByName<TableDraft>()
+  readonly #sequences = new ObjectsByName<SequenceDraft>()
+  readonly #plain: PlainReader | undefined
   /** What concerns a table or sequence that has not come yet. */
   #late: (() => void)[] = []
   #authorization: string | undefined
 
-  constructor(view: ArchiveView) {
+  /** @param lexesAll reads no definition the short way, as those are read that the short way is learned from */
+  constructor(view: ArchiveView, { lexesAll = false }: { readonly lexesAll?: boolean } = {}) {
     this.#view = view
     this.#reading = readingOf(view)
-    this.#gatherer = new RoleGatherer(this.#reading)
     this.entries = view.toc
+    this.#gatherer = new RoleGatherer(this.#reading, this.entries)
+    if (!lexesAll)
+      this.#plain = new PlainReader(this.#reading, (entries) => sampleCatalog(view, entries), this.#facts())
   }
 
   /** Every role that the archive names, with where: owners, grantees, policies, mappings, default privileges. */
@@ -79,13 +97,16 @@ export class Catalog implements AuditCatalog {
   }
 
   /** Reads all definitions: once, before anything is asked. */
-  read(onDefinition?: OnDefinition): void {
-    for (const entry of this.entries) this.#entry(entry, onDefinition)
+  read(reader?: DefinitionReader): void {
+    const marks = reader?.marks ?? []
+    // of an ACL it is told which roles it names
+    const isMarked = { access: isMarkedBy(marks), other: isMarkedBy([...marks, { anywhere: mayNameRole }]) }
+    for (const entry of this.entries) this.#entry(entry, isMarked, reader)
     const late = this.#late
     this.#late = []
     for (const again of late) again()
     for (const entry of this.ofType('TABLE DATA')) {
-      const table = this.#tables.get(keyOf(entry.namespace ?? '', entry.tag ?? ''))
+      const table = this.#tables.get(entry.namespace ?? '', entry.tag ?? '')
       if (table !== undefined) table.data = entry
     }
     this.#roles = this.#gatherer.roles()
@@ -118,25 +139,53 @@ export class Catalog implements AuditCatalog {
   }
 
   table(schema: string, name: string): CatalogTable | undefined {
-    return this.#tables.get(keyOf(schema, name))
+    return this.#tables.get(schema, name)
   }
 
-  #entry(entry: TocEntry, onDefinition: OnDefinition | undefined): void {
+  #entry(entry: TocEntry, isMarked: MarkTests, reader: DefinitionReader | undefined): void {
     const desc = entry.raw.byteString('desc') ?? ''
     const same = this.#byType.get(desc)
     if (same === undefined) this.#byType.set(desc, [entry])
     else same.push(entry)
-    this.#gatherer.owner(entry)
+    this.#gatherer.next()
     const text = withoutSql.has(desc) ? undefined : entry.raw.byteString('defn')
     if (text == null || text === '') return
+    const test = desc === 'ACL' ? isMarked.access : isMarked.other
+    if (test?.(text) === false && this.#plain?.read(entry, desc, text) === true) {
+      reader?.plain(entry, text)
+      return
+    }
     const statements = statementsOf(text, this.#reading)
     this.#authorization = undefined
     for (const statement of statements) {
-      this.#gatherer.statement(statement, entry)
+      this.#gatherer.statement(statement)
       this.#statement(statement, entry, desc)
     }
-    if (statements.length > 0) onDefinition?.(entry, statements)
+    if (statements.length > 0) reader?.definition(entry, statements)
     else this.withoutStatement.push(entry)
+  }
+
+  /** Puts what plain definitions say where statements would have put it. */
+  #facts(): PlainFacts {
+    return {
+      table: (entry, place, columns) => this.#table(tableOf(entry, place, columns)),
+      constraint: (place, constraint) =>
+        this.#whenThere(this.#tables, place, (table) => {
+          addConstraint(table, constraint)
+          push(this.indexes, indexOf(table, constraint))
+        }),
+      columnDefault: (place, column, value) =>
+        this.#whenThere(this.#tables, place, (table) =>
+          changeColumn(table, column, (draft) => (draft.default = value)),
+        ),
+      partition: (child, parent) => this.#whenThere(this.#tables, child, (table) => (table.partitionOf = parent)),
+      index: (index) => void this.indexes.push(index),
+      sequence: (sequence) => this.#sequence(sequence),
+      ownedBy: (place, column) => this.#whenThere(this.#sequences, place, (sequence) => (sequence.ownedBy = column)),
+      sequenceValue: (place, value) => this.#whenThere(this.#sequences, place, (sequence) => (sequence.value = value)),
+      grant: (grant) => void this.grants.push(grant),
+      role: (role, as) => this.#gatherer.add(role, as),
+    }
   }
 
   #statement(statement: SqlStatement, entry: TocEntry, desc: string): void {
@@ -197,7 +246,7 @@ export class Catalog implements AuditCatalog {
   #table(table: TableDraft | undefined): void {
     if (table === undefined) return
     this.tables.push(table)
-    this.#tables.set(keyOf(table.schema, table.name), table)
+    this.#tables.set(table)
   }
 
   #alterTable(statement: SqlStatement, entry: TocEntry): void {
@@ -219,7 +268,7 @@ export class Catalog implements AuditCatalog {
   #identity(statement: SqlStatement, at: number, table: TableDraft, entry: TocEntry): void {
     const place = statement.has(at, 'alter', 'column') ? at + 2 : at + 1
     const column = this.#reading.decode(statement.name(place) ?? '')
-    const type = table.byName.get(column)?.type ?? 'bigint'
+    const type = columnOf(table, column)?.type ?? 'bigint'
     const { schema, name } = table
     this.#sequence(readIdentity(this.#reading, statement, entry, { schema, name, column, type }))
   }
@@ -227,7 +276,7 @@ export class Catalog implements AuditCatalog {
   #sequence(sequence: SequenceDraft | undefined): void {
     if (sequence === undefined) return
     this.sequences.push(sequence)
-    this.#sequences.set(keyOf(sequence.schema, sequence.name), sequence)
+    this.#sequences.set(sequence)
   }
 
   #alterSequence(statement: SqlStatement, entry: TocEntry): void {
@@ -275,21 +324,30 @@ export class Catalog implements AuditCatalog {
     this.#authorization = role === undefined || statement.word(3) === 'default' ? undefined : this.#reading.decode(role)
   }
 
-  #whenThere<T>(
-    objects: ReadonlyMap<string, T>,
-    { schema, name }: { readonly schema: string; readonly name: string },
+  #whenThere<T extends QualifiedName>(
+    objects: ObjectsByName<T>,
+    { schema, name }: QualifiedName,
     change: (object: T) => void,
   ): void {
-    const object = objects.get(keyOf(schema, name))
+    const object = objects.get(schema, name)
     if (object !== undefined) change(object)
     else {
       this.#late.push(() => {
-        const there = objects.get(keyOf(schema, name))
+        const there = objects.get(schema, name)
         if (there !== undefined) change(there)
       })
     }
   }
 }
+
+/** Entries that somebody made up, read as those of an archive are. */
+function sampleCatalog(view: ArchiveView, entries: readonly TocEntry[]): Catalog {
+  const catalog = new Catalog(derive(view, { toc: entries }), { lexesAll: true })
+  catalog.read()
+  return catalog
+}
+
+const nothing: readonly string[] = []
 
 function push<T>(list: T[], item: T | undefined): void {
   if (item !== undefined) list.push(item)
@@ -308,7 +366,7 @@ function indexOf(table: CatalogTable, constraint: CatalogConstraint): CatalogInd
     unique: kind !== 'exclude',
     constraint,
     keys: columns,
-    include: [],
+    include: nothing,
     where: undefined,
     only: false,
   }

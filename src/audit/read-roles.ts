@@ -17,25 +17,55 @@ const usesByCommand: ReadonlyMap<string, RoleUse['as']> = new Map<string, RoleUs
 ])
 
 /** A statement of another command may name a role only where its text has one of these. */
-const mayNameRole = /role|owner|authorization|mapping|\b(?:user|group)\b/i
+export const mayNameRole: RegExp = /role|owner|authorization|mapping|\b(?:user|group)\b/i
 
-/** A role, with its uses as two lists: an object for each entry that has an owner would be most of a catalog. */
+/** A role, with its uses as numbers: an object for each entry that has an owner would be most of a catalog. */
 class RoleDraft implements CatalogRole {
   readonly name: string
-  readonly #entries: TocEntry[] = []
-  readonly #as: RoleUse['as'][] = []
+  readonly #entries: readonly TocEntry[]
+  /** From which entry to before which the role owns all: begin and end by turns. */
+  readonly #owned: number[] = []
+  /** What else it is named for: the place of an entry and what as by turns. */
+  readonly #named: (number | RoleUse['as'])[] = []
 
-  constructor(name: string) {
+  constructor(name: string, entries: readonly TocEntry[]) {
     this.name = name
+    this.#entries = entries
   }
 
-  add(entry: TocEntry, as: RoleUse['as']): void {
-    this.#entries.push(entry)
-    this.#as.push(as)
+  owns(place: number): void {
+    const last = this.#owned.length - 1
+    if (this.#owned[last] === place) this.#owned[last]++
+    else this.#owned.push(place, place + 1)
   }
 
+  add(place: number, as: RoleUse['as']): void {
+    this.#named.push(place, as)
+  }
+
+  /** In the order of the entries, of one entry the owner first. */
   get uses(): readonly RoleUse[] {
-    return this.#entries.map((entry, index) => ({ entry, as: this.#as[index] ?? 'other' }))
+    const uses: RoleUse[] = []
+    let named = 0
+    const addNamed = (before: number): void => {
+      for (; named < this.#named.length && Number(this.#named[named]) < before; named += 2) {
+        const [place, as] = [this.#named[named], this.#named[named + 1]]
+        if (typeof place === 'number' && typeof as === 'string') this.#push(uses, place, as)
+      }
+    }
+    for (let run = 0; run < this.#owned.length; run += 2) {
+      for (let place = this.#owned[run] ?? 0; place < (this.#owned[run + 1] ?? 0); place++) {
+        addNamed(place)
+        this.#push(uses, place, 'owner')
+      }
+    }
+    addNamed(Infinity)
+    return uses
+  }
+
+  #push(uses: RoleUse[], place: number, as: RoleUse['as']): void {
+    const entry = this.#entries[place]
+    if (entry !== undefined) uses.push({ entry, as })
   }
 }
 
@@ -44,11 +74,16 @@ export class RoleGatherer {
   readonly #reading: Reading
   readonly #rules: RenameRules
   readonly #roles = new Map<string, RoleDraft>()
+  readonly #entries: readonly TocEntry[]
+  #place = -1
+  #lastOwner = ''
+  #lastRole: RoleDraft | undefined
   #found: string[] = []
   #lastText = ''
   #lastMay = false
 
-  constructor(reading: Reading) {
+  constructor(reading: Reading, entries: readonly TocEntry[]) {
+    this.#entries = entries
     this.#reading = reading
     this.#rules = {
       lexer: reading.lexer,
@@ -60,18 +95,25 @@ export class RoleGatherer {
     }
   }
 
-  owner(entry: TocEntry): void {
-    const owner = entry.raw.byteString('owner')
-    if (owner != null && owner !== '') this.#add(owner, entry, 'owner')
+  /** Goes on to the next of the entries: what comes then is said of it. */
+  next(): void {
+    this.#place++
+    const owner = this.#entries[this.#place]?.raw.byteString('owner')
+    if (owner == null || owner === '') return
+    if (owner !== this.#lastOwner || this.#lastRole === undefined) {
+      this.#lastOwner = owner
+      this.#lastRole = this.#role(owner)
+    }
+    this.#lastRole.owns(this.#place)
   }
 
-  statement(statement: SqlStatement, entry: TocEntry): void {
+  statement(statement: SqlStatement): void {
     const known = usesByCommand.get(statement.command)
     if (known === undefined && !this.#mayName(statement.text)) return
     this.#found = []
     findRoles(new Renamer(statement, this.#rules))
     const isGrantor = statement.has(0, 'set', 'session', 'authorization')
-    for (const name of new Set(this.#found)) this.#add(name, entry, known ?? (isGrantor ? 'grantor' : 'other'))
+    for (const name of new Set(this.#found)) this.add(name, known ?? (isGrantor ? 'grantor' : 'other'))
   }
 
   roles(): readonly CatalogRole[] {
@@ -87,12 +129,17 @@ export class RoleGatherer {
     return this.#lastMay
   }
 
-  #add(bytes: string, entry: TocEntry, as: RoleUse['as']): void {
+  /** @param bytes the name, as a byte string */
+  add(bytes: string, as: RoleUse['as']): void {
+    this.#role(bytes).add(this.#place, as)
+  }
+
+  #role(bytes: string): RoleDraft {
     let role = this.#roles.get(bytes)
     if (role === undefined) {
-      role = new RoleDraft(this.#reading.decode(bytes))
+      role = new RoleDraft(this.#reading.decode(bytes), this.#entries)
       this.#roles.set(bytes, role)
     }
-    role.add(entry, as)
+    return role
   }
 }

@@ -8,21 +8,16 @@ import {
   type NameAt,
   type Reading,
 } from './reading.ts'
-import type { CatalogColumn, CatalogConstraint, CatalogTable, DefinitionStatement, QualifiedName } from './types.ts'
-
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
-
-/** A column while the archive is being read. */
-export type ColumnDraft = Mutable<CatalogColumn>
-
-/** A table while the archive is being read. */
-export interface TableDraft extends Mutable<CatalogTable> {
-  columns: ColumnDraft[]
-  /** Its columns by name: a table may have many, and many statements about them. */
-  readonly byName: Map<string, ColumnDraft>
-  constraints: CatalogConstraint[]
-  inherits: QualifiedName[]
-}
+import {
+  addConstraint,
+  changeColumn,
+  setNotNull,
+  tableOf,
+  withOne,
+  type ColumnDraft,
+  type TableDraft,
+} from './table-draft.ts'
+import type { CatalogConstraint, DefinitionStatement, QualifiedName } from './types.ts'
 
 /** CREATE [FOREIGN] TABLE. */
 export function readTable(reading: Reading, statement: DefinitionStatement, entry: TocEntry): TableDraft | undefined {
@@ -32,22 +27,8 @@ export function readTable(reading: Reading, statement: DefinitionStatement, entr
   if (statement.has(at, 'if', 'not', 'exists')) at += 3
   const found = qualifiedName(reading, statement, at, entry)
   if (found === undefined) return undefined
-  const table: TableDraft = {
-    entry,
-    schema: found.schema,
-    name: found.name,
-    columns: [],
-    byName: new Map(),
-    constraints: [],
-    unlogged: modifier === 'unlogged',
-    partitionOf: undefined,
-    partitioned: false,
-    inherits: [],
-    foreign: modifier === 'foreign',
-    rowSecurity: false,
-    forceRowSecurity: false,
-    data: undefined,
-  }
+  const table = tableOf(entry, { schema: found.schema, name: found.name }, [], modifier === 'foreign')
+  table.unlogged = modifier === 'unlogged'
   at = found.next
   if (statement.has(at, 'partition', 'of')) {
     const parent = qualifiedName(reading, statement, at + 2, entry)
@@ -88,17 +69,8 @@ function readElement(
   if (statement.word(from) === 'like') return
   const constraint = readConstraint(reading, statement, from, to, table.entry)
   if (constraint === undefined) return readColumn(reading, statement, from, to, table)
-  table.constraints.push(constraint)
+  table.constraints = withOne(table.constraints, constraint)
   setNotNull(table, constraint)
-}
-
-/** Marks the columns of a primary key or constraint NOT NULL. */
-function setNotNull(table: TableDraft, { kind, columns }: CatalogConstraint): void {
-  if (kind !== 'primary key' && kind !== 'not null') return
-  for (const name of columns) {
-    const column = table.byName.get(name)
-    if (column !== undefined) column.notNull = true
-  }
 }
 
 /** Words that end the type of a column. */
@@ -157,7 +129,6 @@ function readColumn(
     generated: undefined,
   }
   table.columns.push(column)
-  if (!table.byName.has(column.name)) table.byName.set(column.name, column)
   while (at < to) {
     // a name before it belongs to the constraint
     const word = statement.word(at)
@@ -177,7 +148,8 @@ function readColumn(
     } else if (statement.has(start, 'check|references')) {
       const constraint = readConstraint(reading, statement, at, next, table.entry)
       if (constraint !== undefined) {
-        table.constraints.push(
+        table.constraints = withOne(
+          table.constraints,
           constraint.kind === 'foreign key' ? { ...constraint, columns: [column.name] } : constraint,
         )
       }
@@ -197,7 +169,7 @@ function pushColumnConstraint(
   kind: 'not null' | 'primary key' | 'unique',
 ): void {
   const rest = { references: undefined, notValid: false, notEnforced: false, deferrable: false, entry: table.entry }
-  table.constraints.push({ name, kind, columns: [column.name], ...rest })
+  table.constraints = withOne(table.constraints, { name, kind, columns: [column.name], ...rest })
 }
 
 /** GENERATED ALWAYS AS (…) [STORED | VIRTUAL], GENERATED … AS IDENTITY. */
@@ -331,8 +303,7 @@ export function alterTable(
     if (statement.has(at, 'add')) {
       const constraint = readConstraint(reading, statement, at + 1, to, entry)
       if (constraint === undefined) continue
-      table.constraints.push(constraint)
-      setNotNull(table, constraint)
+      addConstraint(table, constraint)
       added.push(constraint)
     } else if (statement.has(at, 'alter')) {
       alterColumn(reading, statement, statement.word(at + 1) === 'column' ? at + 2 : at + 1, to, table)
@@ -344,7 +315,7 @@ export function alterTable(
       table.forceRowSecurity = false
     } else if (statement.has(at, 'inherit')) {
       const parent = nameOnly(qualifiedName(reading, statement, at + 1, entry))
-      if (parent !== undefined) table.inherits.push(parent)
+      if (parent !== undefined) table.inherits = withOne(table.inherits, parent)
     }
   }
   return added
@@ -376,11 +347,12 @@ function alterColumn(
   table: TableDraft,
 ): void {
   const name = statement.name(at)
-  const column = name === undefined ? undefined : table.byName.get(reading.decode(name))
-  if (column === undefined) return
-  if (statement.has(at + 1, 'set', 'default')) column.default = statement.source(at + 3, to)
-  else if (statement.has(at + 1, 'set', 'not', 'null')) column.notNull = true
-  else if (statement.has(at + 1, 'add', 'generated')) readGenerated(statement, at + 2, to, column)
+  if (name === undefined) return
+  changeColumn(table, reading.decode(name), (column) => {
+    if (statement.has(at + 1, 'set', 'default')) column.default = statement.source(at + 3, to)
+    else if (statement.has(at + 1, 'set', 'not', 'null')) column.notNull = true
+    else if (statement.has(at + 1, 'add', 'generated')) readGenerated(statement, at + 2, to, column)
+  })
 }
 
 /** `ATTACH PARTITION child` at the first action: the child. */

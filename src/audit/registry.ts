@@ -13,10 +13,10 @@ import { secretRules } from './rules/security-secrets.ts'
 import { shadowingRules } from './rules/security-shadowing.ts'
 import { statementRules } from './rules/security-statements.ts'
 import { superuserRules } from './rules/security-superuser.ts'
+import type { MarkedRule, Marks } from './marked-rule.ts'
 import type { AuditRule } from './types.ts'
 
-/** All rules that pgdmp has, in the order of spec/audit-rules.md. */
-export const auditRules: readonly AuditRule[] = [
+const marked: readonly MarkedRule[] = [
   ...statementRules,
   ...nameRules,
   ...functionRules,
@@ -33,3 +33,11 @@ export const auditRules: readonly AuditRule[] = [
   ...constraintRules,
   ...columnRules,
 ]
+
+/** All rules that pgdmp has, in the order of spec/audit-rules.md. */
+export const auditRules: readonly AuditRule[] = marked
+
+/** Which plain definitions a rule has to see; undefined: all, as a rule that somebody made of one of these. */
+export function marksOf(rule: AuditRule): Marks | undefined {
+  return marked.find((one) => one === rule)?.marks
+}

@@ -7,18 +7,23 @@ export interface RemovedFeature {
   readonly since: number
   readonly what: string
   readonly fix: string
+  /** A definition without any of these words has none of it. */
+  readonly words: readonly string[]
   readonly found: (statement: DefinitionStatement, entry: TocEntry) => number
 }
 
+type Search = Pick<RemovedFeature, 'words' | 'found'>
+
 /** Place of the first of these words that is not part of a longer name; −1 when there is none. */
-const anyWord =
-  (...words: readonly string[]) =>
-  (statement: DefinitionStatement): number => {
+const anyWord = (...words: readonly string[]): Search => ({
+  words,
+  found(statement) {
     for (let at = 1; at < statement.length; at++) {
       if (words.includes(statement.word(at)) && isType(statement, at)) return at
     }
     return -1
-  }
+  },
+})
 
 /** A type stands after the name of a column or argument, after `::` or `AS`; a column of that name before its type. */
 function isType(statement: DefinitionStatement, at: number): boolean {
@@ -29,25 +34,27 @@ function isType(statement: DefinitionStatement, at: number): boolean {
 }
 
 /** `name(` */
-const calls =
-  (...names: readonly string[]) =>
-  (statement: DefinitionStatement): number => {
+const calls = (...words: readonly string[]): Search => ({
+  words,
+  found(statement) {
     for (let at = 1; at < statement.length; at++) {
-      if (names.includes(statement.word(at)) && statement.mark(at + 1) === '(') {
+      if (words.includes(statement.word(at)) && statement.mark(at + 1) === '(') {
         if (statement.mark(at - 1) !== '.' || statement.word(at - 2) === 'pg_catalog') return at
       }
     }
     return -1
-  }
+  },
+})
 
-const settings =
-  (...names: readonly string[]) =>
-  (statement: DefinitionStatement): number => {
+const settings = (...words: readonly string[]): Search => ({
+  words,
+  found(statement) {
     for (let at = 1; at < statement.bodyStart; at++) {
-      if (statement.word(at) === 'set' && names.includes(statement.word(at + 1)) && statement.depth(at) === 0) return at
+      if (statement.word(at) === 'set' && words.includes(statement.word(at + 1)) && statement.depth(at) === 0) return at
     }
     return -1
-  }
+  },
+})
 
 const release = (major: number): string => `https://www.postgresql.org/docs/release/${major}.0/`
 
@@ -60,12 +67,13 @@ export const removedFeatures: readonly RemovedFeature[] = [
     since: 12,
     what: 'the types abstime, reltime and tinterval',
     fix: 'Change the column to timestamptz, interval or tstzrange before the dump',
-    found: anyWord('abstime', 'reltime', 'tinterval'),
+    ...anyWord('abstime', 'reltime', 'tinterval'),
   },
   {
     since: 12,
     what: 'tables WITH OIDS',
     fix: 'Give the table a column for its key: ALTER TABLE … SET WITHOUT OIDS before the dump',
+    words: ['oids'],
     found: (statement) => {
       const at = statement.find('with')
       return at !== -1 && statement.command === 'CREATE TABLE' && statement.has(at, 'with', 'oids') ? at : -1
@@ -75,6 +83,7 @@ export const removedFeatures: readonly RemovedFeature[] = [
     since: 14,
     what: 'operators after their operand',
     fix: 'Give the operator a right argument, and call the function where it was used',
+    words: ['leftarg'],
     found: (statement) => {
       if (statement.command !== 'CREATE OPERATOR') return -1
       let hasLeft = -1
@@ -89,6 +98,7 @@ export const removedFeatures: readonly RemovedFeature[] = [
     since: 14,
     what: 'array_append and its like for anyarray: they take anycompatiblearray',
     fix: 'Create the aggregate or operator over anycompatiblearray and anycompatible',
+    words: ['anyarray', 'anyelement'],
     found: (statement) => {
       if (statement.command !== 'CREATE AGGREGATE' && statement.command !== 'CREATE OPERATOR') return -1
       let usesOld = -1
@@ -105,25 +115,25 @@ export const removedFeatures: readonly RemovedFeature[] = [
     since: 14,
     what: 'the parameters operator_precedence_warning and vacuum_cleanup_index_scale_factor',
     fix: 'Reset the parameter before the dump',
-    found: settings('operator_precedence_warning', 'vacuum_cleanup_index_scale_factor'),
+    ...settings('operator_precedence_warning', 'vacuum_cleanup_index_scale_factor'),
   },
   {
     since: 15,
     what: 'the functions pg_start_backup and pg_stop_backup',
     fix: 'Call pg_backup_start and pg_backup_stop',
-    found: calls('pg_start_backup', 'pg_stop_backup', 'pg_backup_start_time', 'pg_is_in_backup'),
+    ...calls('pg_start_backup', 'pg_stop_backup', 'pg_backup_start_time', 'pg_is_in_backup'),
   },
   {
     since: 16,
     what: 'the parameters force_parallel_mode, vacuum_defer_cleanup_age and promote_trigger_file',
     fix: 'Reset the parameter before the dump (force_parallel_mode is called debug_parallel_query)',
-    found: settings('force_parallel_mode', 'vacuum_defer_cleanup_age', 'promote_trigger_file'),
+    ...settings('force_parallel_mode', 'vacuum_defer_cleanup_age', 'promote_trigger_file'),
   },
   {
     since: 17,
     what: 'the parameters old_snapshot_threshold and db_user_namespace',
     fix: 'Reset the parameter before the dump',
-    found: settings('old_snapshot_threshold', 'db_user_namespace', 'trace_recovery_messages'),
+    ...settings('old_snapshot_threshold', 'db_user_namespace', 'trace_recovery_messages'),
   },
 ]
 

@@ -38,17 +38,12 @@ const placeholder =
   /^(?:['"]?)(?:|\*+|x{3,}|\.{3,}|<.*>|\[.*\]|\{.*\}|\$.*|%.*|:.*|null|none|new\..*|old\..*|changeme_?here|redacted)(?:['"]?)$/i
 
 /** A text without any of these has none: most need not be read again. */
-const candidates =
+export const secretMarks: RegExp =
   /pass|pwd|secret|key|token|credential|akia|asia|gh[pousr]_|github_pat|glpat|xox|_live_|aiza|begin |eyj|scram|\$2[aby]\$|:\/\//i
-
-/** Whether a text can have a secret at all. */
-export function mayHoldSecret(text: string): boolean {
-  return candidates.test(text)
-}
 
 /** The secret that a plain text holds: a comment, the content of a string. */
 function secretIn(text: string): FoundSecret | undefined {
-  if (!candidates.test(text)) return undefined
+  if (!secretMarks.test(text)) return undefined
   return shapeIn(text) ?? urlIn(text) ?? assignedIn(text)
 }
 
@@ -92,7 +87,7 @@ export function secretsIn(text: string, search: Search): readonly FoundSecret[] 
 }
 
 function look(text: string, search: Search, depth: number): readonly FoundSecret[] {
-  if (!candidates.test(text)) return []
+  if (!secretMarks.test(text)) return []
   const found: FoundSecret[] = []
   const tokens: Token[] = []
   for (const token of tokenize(text, search.lexer)) {

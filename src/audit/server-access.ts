@@ -49,16 +49,11 @@ const functions = new Map<string, string>([
 ])
 
 /** A text without any of these has no such place: most need not be read again. */
-const candidates =
+export const serverMarks: RegExp =
   /copy|dblink|lo_(?:im|ex)port|pg_(?:read|ls|stat_file|file|logdir|current_logfile|reload|rotate|promote|terminate|cancel|switch_wal|create_restore|wal_replay|drop_repl|replication_origin_d)|alter\s+system|\bload\b/i
 
 /** Deeper than this no string holds SQL that holds strings. */
 const maxDepth = 3
-
-/** Whether a text can have such a place at all. */
-export function mayReachServer(text: string): boolean {
-  return candidates.test(text)
-}
 
 /**
  * Every place of SQL, or of a body in a procedural language, that reaches beyond the database; each kind once. Strings are
@@ -73,7 +68,7 @@ export function serverAccess(text: string, lexer: LexerOptions): readonly Server
 type Tell = (access: ServerAccess) => void
 
 function look(text: string, lexer: LexerOptions, depth: number, tell: Tell): void {
-  if (!candidates.test(text)) return
+  if (!serverMarks.test(text)) return
   const tokens: Token[] = []
   for (const token of tokenize(text, lexer)) if (token.kind !== 'space' && token.kind !== 'comment') tokens.push(token)
   for (const [at, token] of tokens.entries()) {

@@ -33,13 +33,20 @@ export class JsonProgress implements Disposable {
   /**
    * @param part of the data that is done, 0 to 1; undefined where the whole is not known
    * @param entry that is being restored
+   * @param workers what each of several sessions restores
    */
-  update(done: ObjectsDone, bytes: number, part: number | undefined, entry: DumpId | undefined): void {
+  update(
+    done: ObjectsDone,
+    bytes: number,
+    part: number | undefined,
+    entry: DumpId | undefined,
+    workers?: readonly (DumpId | undefined)[],
+  ): void {
     const now = performance.now()
     // between entries it is as before
     this.#part = part ?? this.#part
     const known = this.#part
-    this.#pending = () => this.#line(now, done, bytes, known, entry)
+    this.#pending = () => this.#line(now, done, bytes, known, entry, workers)
     if (now - this.#last < EVERY_MS) return
     this.#last = now
     this.#flush()
@@ -68,10 +75,9 @@ export class JsonProgress implements Disposable {
     bytes: number,
     part: number | undefined,
     entry: DumpId | undefined,
+    workers: readonly (DumpId | undefined)[] | undefined,
   ): string {
     const seconds = (now - this.#started) / 1000
-    const known = entry === undefined ? undefined : this.#view.entry(entry)
-    const named = known && { dumpId: known.dumpId, desc: known.desc, namespace: known.namespace, tag: known.tag }
     const record = {
       event: 'progress',
       objects,
@@ -81,9 +87,17 @@ export class JsonProgress implements Disposable {
       part: part ?? null,
       elapsedSeconds: round(seconds),
       secondsLeft: part === undefined || part === 0 ? null : round((seconds / part) * (1 - part)),
-      entry: named ?? null,
+      entry: this.#named(entry),
+      ...(workers === undefined ? {} : { workers: workers.map((of) => this.#named(of)) }),
     }
     return `${JSON.stringify(record)}\n`
+  }
+
+  #named(dumpId: DumpId | undefined): object | null {
+    const entry = dumpId === undefined ? undefined : this.#view.entry(dumpId)
+    return entry === undefined
+      ? null
+      : { dumpId: entry.dumpId, desc: entry.desc, namespace: entry.namespace, tag: entry.tag }
   }
 }
 

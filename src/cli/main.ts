@@ -14,6 +14,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   audit: async () => (await import('./audit.ts')).audit,
   verify: async () => (await import('./verify.ts')).verify,
   restore: async () => (await import('./restore.ts')).restore,
+  dump: async () => (await import('./dump.ts')).dump,
+  copy: async () => (await import('./copy.ts')).copy,
   reindex: async () => (await import('./reindex.ts')).reindex,
   salvage: async () => (await import('./salvage.ts')).salvage,
   pg_restore: async () => (await import('./pg-restore.ts')).pgRestore,

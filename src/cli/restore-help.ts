@@ -15,6 +15,8 @@ Connection, found as libpq finds it (also PG* variables, ~/.pgpass, services):
   -w, --no-password  -W, --password
 
 Restore:
+  -j, --jobs=N                 in N sessions, by dependencies; from any archive but
+                               one that comes through a pipe (then --spool)
   -c, --clean                  drop objects first
       --if-exists              with IF EXISTS
   -C, --create                 create the database, and restore into it

@@ -17,6 +17,8 @@ export interface RestoreFailure {
   readonly error: ServerError
   /** pg_restore gives up on it, whatever it was told about errors. */
   readonly fatal: boolean
+  /** Which of several workers it happened to, from 1; undefined where one session worked alone. */
+  readonly worker?: number | undefined
 }
 
 /** Failures of one kind. */

@@ -1,6 +1,6 @@
 import type { Client, ClientConfig } from 'pg'
 import type { CopyStreamQuery } from 'pg-copy-streams'
-import { cancelQuery, connectClient, ignore, loadPg } from './pg-client.ts'
+import { cancelQuery, connectClient, databaseOf, ignore, loadPg } from './pg-client.ts'
 import {
   afterError,
   asServerError,
@@ -10,27 +10,26 @@ import {
   type DataRow,
   type Submittable,
 } from './pg-copy.ts'
-import { ServerError, type CopyInput, type RestoreTarget, type ServerRow } from './target.ts'
+import { ServerError, type CopyInput, type EndableTarget, type ServerRow } from './target.ts'
 
 /** A {@link RestoreTarget} over node-postgres. */
-export interface PgTarget extends RestoreTarget {
+export interface PgTarget extends EndableTarget {
   /** The client of the moment: another one after `connect`. */
   readonly client: Client
-  /** Ends the connection. */
-  end(): Promise<void>
+  rows(sql: string): Promise<readonly ServerRow[]>
 }
 
 /** Options of {@link pgTarget}. */
 export interface PgTargetOptions {
-  /** Connects to another database of the same server; without it `create` is not possible. */
+  /** Connects once more, to a database of the same server; without it `create` and `jobs` are not possible. */
   readonly connect?: (database: string) => Promise<Client>
   /** Receives the server's notices and warnings. */
   readonly onNotice?: (notice: ServerError) => void
 }
 
 /**
- * A target over a connected client of node-postgres, which nothing else may use meanwhile. Not a pool: a restore is
- * one session.
+ * A target over a connected client of node-postgres, which nothing else may use meanwhile. Not a pool: a session of a
+ * restore is one connection.
  *
  * @example
  * const client = new Client('postgres://localhost/copy')
@@ -48,7 +47,7 @@ export interface ConnectPgOptions extends Omit<PgTargetOptions, 'connect'> {
 }
 
 /**
- * Connects with node-postgres, and again for another database where `create` asks for it.
+ * Connects with node-postgres, and again for another database where `create` asks for it, and for each of `jobs`.
  *
  * @param config what `new Client()` of `pg` takes
  * @throws ArchiveError UNSUPPORTED when `pg` or `pg-copy-streams` is not installed; `signal.reason`; what `pg` throws
@@ -89,6 +88,12 @@ class NodePostgres implements PgTarget {
       this.#client = await connect(database)
       this.#watch(this.#client)
     }
+  }
+
+  get another(): (() => Promise<PgTarget>) | undefined {
+    const { connect } = this.#options
+    if (connect === undefined) return undefined
+    return async () => pgTarget(await connect(databaseOf(this.#client)), this.#options)
   }
 
   async query(sql: Uint8Array): Promise<void> {

@@ -30,6 +30,17 @@ export interface RestoreTarget {
    * knows. Without it a restore that is aborted leaves what is running to the server, and the session as it is.
    */
   readonly cancel?: (() => Promise<void>) | undefined
+  /**
+   * Another session in the same database, as the same user; for `jobs`. What opens it ends it.
+   * @throws ArchiveError CONNECTION_FAILED, or anything that tells why it cannot
+   */
+  readonly another?: (() => Promise<EndableTarget>) | undefined
+}
+
+/** A session that can be ended. */
+export interface EndableTarget extends RestoreTarget {
+  /** Ends the connection. */
+  end(): Promise<void>
 }
 
 /** A row as the server prints its values; null is NULL. */

@@ -4,6 +4,7 @@ import { ArchiveError } from '../errors.ts'
 import { raiseHint, type Limits } from '../limits.ts'
 import { DescTable } from './desc-table.ts'
 import { absent, column, rowSize, scanSigned, type TocContext } from './entry.ts'
+import { RecentTexts } from './recent-texts.ts'
 import type { ArchiveFormat, DataLocation } from './types.ts'
 import { recordLayout, type Features } from './version.ts'
 
@@ -92,6 +93,7 @@ export class EntryWalker {
     this.context = {
       decode: decodeByteString,
       descs: new DescTable(),
+      recent: new RecentTexts(),
       intBytes: this.#intBytes,
       strLength: this.#plainInts ? plainInt : (bytes, at) => new Cursor(bytes, layout, 0, at).readInt(),
       locate: (bytes, rows, row) => locate(bytes, rows, row, options),
@@ -262,19 +264,27 @@ function impliedSection(desc: string): number {
   }
 }
 
+const noData: DataLocation = Object.freeze({ state: 'no-data' })
+const notSet: DataLocation = Object.freeze({ state: 'not-set' })
+
 function locate(bytes: Uint8Array, rows: Int32Array, row: number, options: WalkerOptions): DataLocation {
   const at = rows[row + column.extra] ?? 0
+  // most entries have no data: no object is made to say so
+  if (options.format === 'custom' && options.features.offsets && isCommonOffset(bytes, at, options.layout)) {
+    const code = bytes[at] ?? 0
+    if (code !== 2) return code === 1 ? notSet : noData
+  }
   const cursor = new Cursor(bytes, options.layout, 0, at)
   if (options.format !== 'custom') {
     const name = cursor.readStr(Infinity)
-    if (name === null || name.length === 0) return { state: 'no-data' }
+    if (name === null || name.length === 0) return noData
     return { state: 'file', filename: decodeByteString(name) }
   }
   if (!options.features.offsets) {
     // archives < 1.7: negative = not set, 0 = no data, positive = position; the length that follows is not used
     const offset = cursor.readInt()
-    if (offset === 0) return { state: 'no-data' }
-    return offset < 0 ? { state: 'not-set' } : { state: 'set', offset }
+    if (offset === 0) return noData
+    return offset < 0 ? notSet : { state: 'set', offset }
   }
   const { flag, position } = cursor.readOffset()
   return flag === 'set' ? { state: 'set', offset: position } : { state: flag }

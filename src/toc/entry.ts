@@ -2,6 +2,7 @@ import { decodeByteString, isAscii } from '../bytes/byte-string.ts'
 import type { DescTable } from './desc-table.ts'
 import type { Decode } from './encoding.ts'
 import { entryFields, inspectEntry, inspectSymbol, type InspectArguments, type TocEntryFields } from './entry-fields.ts'
+import type { RecentTexts } from './recent-texts.ts'
 import type {
   ByteSpan,
   DataLocation,
@@ -53,6 +54,7 @@ export interface TocContext {
   decode: Decode
   /** The different types of entries. */
   readonly descs: DescTable
+  readonly recent: RecentTexts
   /** Bytes of an Int: sign byte and magnitude. */
   readonly intBytes: number
   /** Gives the length of the Str at an index, −1 for NULL. */
@@ -187,7 +189,8 @@ export class StoredEntry implements TocEntry, RawTocEntry {
     const length = context.strLength(bytes, at)
     if (length < 0) return null
     const start = at + context.intBytes
-    return decodeByteString(bytes, start, start + length)
+    const end = start + length
+    return isOften(field) ? context.recent.get(column[field], bytes, start, end) : decodeByteString(bytes, start, end)
   }
 
   locate(field: TextField, span: ByteSpan): boolean {
@@ -237,9 +240,16 @@ export class StoredEntry implements TocEntry, RawTocEntry {
   }
 
   #text(field: TextField): string | null | undefined {
+    const text = this.byteString(field)
+    if (text == null || isAscii(text)) return text
     const bytes = this.bytes(field)
     return bytes == null ? bytes : this.#segment.context.decode(bytes)
   }
+}
+
+/** Fields in which many entries say the same. */
+function isOften(field: TextField): boolean {
+  return field === 'namespace' || field === 'owner' || field === 'tablespace' || field === 'tableam'
 }
 
 /** The column of a field: those that a listing asks for first, without a look-up by name, which is most of its cost. */

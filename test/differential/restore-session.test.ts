@@ -111,6 +111,25 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     seconds,
   )
 
+  test('ends a COPY without its rows when all that the server says to it comes at once', async () => {
+    await inNewDatabase(server, async (name) => {
+      ask(['CREATE TABLE t (a int)'], name)
+      const target = await connectPg(uri(name))
+      try {
+        const input = await target.copyFrom(Buffer.from('COPY t FROM STDIN'))
+        await input.write(Buffer.from('1\n'))
+        const aborted = input.abort('enough')
+        // the error and the word that the session is ready
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+        await aborted
+        await target.query(Buffer.from('SELECT 1'))
+      } finally {
+        await target.end()
+      }
+      expect(ask(['SELECT count(*) FROM t'], name).trim()).toBe('0')
+    })
+  })
+
   test(
     'hears the signal while a statement waits, and is of use afterwards',
     async () => {

@@ -1,4 +1,8 @@
+import { emptySpan, locate } from '../../ops/span.ts'
 import type { AuditCatalog, AuditRule, CatalogSequence } from '../types.ts'
+
+/** Types that answers are kept for: a stranger's names are not kept without end. */
+const MOST_TYPES = 256
 
 /** Share of the values of a sequence after which it is near its end. */
 const nearEnd = 0.8
@@ -24,7 +28,7 @@ function columnOf(catalog: AuditCatalog, { ownedBy }: CatalogSequence): { readon
   return catalog.table(ownedBy.schema, ownedBy.name)?.columns.find(({ name }) => name === ownedBy.column)
 }
 
-const isWithoutZone = (type: string): boolean => /^timestamp(?:\(\d\))? without time zone(?:\[\])*$/.test(type)
+const isWithoutZone = forEachType((type) => /^timestamp(?:\(\d\))? without time zone(?:\[\])*$/.test(type))
 
 /** Types that PostgreSQL's documentation tells not to use in new tables. */
 const discouraged: readonly { readonly type: RegExp; readonly why: string }[] = [
@@ -37,6 +41,20 @@ const discouraged: readonly { readonly type: RegExp; readonly why: string }[] = 
     why: 'a time of day without its date does not tell the offset of its zone',
   },
 ]
+
+const whyDiscouraged = forEachType((type) => discouraged.find((one) => one.type.test(type))?.why)
+
+/** Asks of each type once: many columns have few. */
+function forEachType<T>(ask: (type: string) => T): (type: string) => T {
+  const answers = new Map<string, T>()
+  return (type) => {
+    const known = answers.get(type)
+    if (known !== undefined || answers.has(type)) return known as T // what is there is a T
+    const answer = ask(type)
+    if (answers.size < MOST_TYPES) answers.set(type, answer)
+    return answer
+  }
+}
 
 /** Rules about columns, sequences and what else a table is made of. */
 export const columnRules: readonly AuditRule[] = [
@@ -116,9 +134,10 @@ export const columnRules: readonly AuditRule[] = [
     check({ catalog, report }) {
       for (const { entry, schema, name, columns, partitionOf } of catalog.tables) {
         if (partitionOf !== undefined) continue
-        const without = columns.filter(({ type }) => isWithoutZone(type)).map((column) => catalog.quote(column.name))
+        const without = columns.filter(({ type }) => isWithoutZone(type))
         if (without.length === 0) continue
-        const message = `${catalog.quote(schema, name)} has times without their zone: ${without.join(', ')}`
+        const names = without.map((column) => catalog.quote(column.name)).join(', ')
+        const message = `${catalog.quote(schema, name)} has times without their zone: ${names}`
         report({ entry, message })
       }
     },
@@ -135,13 +154,13 @@ export const columnRules: readonly AuditRule[] = [
       for (const { entry, schema, name, columns, partitionOf } of catalog.tables) {
         if (partitionOf !== undefined) continue
         for (const column of columns) {
-          const found = discouraged.find(({ type }) => type.test(column.type))
-          if (found === undefined) continue
+          const why = whyDiscouraged(column.type)
+          if (why === undefined) continue
           const full = `${catalog.quote(schema, name)}.${catalog.quote(column.name)}`
           report({
             entry,
             object: full,
-            message: `Column ${full} is of type ${catalog.decode(column.type)}: ${found.why}`,
+            message: `Column ${full} is of type ${catalog.decode(column.type)}: ${why}`,
           })
         }
       }
@@ -157,8 +176,9 @@ export const columnRules: readonly AuditRule[] = [
     fix: 'Look what is in it; rows belong into a table.',
     links: ['https://www.postgresql.org/docs/current/app-pgdump.html'],
     check({ catalog, report }) {
+      const span = emptySpan()
       for (const entry of catalog.entries) {
-        const bytes = entry.raw.bytes('defn')?.length ?? 0
+        const bytes = locate(entry.raw, 'defn', span) ? span.end - span.start : 0
         // lists of large objects are what pg_dump makes them
         if (bytes < oversized || entry.desc === 'BLOB METADATA') continue
         report({ entry, message: `The definition of ${entry.desc} ${catalog.label(entry)} has ${bytes} bytes` })

@@ -1,4 +1,6 @@
-import type { AuditCatalog, AuditRule, CatalogConstraint, CatalogIndex, CatalogTable } from '../types.ts'
+import type { MarkedRule } from '../marked-rule.ts'
+import { ObjectsByName } from '../objects-by-name.ts'
+import type { AuditCatalog, CatalogConstraint, CatalogIndex, CatalogTable, QualifiedName } from '../types.ts'
 
 /** `a`, `b`: the columns of an index without order and operator class; undefined for an expression. */
 function columnsOf({ keys }: CatalogIndex): readonly (string | undefined)[] {
@@ -8,20 +10,59 @@ function columnsOf({ keys }: CatalogIndex): readonly (string | undefined)[] {
   })
 }
 
-/** What makes two indexes the same but for their names. */
-function shapeOf({ schema, table, method, keys, include, where }: CatalogIndex): string {
-  return JSON.stringify([schema, table, method, keys, include, where ?? ''])
+/** What makes two indexes of a table the same but for their names. */
+function shapeOf({ method, keys, include, where }: CatalogIndex): string {
+  return [method, keys.length, ...keys, ...include, '', where ?? ''].join('\u0000')
 }
 
-function indexesByTable({ indexes }: AuditCatalog): Map<string, CatalogIndex[]> {
-  const byTable = new Map<string, CatalogIndex[]>()
-  for (const index of indexes) {
-    const key = `${index.schema}\u0000${index.table}`
-    const known = byTable.get(key)
-    if (known === undefined) byTable.set(key, [index])
-    else known.push(index)
+/** The indexes of each table, without a list for each: there may be many tables, most of which have one or two. */
+class IndexesByTable {
+  readonly #indexes: readonly CatalogIndex[]
+  /** One more than the place of the next index of the table; 0 where there is none. */
+  readonly #next: Int32Array
+  readonly #last = new ObjectsByName<Ends>()
+  readonly #all: Ends[] = []
+
+  constructor({ indexes }: AuditCatalog) {
+    this.#indexes = indexes
+    this.#next = new Int32Array(indexes.length)
+    for (const [place, { schema, table }] of indexes.entries()) {
+      const ends = this.#last.get(schema, table)
+      if (ends === undefined) {
+        const one = { schema, name: table, first: place, last: place }
+        this.#last.set(one)
+        this.#all.push(one)
+      } else {
+        this.#next[ends.last] = place + 1
+        ends.last = place
+      }
+    }
   }
-  return byTable
+
+  of(schema: string, table: string): readonly CatalogIndex[] {
+    const ends = this.#last.get(schema, table)
+    return ends === undefined ? [] : this.#listOf(ends)
+  }
+
+  /** The indexes of each table that has several. */
+  *several(): Generator<readonly CatalogIndex[], void, void> {
+    for (const ends of this.#all) if (ends.first !== ends.last) yield this.#listOf(ends)
+  }
+
+  #listOf({ first }: Ends): readonly CatalogIndex[] {
+    const list: CatalogIndex[] = []
+    for (let place = first + 1; place !== 0; place = this.#next[place - 1] ?? 0) {
+      const index = this.#indexes[place - 1]
+      if (index !== undefined) list.push(index)
+    }
+    return list
+  }
+}
+
+/** Where the indexes of a table begin and end in the list of all. */
+interface Ends extends QualifiedName {
+  readonly first: number
+  last: number
 }
 
 const constraintsPage = 'https://www.postgresql.org/docs/current/ddl-constraints.html'
@@ -32,7 +73,7 @@ function nameOf(catalog: AuditCatalog, table: CatalogTable, { name, kind }: Cata
 }
 
 /** Rules about constraints and indexes. */
-export const constraintRules: readonly AuditRule[] = [
+export const constraintRules: readonly MarkedRule[] = [
   {
     id: 'constraint-not-valid',
     severity: 'warning',
@@ -90,8 +131,7 @@ export const constraintRules: readonly AuditRule[] = [
     fix: 'Drop the one that no constraint needs.',
     links: ['https://www.postgresql.org/docs/current/sql-dropindex.html'],
     check({ catalog, report }) {
-      for (const indexes of indexesByTable(catalog).values()) {
-        if (indexes.length < 2) continue
+      for (const indexes of new IndexesByTable(catalog).several()) {
         const seen = new Map<string, CatalogIndex>()
         // those of constraints first: the others can go
         const ordered = [...indexes].sort(
@@ -127,15 +167,16 @@ export const constraintRules: readonly AuditRule[] = [
     fix: 'Create an index on the columns, unless the other table never loses rows.',
     links: [`${constraintsPage}#DDL-CONSTRAINTS-FK`],
     check({ catalog, report }) {
-      const byTable = indexesByTable(catalog)
+      let byTable: IndexesByTable | undefined
       for (const table of catalog.tables) {
         // what a partition is checked by stands at its parent
         if (table.foreign || table.partitionOf !== undefined) continue
-        const indexes = byTable.get(`${table.schema}\u0000${table.name}`) ?? []
         for (const constraint of table.constraints) {
           const { kind, columns, entry, name, notEnforced } = constraint
           // nothing looks for the rows of one that is not enforced
           if (kind !== 'foreign key' || notEnforced || columns.length === 0) continue
+          byTable ??= new IndexesByTable(catalog)
+          const indexes = byTable.of(table.schema, table.name)
           const covered = indexes.some((index) => {
             const first = new Set(columnsOf(index).slice(0, columns.length))
             return index.where === undefined && columns.every((column) => first.has(column))
@@ -160,6 +201,7 @@ export const constraintRules: readonly AuditRule[] = [
     explanation: 'Triggers are switched off for a load and then forgotten. What they were to keep right is not kept.',
     fix: 'Switch it on (ALTER TABLE … ENABLE TRIGGER), or drop it.',
     links: ['https://www.postgresql.org/docs/current/sql-altertable.html'],
+    marks: { anywhere: /disable/ },
     definition(entry, statements, { catalog, report }) {
       for (const statement of statements) {
         if (statement.word(0) !== 'alter') continue

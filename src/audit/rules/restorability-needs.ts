@@ -1,6 +1,7 @@
 import type { TocEntry } from '../../toc/types.ts'
 import { trustOfExtension } from '../privileged.ts'
-import type { AuditCatalog, AuditContext, AuditRule, CatalogRole, DefinitionStatement } from '../types.ts'
+import type { MarkedRule } from '../marked-rule.ts'
+import type { AuditCatalog, AuditContext, CatalogRole, DefinitionStatement } from '../types.ts'
 
 const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
@@ -78,7 +79,7 @@ function gather(
 }
 
 /** What must be on a server before the archive is restored into it. */
-export const needsRules: readonly AuditRule[] = [
+export const needsRules: readonly MarkedRule[] = [
   {
     id: 'needs-role',
     severity: 'notice',
@@ -205,6 +206,7 @@ export const needsRules: readonly AuditRule[] = [
       'which changes the order of indexes.',
     fix: 'Look that the locale is there: SELECT * FROM pg_collation. Indexes are built anew by the restore.',
     links: ['https://www.postgresql.org/docs/current/collation.html'],
+    marks: { anywhere: /collat/ },
     definition(entry, statements, context) {
       const known = collationsSeen.get(context.catalog) ?? new Set<string>()
       collationsSeen.set(context.catalog, known)

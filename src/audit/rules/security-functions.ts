@@ -1,7 +1,8 @@
 import { tokenize, type LexerOptions } from '../../sql/lexer.ts'
-import { mayReachServer, serverAccess } from '../server-access.ts'
+import { serverAccess, serverMarks } from '../server-access.ts'
 import { addsToExtension } from '../statement.ts'
-import type { AuditRule, CatalogFunction, DefinitionStatement } from '../types.ts'
+import type { MarkedRule } from '../marked-rule.ts'
+import type { CatalogFunction, DefinitionStatement } from '../types.ts'
 
 const createFunction = 'https://www.postgresql.org/docs/current/sql-createfunction.html'
 const safety = `${createFunction}#SQL-CREATEFUNCTION-SECURITY`
@@ -71,7 +72,7 @@ function withoutDefaults(args: string, lexer: LexerOptions): string {
 }
 
 /** Rules about functions, and about SQL that reaches beyond the database. */
-export const functionRules: readonly AuditRule[] = [
+export const functionRules: readonly MarkedRule[] = [
   {
     id: 'security-definer-search-path',
     severity: 'warning',
@@ -253,9 +254,10 @@ export const functionRules: readonly AuditRule[] = [
       'https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-GENFILE',
       'https://www.postgresql.org/docs/current/sql-copy.html',
     ],
+    marks: { anywhere: serverMarks },
     definition(entry, statements, { view, report, catalog }) {
       const [first] = statements
-      if (first === undefined || !mayReachServer(first.text)) return
+      if (first === undefined || !serverMarks.test(first.text)) return
       const told = new Set<string>()
       for (const statement of statements) {
         if (statement.command === 'GRANT' || statement.command === 'REVOKE') {

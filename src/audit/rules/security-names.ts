@@ -1,8 +1,9 @@
 import { PsqlReader, type UnsafeKind } from '../../sql/psql-reader.ts'
-import type { TextField, TocEntry } from '../../toc/types.ts'
+import { emptySpan, locate } from '../../ops/span.ts'
+import type { ByteSpan, TextField, TocEntry } from '../../toc/types.ts'
 import type { ArchiveView } from '../../view.ts'
 import { otherTexts } from '../other-texts.ts'
-import type { AuditRule } from '../types.ts'
+import type { MarkedRule } from '../marked-rule.ts'
 
 const fields: readonly TextField[] = ['tag', 'desc', 'namespace', 'tablespace', 'tableam', 'owner']
 
@@ -20,14 +21,15 @@ function namesOf({ toc }: ArchiveView): readonly FoundName[] {
 
 /** Every name once, as a byte string, with the first entry that has it; of tags only those that are odd. */
 function* gather(toc: readonly TocEntry[]): Generator<FoundName, void, void> {
+  const span = emptySpan()
   const seen = new Map(fields.map((field) => [field, new Set<string>()]))
   for (const entry of toc) {
     for (const field of fields) {
+      // of tags most are different, and few are odd: that is seen in their bytes
+      if (field === 'tag' && !(locate(entry.raw, field, span) && mayBeOdd(span))) continue
       const text = entry.raw.byteString(field)
       const known = seen.get(field)
-      if (!text || known === undefined || (field !== 'tag' && known.has(text))) continue
-      // of tags most are different, and few are odd
-      if (field === 'tag' && (!odd.test(text) || known.has(text))) continue
+      if (!text || known === undefined || known.has(text) || (field === 'tag' && !odd.test(text))) continue
       known.add(text)
       yield { entry, field, text }
     }
@@ -60,6 +62,15 @@ const lineOfCode =
 const sqlMarks = /;|--|\/\*|\*\/|\\!/
 /** Where none of this is, there is nothing to say. */
 const odd = /[^ -~\u0080-\u00ff]|[;\\\u00e2]|--|\/\*|\*\//
+/** Whether any of its bytes is one that {@link odd} begins with. */
+function mayBeOdd({ bytes, start, end }: ByteSpan): boolean {
+  for (let at = start; at < end; at++) if (firstOfOdd[bytes[at] ?? 0] === 1) return true
+  return false
+}
+
+const firstOfOdd = Uint8Array.from({ length: 256 }, (_, code) =>
+  /[^ -~\u0080-\u00ff]|[;\\\u00e2]|[-/*]/.test(String.fromCharCode(code)) ? 1 : 0,
+)
 const versionText = /^[\w.+~()/ :,-]*$/
 
 const says: Readonly<Record<UnsafeKind, string>> = {
@@ -77,7 +88,7 @@ const forPsql = /[\\\0]|(?<!:):(?![:=])|stdin/i
 const documentation = 'https://www.postgresql.org/docs/current/app-psql.html'
 
 /** Rules about names, and about texts that psql does not just send. */
-export const nameRules: readonly AuditRule[] = [
+export const nameRules: readonly MarkedRule[] = [
   {
     id: 'name-with-line-break',
     severity: 'warning',
@@ -182,6 +193,7 @@ export const nameRules: readonly AuditRule[] = [
       'CVE-2026-18408 can be talked out of it.',
     fix: 'Restore with pg_restore -d, never by a script, and only when you know where the archive comes from.',
     links: ['https://www.postgresql.org/support/security/CVE-2025-8714/', documentation],
+    marks: { anywhere: forPsql },
     definition(entry, [first], { view, report }) {
       if (first === undefined) return
       tellUnsafe('defn', first.text, view, (message, position) => report({ entry, message, position }))

@@ -1,5 +1,6 @@
-import { mayHoldSecret, secretsIn } from '../secrets.ts'
-import type { AuditRule, DefinitionStatement } from '../types.ts'
+import { secretMarks, secretsIn } from '../secrets.ts'
+import { neverPlain, type MarkedRule } from '../marked-rule.ts'
+import type { DefinitionStatement } from '../types.ts'
 
 /** Options of foreign servers, wrappers, tables and user mappings whose values are secrets. */
 const secretOption =
@@ -20,7 +21,7 @@ const withOptions: ReadonlySet<string> = new Set([
 const harmless = /\b(host|hostaddr|port|dbname|user)\s*=\s*('[^']*'|\S+)/gi
 
 /** Rules about passwords and other secrets. */
-export const secretRules: readonly AuditRule[] = [
+export const secretRules: readonly MarkedRule[] = [
   {
     id: 'password-in-options',
     severity: 'error',
@@ -31,6 +32,7 @@ export const secretRules: readonly AuditRule[] = [
       'wrappers and tables show their options to everybody in the database.',
     fix: 'Change the password; keep it out of the archive (pg_restore -L without the entry) and set it after the restore.',
     links: ['https://www.postgresql.org/docs/current/sql-createusermapping.html'],
+    marks: neverPlain,
     definition(entry, statements, { catalog, report }) {
       for (const statement of statements) {
         if (!withOptions.has(statement.command)) continue
@@ -50,6 +52,7 @@ export const secretRules: readonly AuditRule[] = [
       'the subscription would connect to that server and take what it sends; pg_dump leaves it disabled.',
     fix: 'Restore with --no-subscriptions, or change the connection before you enable it; change a password that is in it.',
     links: ['https://www.postgresql.org/docs/current/sql-createsubscription.html'],
+    marks: neverPlain,
     definition(entry, statements, { catalog, report }) {
       for (const statement of statements) {
         if (statement.command !== 'CREATE SUBSCRIPTION' && statement.command !== 'ALTER SUBSCRIPTION') continue
@@ -81,9 +84,10 @@ export const secretRules: readonly AuditRule[] = [
       'password or api_key.',
     fix: 'Change the secret, and keep it where the program gets it from, not in the schema.',
     links: ['https://www.postgresql.org/docs/current/catalog-pg-proc.html'],
+    marks: { withString: secretMarks },
     definition(entry, statements, { view, catalog, report }) {
       const [first] = statements
-      if (first === undefined || !mayHoldSecret(first.text)) return
+      if (first === undefined || !secretMarks.test(first.text)) return
       // rules of their own look at these
       if (statements.some(({ command }) => withOptions.has(command) || command.endsWith(' SUBSCRIPTION'))) return
       const told = new Set<string>()

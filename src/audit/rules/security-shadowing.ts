@@ -1,6 +1,7 @@
 import type { TocEntry } from '../../toc/types.ts'
 import { builtInFunctions } from '../built-in-functions.ts'
-import type { AuditRule, DefinitionStatement } from '../types.ts'
+import { neverPlain, type MarkedRule } from '../marked-rule.ts'
+import type { DefinitionStatement } from '../types.ts'
 
 const guide = 'https://wiki.postgresql.org/wiki/A_Guide_to_CVE-2018-1058:_Protect_Your_Search_Path'
 const schemas = 'https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATTERNS'
@@ -28,7 +29,7 @@ const withoutObject: ReadonlySet<string> = new Set([
 ])
 
 /** Rules about objects that come in the way of the server's own (CVE-2018-1058). */
-export const shadowingRules: readonly AuditRule[] = [
+export const shadowingRules: readonly MarkedRule[] = [
   {
     id: 'shadows-built-in-function',
     severity: 'warning',
@@ -58,6 +59,7 @@ export const shadowingRules: readonly AuditRule[] = [
       'pg_catalog (CVE-2018-1058).',
     fix: 'Give it another name or another schema, or drop it.',
     links: [guide, schemas],
+    marks: neverPlain,
     definition(entry, statements, { report, catalog }) {
       for (const statement of statements) {
         if (statement.command !== 'CREATE OPERATOR' || statement.name(2) !== 'public') continue
@@ -78,6 +80,7 @@ export const shadowingRules: readonly AuditRule[] = [
       'and its function runs in them.',
     fix: 'Write the cast where it is needed instead (CREATE CAST without AS), or use types of your own.',
     links: ['https://www.postgresql.org/docs/current/sql-createcast.html'],
+    marks: neverPlain,
     definition(entry, statements, { report, catalog }) {
       for (const statement of statements) {
         if (statement.command !== 'CREATE CAST') continue
@@ -111,6 +114,7 @@ export const shadowingRules: readonly AuditRule[] = [
         if (!withoutObject.has(entry.desc)) tell(entry, schema)
       }
     },
+    marks: neverPlain,
     definition(entry, statements, { report }) {
       for (const statement of statements) {
         const schema = createdIn(statement)

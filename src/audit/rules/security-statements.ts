@@ -13,6 +13,7 @@ import {
   surprisesInNumbers,
   type Surprise,
 } from '../statement-check.ts'
+import { neverPlain, type MarkedRule } from '../marked-rule.ts'
 import type { AuditCatalog, AuditContext, AuditRule, DefinitionStatement } from '../types.ts'
 
 const restoring = 'https://www.postgresql.org/docs/current/app-pgrestore.html'
@@ -87,7 +88,7 @@ function callsUpgrade(statement: DefinitionStatement): boolean {
 const upgrades = new WeakMap<AuditCatalog, { calls: number; members: number }>()
 
 /** Rules about definitions that are not what their entries say. */
-export const statementRules: readonly AuditRule[] = [
+export const statementRules: readonly MarkedRule[] = [
   {
     id: 'definition-does-more',
     severity: 'error',
@@ -99,6 +100,7 @@ export const statementRules: readonly AuditRule[] = [
       'only certain statements for each type of entry; this one has another, so pg_dump did not write it.',
     fix: 'Do not restore the archive before you know where it comes from; leave the entry out with a list (-L).',
     links: [restoring],
+    marks: neverPlain,
     ...rule('statement', (text, { command }, { desc }) =>
       command === ''
         ? `${text} has a line that is no statement for an entry ${desc}`
@@ -115,6 +117,7 @@ export const statementRules: readonly AuditRule[] = [
       'is not what is restored. pg_dump writes both from the same name.',
     fix: 'Do not restore the archive before you know where it comes from; leave the entry out with a list (-L).',
     links: [restoring],
+    marks: neverPlain,
     ...rule('object', (text, { command }) => `${text} has ${command} of an object that is not the entry's own`),
   },
   {
@@ -127,6 +130,7 @@ export const statementRules: readonly AuditRule[] = [
       'it, so that both mean something else. pg_dump ends every statement.',
     fix: 'Restore with pg_restore -d rather than by a script, or leave the entry out with a list (-L).',
     links: [restoring],
+    marks: neverPlain,
     ...rule('unended', (text, { command }) => `${text} ends within ${command || 'a statement'}`),
   },
   {
@@ -140,6 +144,7 @@ export const statementRules: readonly AuditRule[] = [
       'or the other way round. That happens where BEGIN, CASE or END is used as a name.',
     fix: 'Restore with pg_restore -d, which sends definitions whole, not by a script through psql.',
     links: ['https://www.postgresql.org/docs/current/sql-createfunction.html'],
+    marks: neverPlain,
     definition(entry, statements, { view, report }) {
       const [first] = statements
       if (first === undefined || !/begin/i.test(first.text)) return
@@ -185,6 +190,7 @@ export const statementRules: readonly AuditRule[] = [
       'bring, or look like it. Such an archive is of no use for anything else.',
     fix: 'Dump again without --binary-upgrade.',
     links: ['https://www.postgresql.org/docs/current/pgupgrade.html'],
+    marks: { anywhere: /binary_upgrade_/ },
     definition(_entry, statements, { catalog }) {
       const calls = statements.some((statement) => callsUpgrade(statement))
       if (!calls && !statements.some((statement) => addsToExtension(statement))) return

@@ -1,5 +1,6 @@
 import { addsToExtension } from '../statement.ts'
-import type { AuditCatalog, AuditRule, DefinitionStatement } from '../types.ts'
+import { neverPlain, type MarkedRule } from '../marked-rule.ts'
+import type { AuditCatalog, DefinitionStatement } from '../types.ts'
 
 /** Settings that only superusers may change for a database or role, because they load code or tell what others may not know. */
 const superuserSettings =
@@ -87,7 +88,7 @@ function countMember(catalog: AuditCatalog, what: string): void {
 }
 
 /** Rules about what only superusers may do. */
-export const superuserRules: readonly AuditRule[] = [
+export const superuserRules: readonly MarkedRule[] = [
   {
     id: 'superuser-statement',
     severity: 'notice',
@@ -99,6 +100,7 @@ export const superuserRules: readonly AuditRule[] = [
       'the archive runs with these rights.',
     fix: 'Restore as a role that is no superuser where you can, and these entries separately, after you have read them.',
     links: ['https://www.postgresql.org/docs/current/role-attributes.html'],
+    marks: neverPlain,
     definition(entry, statements, { catalog, report }) {
       const isMember = statements.some((statement) => addsToExtension(statement))
       const told = new Set<string>()
@@ -127,6 +129,7 @@ export const superuserRules: readonly AuditRule[] = [
       'server can do, from the first connection after the restore on.',
     fix: 'Restore without --create, or reset the setting: ALTER DATABASE … RESET session_preload_libraries.',
     links: ['https://www.postgresql.org/docs/current/runtime-config-client.html#RUNTIME-CONFIG-CLIENT-PRELOAD'],
+    marks: neverPlain,
     definition(entry, statements, { report, catalog }) {
       for (const statement of statements) {
         if (statement.command !== 'ALTER DATABASE' && statement.command !== 'ALTER ROLE') continue

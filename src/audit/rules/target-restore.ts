@@ -2,7 +2,8 @@ import { isArchiveError } from '../../errors.ts'
 import { downgrade, type DowngradeLoss } from '../../ops/downgrade.ts'
 import { releaseNotes, removedFeatures } from '../removed-features.ts'
 import { targetProblems, type TargetProblem, type TargetProblems } from '../target-problems.ts'
-import type { AuditContext, AuditRule } from '../types.ts'
+import type { AuditContext } from '../types.ts'
+import type { MarkedRule } from '../marked-rule.ts'
 import type { TargetSubject } from '../target.ts'
 
 const known = new WeakMap<object, TargetProblems>()
@@ -41,7 +42,7 @@ function reportProblem(context: AuditContext, { entry, fact, detail }: TargetPro
 const superuserPage = 'https://www.postgresql.org/docs/current/role-attributes.html'
 
 /** Rules about what a chosen target refuses or takes otherwise. */
-export const targetRestoreRules: readonly AuditRule[] = [
+export const targetRestoreRules: readonly MarkedRule[] = [
   {
     id: 'target-needs-superuser',
     severity: 'error',
@@ -175,6 +176,7 @@ export const targetRestoreRules: readonly AuditRule[] = [
     fix: 'Change the object on the old server before the dump, as said.',
     links: ['https://www.postgresql.org/docs/current/release.html'],
     needs: 'target',
+    marks: { anywhere: new RegExp(removedFeatures.flatMap(({ words }) => words).join('|')) },
     definition(entry, statements, { catalog, target, report }) {
       const oldest = target?.releases[0] ?? 0
       for (const { since, what, fix, found } of removedFeatures) {
