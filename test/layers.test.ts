@@ -180,8 +180,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'type:io',
     'type:codec',
   ],
-  // what a script says, sent to a server instead; a check before reads its statements as an audit does,
-  // and a place of a drill is a target that is made for it
+  // what a script says, sent to a server instead; a check before reads its statements as an audit does, data that are
+  // counted are streams of their own, and a place of a drill is a target that is made for it
   restore: [
     ...foundation,
     border,

@@ -112,7 +112,11 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     if (counted.rows === undefined || !result.complete) return status
     // what fails now leaves nothing incomplete
     place = undefined
-    const good = await afterRestore({ terminal, quiet, log: write, rows: counted.rows }, view, target)
+    const good = await afterRestore(
+      { terminal, quiet, log: write, rows: counted.rows, jobs: Math.max(1, jobs) },
+      view,
+      target,
+    )
     return good ? status : exit.bad
   } catch (error) {
     progress?.done()
@@ -161,6 +165,15 @@ interface Place {
 /** Errors of the target have a hint that says what became of the database. */
 function tellsOfDatabase(error: unknown): boolean {
   return isArchiveError(error) && (error.code === 'CONNECTION_LOST' || error.code === 'CONNECTION_FAILED')
+}
+
+/** Sums up what had failed when the connection was lost. */
+function tellBeforeLoss(terminal: Terminal, error: unknown): void {
+  const groups = isArchiveError(error) && error.code === 'CONNECTION_LOST' ? error.details?.['groups'] : undefined
+  if (!Array.isArray(groups) || groups.length === 0) return
+  complain(terminal, 'until then the server refused:')
+  // what restore() puts there
+  for (const group of groups as readonly FailureGroup[]) complain(terminal, groupLine(group), group.hint)
 }
 
 /** A failure as a line of the log. */

@@ -54,7 +54,7 @@ export class EntryRestorer {
     this.session = new RestoreSession(this.#context)
     this.#conversation = new Conversation(target, this.#signal, () => ({
       dumpId: this.#entry?.dumpId,
-      details: { ...run.tally },
+      details: { ...run.tally, groups: run.groups },
     }))
   }
 

@@ -165,7 +165,7 @@ function kindOf({ sqlState, message }: ServerError, statement = ''): Kind | unde
       return namesRole.test(statement)
         ? {
             cause: 'roles that do not exist',
-            hint: 'Create them, or restore with --no-owner and --no-privileges, or with --map-owner',
+            hint: 'Restore with --create-roles, with --no-owner and --no-privileges, or with --map-owner',
           }
         : undefined
     // invalid_parameter_value

@@ -9,7 +9,7 @@ import { createdObjects, keyOf } from './created-objects.ts'
 import type { FinishRefusal, FinishReport, RowDifference, SequenceMended } from './finish-report.ts'
 import { literal, prepareSession, questionsOf, textArray, type Ask } from './server-facts.ts'
 import { ArchiveError } from '../errors.ts'
-import { isServerError, type RestoreTarget, type ServerRow } from './target.ts'
+import { isServerError, type EndableTarget, type RestoreTarget, type ServerRow } from './target.ts'
 
 /** Options of {@link finish}. */
 export interface FinishOptions {
@@ -17,10 +17,10 @@ export interface FinishOptions {
   readonly rows?: ReadonlyMap<DumpId, number>
   /** Run ANALYZE, default true. */
   readonly analyze?: boolean
-  /** Sessions that count and analyze at the same time, default 1; needs `another`. */
+  /** Sessions that work at the same time, default 1. */
   readonly jobs?: number
-  /** Another session in the same database, which is ended when all is done. */
-  readonly another?: () => Promise<RestoreTarget & { end(): Promise<void> }>
+  /** Opens another session in the same database, which is ended when all is done; default: that of the target. */
+  readonly another?: () => Promise<EndableTarget>
   readonly signal?: AbortSignal
   /** Called as it goes on: what is being done, and how much of it is done. */
   readonly onProgress?: (progress: FinishProgress) => void
@@ -66,7 +66,8 @@ export async function finish(
   const ask = questionsOf(target)
   if (ask === undefined)
     throw new ArchiveError('UNSUPPORTED', 'Cannot finish the restore: the target answers no questions')
-  await using sessions = new Sessions(ask, options)
+  const another = options.another ?? target.another?.bind(target)
+  await using sessions = new Sessions(ask, { ...options, ...(another !== undefined && { another }) })
   return await new Finish(view, sessions, options).run()
 }
 
@@ -74,7 +75,7 @@ export async function finish(
 class Sessions implements AsyncDisposable {
   readonly first: Ask
   readonly #options: FinishOptions
-  readonly #others: (RestoreTarget & { end(): Promise<void> })[] = []
+  readonly #others: EndableTarget[] = []
 
   constructor(first: Ask, options: FinishOptions) {
     this.first = first

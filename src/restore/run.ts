@@ -3,7 +3,7 @@ import type { PreparedScript } from '../ops/prepare-script.ts'
 import { decoderFor, type Decode } from '../toc/encoding.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { FailureRecord } from './failure-record.ts'
-import type { RestoreFailure, RestoreStage } from './failures.ts'
+import type { FailureGroup, RestoreFailure, RestoreStage } from './failures.ts'
 import type { FailureDecision, RestoreOptions, RestoreResult } from './options.ts'
 import { dataIdsOf } from './table-data.ts'
 
@@ -134,6 +134,11 @@ export class RestoreRun {
     const decision = failure.fatal || singleTransaction || transactionSize > 0 ? 'stop' : asked
     this.#stopped = decision === 'stop'
     return decision
+  }
+
+  /** What failed so far, by cause. */
+  get groups(): readonly FailureGroup[] {
+    return this.#failures.summary().groups
   }
 
   /** What became of it. */
