@@ -38,6 +38,12 @@ function messagesOf(stderr: string): readonly string[] {
 async function compare(server: Server, archive: string, options: readonly string[]): Promise<void> {
   const real = await restored(server, 'real', archive, options)
   const ours = await restored(server, 'ours', archive, options)
+  const died = 'a worker process died unexpectedly'
+  if (messagesOf(real.stderr).includes(died)) {
+    // how far the others come until the first process hears of it is a matter of chance
+    expect([ours.status, messagesOf(ours.stderr).includes(died)]).toEqual([real.status, true])
+    return
+  }
   expect(messagesOf(ours.stderr)).toEqual(messagesOf(real.stderr))
   expectAlike(ours, real)
   expect(ours.contents.length).toBeGreaterThan(400)
