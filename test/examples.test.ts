@@ -102,8 +102,24 @@ test(`${workflow} has commands that work as it says`, async () => {
   expect(readFileSync(join(root, 'spec/audit.md'), 'utf8')).toContain(`(../examples/${workflow})`)
 })
 
+/** Tests of somebody's own. */
+const ownTest = 'restore-in-vitest.test.mjs'
+
+test(`${ownTest} restores an archive for its tests`, { timeout: 120_000 }, async () => {
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  // whoever copies it has no configuration like that of this package
+  const config = join(scratch, 'vitest.config.mjs')
+  writeFileSync(config, 'export default {}\n')
+  const outcome = await run(process.execPath, [vitest, 'run', '--root', folder, '--config', config, ownTest], {
+    env: { BACKUP: latin1, VITEST: '' },
+    timeout: 120_000,
+  })
+  expect(outcome.stdout.toString()).toMatch(/Tests .*1 passed/)
+  expect(outcome.status).toBe(0)
+})
+
 test('every example is run', () => {
-  expect(readdirSync(folder).sort()).toEqual([...Object.keys(examples), live, workflow].sort())
+  expect(readdirSync(folder).sort()).toEqual([...Object.keys(examples), live, ownTest, workflow].sort())
 })
 
 describe.each(Object.entries(examples))('%s', (name, { args, stdin, prints }) => {

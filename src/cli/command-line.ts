@@ -88,6 +88,9 @@ const ownOptions = [
   { name: 'finish' },
   { name: 'progress', argument: true },
   { name: 'log', argument: true },
+  { name: 'into', argument: true },
+  { name: 'check', id: 'check-file', argument: true },
+  { name: 'keep' },
 ] as const satisfies readonly OwnOption[]
 
 type IdOf<T> = T extends { readonly id: infer Id } ? Id : T extends { readonly name: infer Name } ? Name : never

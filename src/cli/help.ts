@@ -18,6 +18,7 @@ Commands:
   verify       whether an archive is sound, and what is wrong with it
   audit        what an archive would do to a server, and whether it can be restored
   restore      into a database, as pg_restore -d does
+  drill        restore into a throw-away database, and prove the result
   dump         take a dump with pg_dump, and keep it if it is whole
   copy         one database into another, with pg_dump, in one stream
   reindex      in place, the offsets that an archive lacks after a pipe
@@ -331,6 +332,7 @@ export function pgRestoreVersion(rules: CompatRules): string {
 /** Helps that have a file of their own. */
 const laterTopics: Readonly<Record<string, () => Promise<string>>> = {
   restore: async () => (await import('./restore-help.ts')).restoreHelp,
+  drill: async () => (await import('./drill-help.ts')).drillHelp,
   dump: async () => (await import('./dump-help.ts')).dumpHelp,
   copy: async () => (await import('./copy-help.ts')).copyHelp,
 }

@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   audit: async () => (await import('./audit.ts')).audit,
   verify: async () => (await import('./verify.ts')).verify,
   restore: async () => (await import('./restore.ts')).restore,
+  drill: async () => (await import('./drill.ts')).drill,
   dump: async () => (await import('./dump.ts')).dump,
   copy: async () => (await import('./copy.ts')).copy,
   reindex: async () => (await import('./reindex.ts')).reindex,

@@ -17,11 +17,11 @@ export interface CheckWishes {
 /** @throws ArchiveError USAGE for options that exclude each other */
 export function checkWishes(line: CommandLine): CheckWishes {
   const given = (id: OwnOptionId): boolean => line.own(id).length > 0
-  const [first, second] =
-    [
-      ['check', 'no-check'],
-      ['check', 'create-roles'],
-    ].find(([one, other]) => given(one as OwnOptionId) && given(other as OwnOptionId)) ?? []
+  const exclusive: readonly (readonly [OwnOptionId, OwnOptionId])[] = [
+    ['check', 'no-check'],
+    ['check', 'create-roles'],
+  ]
+  const [first, second] = exclusive.find((pair) => pair.every(given)) ?? []
   if (first !== undefined) {
     throw new ArchiveError('USAGE', `restore: --${first} and --${second} exclude each other`)
   }

@@ -116,6 +116,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     return good ? status : exit.bad
   } catch (error) {
     progress?.done()
+    tellBeforeLoss(terminal, error)
     if (place === undefined || tellsOfDatabase(error)) throw error
     if (!terminal.signal.aborted) complain(terminal, messageOf(error), hintOf(error))
     const { bytes, entry } = place
@@ -185,6 +186,15 @@ function report(
     complain(terminal, groupLine(group), group.hint)
   }
   return exit.bad
+}
+
+/** Sums up what had failed when the connection was lost. */
+function tellBeforeLoss(terminal: Terminal, error: unknown): void {
+  const groups = isArchiveError(error) && error.code === 'CONNECTION_LOST' ? error.details?.['groups'] : undefined
+  if (!Array.isArray(groups) || groups.length === 0) return
+  complain(terminal, 'until then the server refused:')
+  // what restore() puts there
+  for (const group of groups as readonly FailureGroup[]) complain(terminal, groupLine(group), group.hint)
 }
 
 /** Names in a line of the summary. */

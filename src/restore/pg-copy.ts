@@ -12,7 +12,7 @@ export interface Submittable {
   handleEmptyQuery(): void
   handleCommandComplete(): void
   handleCopyInResponse(connection: CopyConnection): void
-  handleCopyData(): void
+  handleCopyData(message: { readonly chunk: Uint8Array }): void
   handleReadyForQuery(): void
   handleError(error: Error): void
 }

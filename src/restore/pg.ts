@@ -17,6 +17,7 @@ export interface PgTarget extends EndableTarget {
   /** The client of the moment: another one after `connect`. */
   readonly client: Client
   rows(sql: string): Promise<readonly ServerRow[]>
+  copyTo(copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void): Promise<void>
 }
 
 /** Options of {@link pgTarget}. */
@@ -106,7 +107,15 @@ class NodePostgres implements PgTarget {
     return rows
   }
 
-  async #ask(sql: Uint8Array, onRow: (row: DataRow) => void): Promise<void> {
+  async copyTo(copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void): Promise<void> {
+    await this.#ask(copyStatement, ignore, onData)
+  }
+
+  async #ask(
+    sql: Uint8Array,
+    onRow: (row: DataRow) => void,
+    onCopyData: (bytes: Uint8Array) => void = ignore,
+  ): Promise<void> {
     if (this.#ended !== undefined) throw this.#ended
     const client = this.#client
     await new Promise<void>((resolve, reject) => {
@@ -119,7 +128,7 @@ class NodePostgres implements PgTarget {
         handlePortalSuspended: ignore,
         handleEmptyQuery: ignore,
         handleCommandComplete: ignore,
-        handleCopyData: ignore,
+        handleCopyData: ({ chunk }) => onCopyData(chunk),
         handleCopyInResponse: (connection) => connection.sendCopyFail('there are no rows'),
         handleReadyForQuery: done,
         handleError: (error) => {

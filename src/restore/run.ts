@@ -36,9 +36,9 @@ export class RestoreRun {
     this.decode = decoderFor(prepared.context.settings.encoding)
   }
 
-  /** How far it is. */
-  get tally(): Pick<RestoreResult, 'entries' | 'bytes'> {
-    return { entries: this.#entries, bytes: this.#bytes }
+  /** How far it is, and what failed so far. */
+  get tally(): Pick<RestoreResult, 'entries' | 'bytes' | 'groups'> {
+    return { entries: this.#entries, bytes: this.#bytes, groups: this.#failures.summary().groups }
   }
 
   /** Whether anything of an entry is to be restored. */
@@ -142,7 +142,7 @@ export class RestoreRun {
       const places = new Map(this.prepared.filtered.allEntries.map((entry, place) => [entry, place]))
       this.#failures.sort((entry) => (entry === undefined ? -1 : (places.get(entry) ?? -1)))
     }
-    return { complete, ...this.tally, ...this.#failures.summary() }
+    return { complete, entries: this.#entries, bytes: this.#bytes, ...this.#failures.summary() }
   }
 
   /** Text that is a byte string, for people. */

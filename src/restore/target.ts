@@ -15,6 +15,13 @@ export interface RestoreTarget {
    */
   readonly rows?: ((sql: string) => Promise<readonly ServerRow[]>) | undefined
   /**
+   * Reads what a `COPY … TO STDOUT` gives, for proofs of what was restored: `onData` gets the bytes as they come, lent
+   * for the call, and must not throw. Statement and rows are in the session's client encoding; rows in UTF8 where the
+   * target itself converts from the archive's.
+   * @throws ServerError, as `query`
+   */
+  readonly copyTo?: ((copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void) => Promise<void>) | undefined
+  /**
    * Sends a `COPY … FROM stdin` and waits until the server asks for rows.
    * @throws ServerError when the server refuses it
    */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { checkTarget, filter, open, restore } from '../../src/index.ts'
+import { checkTarget, filter, open, restore, rewriteDatabaseName } from '../../src/index.ts'
 import type { CheckKind, FilteredView, RestoreFailure, RestoreOptions, Selection } from '../../src/index.ts'
 import { connectPg, type PgTarget } from '../../src/restore/pg.ts'
 import { allArchives, fixture } from '../helpers/corpus.ts'
@@ -108,7 +108,7 @@ async function compare(target: PgTarget, view: FilteredView, options: RestoreOpt
 }
 
 async function run(server: Server, file: string, { selection = {}, options = {}, twice, as }: Case): Promise<void> {
-  const compat = server.version
+  const compat = options.compat ?? server.version
   await inNewDatabase(server, async (name) => {
     const user = as === undefined ? undefined : `check_${name}`
     if (user !== undefined) server.ask([`CREATE ROLE ${user} LOGIN PASSWORD 'of-a-test'`])
@@ -156,3 +156,41 @@ test.each((wantsAll ? archives : archives.slice(0, 1)).map(({ path, file, server
   async (_, file, server) => run(server, file, {}),
   timeout,
 )
+
+const [oldest, ...others] = servers
+const newest = others.at(-1)
+
+test.skipIf(newest === undefined)(
+  'an archive of the newest release, into the oldest server',
+  async () => {
+    if (oldest === undefined) return
+    await run(oldest, fixture('18/full-Fc.dump').file, { options: { compat: '18' } })
+  },
+  timeout,
+)
+
+test.skipIf(newest === undefined)('the database itself, and its encoding', async () => {
+  if (newest === undefined) return
+  await inNewDatabase(
+    newest,
+    async (name) => {
+      const target = await connect(newest, name)
+      try {
+        await using archive = await open(fixture('18/latin1-utf8-Fc.dump').file)
+        const told = async (selection: Selection, options: RestoreOptions = {}): Promise<readonly string[]> => {
+          const view = rewriteDatabaseName(filter(archive, selection), name)
+          const { findings } = await checkTarget(view, target, { noOwner: true, ...options })
+          return findings.map(({ kind, severity }) => `${severity} ${kind}`)
+        }
+        expect(await told({ noPrivileges: true })).toEqual(['warning encoding'])
+        // into another database, which is in UTF8
+        expect(await told({ noPrivileges: true, create: true })).toEqual(['error database'])
+        const clean = await told({ noPrivileges: true, create: true }, { clean: true })
+        expect(clean).toEqual(['error database', 'error database'])
+      } finally {
+        await target.end()
+      }
+    },
+    'LATIN1',
+  )
+})

@@ -82,6 +82,7 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'p
     await expect(restored).rejects.toMatchObject({
       code: 'CONNECTION_LOST',
       hint: expect.stringContaining('incomplete'),
+      details: { groups: expect.arrayContaining([expect.objectContaining({ cause: 'roles that do not exist' })]) },
     })
     expect(ended).toBe(true)
   })
