@@ -92,24 +92,23 @@ describe.each(servers)('pgdmp dump of server $major', (server) => {
     })
   })
 
-  test.skipIf(server !== servers.at(-1) && server !== servers[0])(
-    'writes directories and tar archives, and hands options on',
-    async () => {
-      const directory = join(place(), 'app.dir')
-      const first = await pgdmp(pgDump, ['-Fd', '-j2', '-Z1', '-T', 'logs', '-d', database(name), '-f', directory])
-      expect([first.status, first.stderr]).toEqual([0, ''])
-      await using opened = await open(directory)
-      expect(opened.header.format).toBe('directory')
-      expect(opened.toc.filter(({ desc }) => desc === 'TABLE DATA').map(({ tag }) => tag)).toEqual(['empty_one', 't'])
-      const tar = join(place(), 'app.tar')
-      const second = await pgdmp(pgDump, ['--format=tar', '--json', '--no-receipt', '-d', database(name), '-f', tar])
-      const report = JSON.parse(second.stdout.toString())
-      expect(report).toMatchObject({ kept: true, sound: true, format: 'tar', receipt: null, totals: { rows: 5100 } })
-      expect(report.sha256).toBe(createHash('sha256').update(readFileSync(tar)).digest('hex'))
-      expect(readdirSync(dirname(tar))).toEqual(['app.tar'])
-      expect(execFileSync(pgRestore, ['-l', tar]).toString()).toContain('TABLE DATA public t')
-    },
-  )
+  const isAtAnEnd = server === servers.at(-1) || server === servers[0]
+  const some = isAtAnEnd ? test : () => undefined
+  some('writes directories and tar archives, and hands options on', async () => {
+    const directory = join(place(), 'app.dir')
+    const first = await pgdmp(pgDump, ['-Fd', '-j2', '-Z1', '-T', 'logs', '-d', database(name), '-f', directory])
+    expect([first.status, first.stderr]).toEqual([0, ''])
+    await using opened = await open(directory)
+    expect(opened.header.format).toBe('directory')
+    expect(opened.toc.filter(({ desc }) => desc === 'TABLE DATA').map(({ tag }) => tag)).toEqual(['empty_one', 't'])
+    const tar = join(place(), 'app.tar')
+    const second = await pgdmp(pgDump, ['--format=tar', '--json', '--no-receipt', '-d', database(name), '-f', tar])
+    const report = JSON.parse(second.stdout.toString())
+    expect(report).toMatchObject({ kept: true, sound: true, format: 'tar', receipt: null, totals: { rows: 5100 } })
+    expect(report.sha256).toBe(createHash('sha256').update(readFileSync(tar)).digest('hex'))
+    expect(readdirSync(dirname(tar))).toEqual(['app.tar'])
+    expect(execFileSync(pgRestore, ['-l', tar]).toString()).toContain('TABLE DATA public t')
+  })
 
   test('knows every option of its pg_dump', () => {
     const text = execFileSync(pgDump, ['--help']).toString()
