@@ -51,7 +51,7 @@ const { outputFiles } = await build({
   target: 'node20',
   conditions: ['source'],
   // loaded when they are needed, where they are installed
-  external: ['@cloudpss/zstd', '@viz-js/viz', 'pg', 'pg-copy-streams'],
+  external: ['@cloudpss/zstd', '@electric-sql/pglite', '@viz-js/viz', 'pg', 'pg-copy-streams'],
   plugins: [loadedLater],
   // zstddec loads its WebAssembly by fetch() where there is one, for which Node.js would load all of its HTTP client
   define: { fetch: 'undefined' },

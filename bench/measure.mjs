@@ -7,9 +7,9 @@ import path from 'node:path'
 
 /**
  * @typedef {{ wall: number, cpu: number, peakMiB: number }} Run seconds, seconds, mebibytes
- * @typedef {{ command: readonly string[], stdin?: string, env?: Record<string, string>, fresh?: string, stdout?: string }} Job
+ * @typedef {{ command: readonly string[], stdin?: string, env?: Record<string, string>, fresh?: string, stdout?: string, before?: () => void }} Job
  * `stdin`, `stdout`: paths of files; `fresh`: what the command will make, removed before, so that nobody is timed freeing the pages
- * of an older file
+ * of an older file; `before`: what is done first, and not measured
  */
 
 /**
@@ -19,6 +19,7 @@ import path from 'node:path'
  */
 export function runOnce(job) {
   if (job.fresh !== undefined) rmSync(job.fresh, { recursive: true, force: true })
+  job.before?.()
   const scratch = mkdtempSync(path.join(tmpdir(), 'pgdmp-bench-'))
   const report = path.join(scratch, 'time')
   const input = job.stdin === undefined ? 'ignore' : openSync(job.stdin, 'r')

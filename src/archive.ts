@@ -185,6 +185,7 @@ class OpenedArchive implements Archive {
       get toc() {
         return reader.toc
       },
+      storedSizes: (options = {}) => reader.storedSizes(options.signal),
       verbatim: (options = {}) => reader.verbatim(options.signal),
     }
   }

@@ -1,4 +1,5 @@
 import type { DataStream } from './format/stored-data.ts'
+import type { StoredSizes } from './format/stored-sizes.ts'
 import type { VerbatimArchive } from './format/verbatim.ts'
 import type { Limits } from './limits.ts'
 import type { ArchiveFormat, ArchiveHeader, ArchiveSettings, DumpId, TocEntry } from './toc/types.ts'
@@ -80,6 +81,8 @@ export interface ArchiveStorage {
   readonly seekable: boolean
   readonly header: ArchiveHeader
   readonly toc: readonly TocEntry[]
+  /** As of the archive itself: what the data of its entries take. Absent where nobody can tell. */
+  storedSizes?(options?: { readonly signal?: AbortSignal | undefined }): Promise<StoredSizes>
   /**
    * The archive byte for byte, what no entry refers to included. It is checked on the way for being whole: each block,
    * file or member that an entry needs must be there. Undefined where the bytes cannot be had again: of a tar archive

@@ -1,10 +1,11 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { fixture } from './helpers/corpus.ts'
 import { cli, root, shipped } from './helpers/paths.ts'
 import { run } from './helpers/process.ts'
+import { inNewDatabase, servers, withoutServers } from './helpers/servers.ts'
 
 const folder = join(root, 'examples')
 const latin1 = fixture('18/latin1-Fc.dump').file
@@ -52,6 +53,30 @@ const examples: Readonly<
   'who-owns-what.mjs': { args: [latin1], prints: /^postgres\t11 entries\n$/ },
 }
 
+/** What needs servers. */
+const live = 'server-to-server.mjs'
+const server = servers.at(-1)
+
+test.skipIf(server === undefined)(server === undefined ? withoutServers : `${live} copies what it says`, async () => {
+  if (server === undefined) return
+  const { ask, database, pgDump } = server
+  const uri = (name: string): string => {
+    const [, host, port, user, password] = /^host=(\S+) port=(\S+) user=(\S+) password=(\S+)/.exec(database(name)) ?? []
+    return `postgres://${user}:${password}@${host}:${port}/${name}`
+  }
+  await inNewDatabase(server, async (source) => {
+    ask(['CREATE TABLE plain_one AS SELECT 1 AS a', 'CREATE TABLE secret_one AS TABLE plain_one'], source)
+    await inNewDatabase(server, async (target) => {
+      const args = [join(folder, live), uri(source), uri(target), 'secret_*', 'nobody=postgres']
+      const env = { PATH: `${dirname(pgDump)}${delimiter}${process.env['PATH'] ?? ''}` }
+      const { status, stdout, stderr } = await run(process.execPath, args, { env })
+      expect([status, stdout.toString(), stderr]).toEqual([0, '7 bytes of data, 0 statements refused\n', ''])
+      expect(ask(['SELECT count(*) FROM plain_one', 'SELECT count(*) FROM secret_one'], target)).toBe('1\n0\n')
+    })
+  })
+  expect(readFileSync(join(folder, live), 'utf8').split('\n').length).toBeLessThanOrEqual(41)
+})
+
 /** A workflow for GitHub Actions. */
 const workflow = 'audit-in-github-actions.yml'
 
@@ -77,8 +102,24 @@ test(`${workflow} has commands that work as it says`, async () => {
   expect(readFileSync(join(root, 'spec/audit.md'), 'utf8')).toContain(`(../examples/${workflow})`)
 })
 
+/** Tests of somebody's own. */
+const ownTest = 'restore-in-vitest.test.mjs'
+
+test(`${ownTest} restores an archive for its tests`, { timeout: 120_000 }, async () => {
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  // whoever copies it has no configuration like that of this package
+  const config = join(scratch, 'vitest.config.mjs')
+  writeFileSync(config, 'export default {}\n')
+  const outcome = await run(process.execPath, [vitest, 'run', '--root', folder, '--config', config, ownTest], {
+    env: { BACKUP: latin1, VITEST: '' },
+    timeout: 120_000,
+  })
+  expect(outcome.stdout.toString()).toMatch(/Tests .*1 passed/)
+  expect(outcome.status).toBe(0)
+})
+
 test('every example is run', () => {
-  expect(readdirSync(folder).sort()).toEqual([...Object.keys(examples), workflow].sort())
+  expect(readdirSync(folder).sort()).toEqual([...Object.keys(examples), live, ownTest, workflow].sort())
 })
 
 describe.each(Object.entries(examples))('%s', (name, { args, stdin, prints }) => {

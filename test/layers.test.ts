@@ -180,11 +180,49 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'type:io',
     'type:codec',
   ],
-  // what a script says, sent to a server instead
-  restore: [...foundation, border, 'bytes', 'sql', 'toc', 'ops', 'view.ts', 'type:io'],
+  // what a script says, sent to a server instead; a check before reads its statements as an audit does,
+  // and a place of a drill is a target that is made for it
+  restore: [
+    ...foundation,
+    border,
+    'bytes',
+    'sql',
+    'toc',
+    'ops',
+    'audit',
+    'view.ts',
+    'type:io',
+    'io/abort.ts',
+    'io/byte-stream.ts',
+    'type:drill',
+  ],
+  // restores, and compares what is there with the archive, in digests made of bytes that views and servers give
+  drill: [
+    ...foundation,
+    border,
+    'package-version.ts',
+    'bytes',
+    'codec/sha256.ts',
+    'copy',
+    'sql',
+    'toc',
+    'view.ts',
+    'ops',
+    'audit',
+    'restore',
+    'io/byte-stream.ts',
+  ],
   // what connects to a server is no part of the library's own entry: it needs packages that few have
   // the drop-in asks what an archive version has, as pg_restore does
-  cli: ['index.ts', 'restore/pg.ts', 'restore/pg-client.ts', 'toc/version.ts'],
+  // a dump is kept by what is no part of the library either, before it has shown what else it is good for
+  cli: [
+    'index.ts',
+    'restore/pg.ts',
+    'restore/pg-client.ts',
+    'restore/pglite.ts',
+    'toc/version.ts',
+    'inspect/keep-archive.ts',
+  ],
 }
 
 /** Node's modules, and the layers that may use them (rule 6; `cli` may use what a program needs). */
@@ -201,12 +239,14 @@ const nodeModules: Readonly<Record<string, readonly string[]>> = {
   net: ['io'],
   module: ['cli', 'codec'],
   process: ['cli'],
+  child_process: ['cli'],
   buffer: ['cli', 'codec'],
   events: ['cli', 'io'],
   util: ['cli'],
   tty: ['cli'],
   tls: ['cli'],
   readline: ['cli'],
+  'readline/promises': ['cli'],
   timers: ['cli'],
   'timers/promises': ['cli'],
 }

@@ -82,7 +82,15 @@ const ownOptions = [
   { name: 'post-restore' },
   { name: 'for', argument: true },
   { name: 'on-error', argument: true },
+  { name: 'check' },
+  { name: 'no-check' },
+  { name: 'create-roles' },
+  { name: 'finish' },
+  { name: 'progress', argument: true },
   { name: 'log', argument: true },
+  { name: 'into', argument: true },
+  { name: 'check', id: 'check-file', argument: true },
+  { name: 'keep' },
 ] as const satisfies readonly OwnOption[]
 
 type IdOf<T> = T extends { readonly id: infer Id } ? Id : T extends { readonly name: infer Name } ? Name : never

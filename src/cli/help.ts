@@ -18,6 +18,9 @@ Commands:
   verify       whether an archive is sound, and what is wrong with it
   audit        what an archive would do to a server, and whether it can be restored
   restore      into a database, as pg_restore -d does
+  drill        restore into a throw-away database, and prove the result
+  dump         take a dump with pg_dump, and keep it if it is whole
+  copy         one database into another, with pg_dump, in one stream
   reindex      in place, the offsets that an archive lacks after a pipe
   salvage      what is whole of a damaged or truncated archive, as a new one
   pg_restore   the same options, output, messages and status as pg_restore
@@ -326,6 +329,14 @@ export function pgRestoreVersion(rules: CompatRules): string {
   return `pg_restore (pgdmp ${packageVersion}, as PostgreSQL ${formatRelease(rules.release)})\n`
 }
 
+/** Helps that have a file of their own. */
+const laterTopics: Readonly<Record<string, () => Promise<string>>> = {
+  restore: async () => (await import('./restore-help.ts')).restoreHelp,
+  drill: async () => (await import('./drill-help.ts')).drillHelp,
+  dump: async () => (await import('./dump-help.ts')).dumpHelp,
+  copy: async () => (await import('./copy-help.ts')).copyHelp,
+}
+
 /** `pgdmp help [COMMAND]` */
 export async function help(terminal: Terminal, args: readonly string[]): Promise<number> {
   const topics: Readonly<Record<string, () => string>> = {
@@ -340,9 +351,9 @@ export async function help(terminal: Terminal, args: readonly string[]): Promise
     pg_restore: () => pgRestoreHelp(compatRules()),
   }
   const [topic] = args
-  if (topic === 'restore') {
-    const { restoreHelp } = await import('./restore-help.ts')
-    await writeText(terminal, undefined, restoreHelp)
+  const later = topic !== undefined && Object.hasOwn(laterTopics, topic) ? laterTopics[topic] : undefined
+  if (later !== undefined) {
+    await writeText(terminal, undefined, await later())
     return exit.good
   }
   const text = topic === undefined ? () => overview : Object.hasOwn(topics, topic) ? topics[topic] : undefined

@@ -1,4 +1,4 @@
-import type { Archive, ArchiveView, TocEntry } from '../index.ts'
+import type { Archive, ArchiveView, RestoreProgress, TocEntry } from '../index.ts'
 import { printable } from './layout.ts'
 
 /**
@@ -26,6 +26,36 @@ export async function partsDone(
     total += bytes
   }
   return (dumpId) => (dumpId === undefined || total === 0 ? undefined : (before.get(dumpId) ?? 0) / total)
+}
+
+/**
+ * Which part of the stored data several workers have read, 0 to 1: told with every progress, it counts what each has
+ * left behind.
+ */
+export async function jobsDone(
+  archive: Archive,
+  toc: readonly TocEntry[],
+  hasData: (entry: TocEntry) => boolean,
+  signal: AbortSignal,
+): Promise<(progress: RestoreProgress) => number | undefined> {
+  const { dataBytes } = await archive.storedSizes({ signal })
+  const bytesOf = (dumpId: number | undefined): number => (dumpId === undefined ? 0 : (dataBytes.get(dumpId) ?? 0))
+  const withData = toc.filter((entry) => entry.hadDumper && hasData(entry))
+  const total = withData.reduce((sum, { dumpId }) => sum + bytesOf(dumpId), 0)
+  let done = 0
+  let before: readonly (number | undefined)[] = []
+  return ({ workers = [] }) => {
+    before.forEach((entry, at) => {
+      if (entry !== workers[at]) done += bytesOf(entry)
+    })
+    before = workers
+    return total === 0 ? undefined : done / total
+  }
+}
+
+/** What each of several workers does, for a progress line. */
+export function labelOfWorkers(view: ArchiveView, workers: readonly (number | undefined)[]): string {
+  return workers.flatMap((entry, at) => (entry === undefined ? [] : [`${at + 1}: ${labelOf(view, entry)}`])).join('  ')
 }
 
 /** An entry as a progress line names it. */

@@ -4,10 +4,10 @@ import { ArchiveError } from '../index.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Asks for a password on the terminal, unseen (simple_prompt, sprompt.c). */
-export async function askPassword(terminal: Terminal): Promise<string> {
+export async function askPassword(terminal: Terminal, prompt = 'Password: '): Promise<string> {
   terminal.signal.throwIfAborted()
   const keyboard = openKeyboard()
-  terminal.stderr.write('Password: ')
+  terminal.stderr.write(prompt)
   keyboard.setRawMode(true)
   try {
     return await readLine(keyboard, terminal.signal)

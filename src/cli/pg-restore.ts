@@ -140,6 +140,7 @@ async function restore(run: Run): Promise<number> {
       const says = {
         say: (text: string) => say(terminal, text),
         sayBytes: (text: Uint8Array) => sayBytes(terminal, text),
+        fatalText: (error: unknown) => fatalText(error, rules),
       }
       return await restoreIntoDatabase({ terminal, rules, options, archive: run.archive, ...says }, view)
     }

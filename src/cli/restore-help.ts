@@ -15,6 +15,8 @@ Connection, found as libpq finds it (also PG* variables, ~/.pgpass, services):
   -w, --no-password  -W, --password
 
 Restore:
+  -j, --jobs=N                 in N sessions, by dependencies; from any archive but
+                               one that comes through a pipe (then --spool)
   -c, --clean                  drop objects first
       --if-exists              with IF EXISTS
   -C, --create                 create the database, and restore into it
@@ -31,18 +33,31 @@ Restore:
       --compat=VERSION         as pg_restore of this release does: 13 to 18, 17.11
       --target-version=VERSION SQL that this release of the server accepts
 
+Before and after:
+      --check                  only say what would fail, and what to do about it
+      --no-check               do not look at the server before the restore
+      --create-roles           create roles that are missing, without login
+      --finish                 analyze tables, compare numbers of rows with the
+                               archive, set sequences that are behind, validate
+                               constraints, look for what is not valid
+
 Errors:
   -e, --exit-on-error          the same as --on-error stop
-      --on-error=stop|continue what to do when the server refuses a statement
+      --on-error=stop|continue|ask
+                               what to do when the server refuses a statement
                                (default: go on, and sum up at the end)
       --log=FILE               each failure, and the end, as a line of JSON
-  -q, --quiet                  no progress; of errors only the sum at the end
+      --progress=json[:FILE]   how far it is, as lines of JSON on standard
+                               error, or in a file or pipe (json:/dev/fd/3)
+  -q, --quiet                  no progress and no check; of errors only the sum
+                               at the end
   -v, --verbose                what is done
 
 ${selectionHelp}
 ${rewriteHelp}
 ${inputOptions}
-Exit status: 0 all was restored, 1 something failed, 2 wrong usage.
+Exit status: 0 all was restored (--check: nothing is in the way), 1 something
+failed (would fail), 2 wrong usage.
 
 Examples:
   pgdmp restore -d app nightly.dump

@@ -1,11 +1,6 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, statSync, writeSync, type Stats } from 'node:fs'
-import { dirname } from 'node:path'
-import { filter, formatNumber, restore as restoreView } from '../index.ts'
-import type { FailureDecision, FailureGroup, Finding, RestoreFailure, RestoreResult, ServerError } from '../index.ts'
-import { ArchiveError } from '../index.ts'
+import { ArchiveError, type ServerError } from '../index.ts'
 import {
   parseCommandLine,
-  selectionFrom,
   selectionOptions,
   type CommandLine,
   type CommandSyntax,
@@ -13,15 +8,13 @@ import {
 } from './command-line.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
 import { openArchive, openOptions } from './input.ts'
-import { formatBytes } from './layout.ts'
 import { writeText } from './output.ts'
-import { labelOf, partsDone } from './parts-done.ts'
 import { askPassword } from './password-prompt.ts'
-import { sqlOptionsOf } from './pg-restore-selection.ts'
-import { Progress } from './progress.ts'
+import { checkOptions } from './restore-check.ts'
 import { restoreHelp } from './restore-help.ts'
-import { applyRewrites, reportRewrites, rewriteOptions, rewritesFrom } from './rewrite-options.ts'
-import { complain, exit, warn, type Terminal } from './terminal.ts'
+import { runRestore, type Connected } from './restore-run.ts'
+import { rewriteOptions } from './rewrite-options.ts'
+import { complain, exit, type Terminal } from './terminal.ts'
 
 const syntax: CommandSyntax = {
   name: 'restore',
@@ -33,6 +26,9 @@ const syntax: CommandSyntax = {
     'target-version',
     'on-error',
     'log',
+    'finish',
+    'progress',
+    ...checkOptions,
     'quiet',
   ],
   restore: [
@@ -42,6 +38,7 @@ const syntax: CommandSyntax = {
     'dbname',
     'exit-on-error',
     'host',
+    'jobs',
     'no-data-for-failed-tables',
     'no-password',
     'password',
@@ -57,7 +54,6 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
     await writeText(terminal, undefined, restoreHelp)
     return exit.good
   }
-  const onError = decisionFrom(line)
   const dbname = line.value('dbname')
   if (dbname === undefined) {
     throw new ArchiveError('USAGE', 'restore: the database is missing', {
@@ -65,63 +61,15 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
     })
   }
   const quiet = line.own('quiet').length > 0
-  const selection = await selectionFrom(terminal, line)
-  const rewrites = await rewritesFrom(terminal, line)
-  await using archive = await openArchive(terminal, line, { quiet })
-  const screen = !quiet && terminal.stderr.isTTY
-  const progress = screen ? new Progress(terminal.stderr) : undefined
-  const onWarning = (finding: Finding) => {
-    progress?.done()
-    if (!quiet) warn(terminal, finding)
-  }
-  const compat = line.own('compat').at(-1)
-  const targetVersion = line.own('target-version').at(-1)
-  const common = { ...(compat === undefined ? {} : { compat }), onWarning }
-  const view = applyRewrites(filter(archive, selection, common), rewrites, common)
-  const parts =
-    progress === undefined
-      ? () => undefined
-      : await partsDone(archive, view.toc, (entry) => view.parts(entry).data, terminal.signal)
-  const log = new JsonLog(line.own('log').at(-1), line.archive)
-  try {
-    await using target = await connect(terminal, line, dbname, quiet)
-    const { verbose: _, restrictKey: _k, ...sqlOptions } = sqlOptionsOf(line.options)
-    const result = await restoreView(view, target, {
-      ...sqlOptions,
-      ...common,
-      ...(targetVersion === undefined ? {} : { targetVersion }),
-      noDataForFailedTables: line.options.given.has('no-data-for-failed-tables'),
-      signal: terminal.signal,
-      onError: (failure) => {
-        progress?.done()
-        log.write({ event: 'failure', ...describe(failure) })
-        if (!quiet) complain(terminal, `${labelOf(view, failure.entry?.dumpId)}: ${failure.error.message}`)
-        return onError
-      },
-      ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
-      ...(progress === undefined
-        ? {}
-        : { onProgress: ({ bytes, entry }) => progress.update(bytes, parts(entry), labelOf(view, entry)) }),
-    })
-    progress?.done()
-    const { failures: _f, ...summary } = result
-    log.write({ event: 'end', ...summary })
-    if (!quiet) reportRewrites(terminal, view)
-    return report(terminal, result, quiet)
-  } finally {
-    progress?.done()
-    log.close()
-  }
+  const { jobs } = line.options
+  return await runRestore(terminal, line, {
+    // each session reads data of its own; Node.js has four threads that decompress
+    open: () => openArchive(terminal, line, { quiet, ...(jobs > 1 && { workers: Math.min(jobs, 4) }) }),
+    connect: () => connect(terminal, line, dbname, quiet),
+  })
 }
 
-function decisionFrom(line: CommandLine): FailureDecision {
-  const value = line.own('on-error').at(-1)
-  if (value === undefined) return line.options.given.has('exit-on-error') ? 'stop' : 'continue'
-  if (value === 'stop' || value === 'continue') return value
-  throw new ArchiveError('USAGE', `restore: --on-error is "${value}", must be stop or continue`)
-}
-
-async function connect(terminal: Terminal, line: CommandLine, dbname: string, quiet: boolean) {
+async function connect(terminal: Terminal, line: CommandLine, dbname: string, quiet: boolean): Promise<Connected> {
   const ask = () => askPassword(terminal)
   const password = line.options.given.has('password') ? await ask() : undefined
   const given = { dbname, host: line.value('host'), port: line.value('port'), user: line.value('username'), password }
@@ -134,76 +82,4 @@ async function connect(terminal: Terminal, line: CommandLine, dbname: string, qu
   })
   // a server that is gone is no reason to fail at the end
   return Object.assign(target, { [Symbol.asyncDispose]: () => target.end().catch(() => undefined) })
-}
-
-/** A failure as a line of the log. */
-function describe({ stage, entry, complaint, statement, error }: RestoreFailure): object {
-  const { severity, sqlState, message, detail, hint, context } = error
-  const named = entry && { dumpId: entry.dumpId, desc: entry.desc, namespace: entry.namespace, tag: entry.tag }
-  return { stage, ...named, complaint, statement, severity, sqlState, message, detail, hint, context }
-}
-
-/** Says what failed, by cause; nothing of it scrolls away, as it comes last. */
-function report(
-  terminal: Terminal,
-  { complete, failed, groups, entries, bytes }: RestoreResult,
-  quiet: boolean,
-): number {
-  if (failed === 0) {
-    if (!quiet) complain(terminal, `restored ${formatNumber(entries)} entries, ${formatBytes(bytes)} of data`)
-    return exit.good
-  }
-  const end = complete ? 'the restore went on to its end' : 'the restore was stopped'
-  complain(terminal, `the server refused ${formatNumber(failed)} statement${failed === 1 ? '' : 's'}; ${end}:`)
-  for (const group of groups) {
-    complain(terminal, groupLine(group), group.hint)
-  }
-  return exit.bad
-}
-
-/** Names in a line of the summary. */
-const SHOWN = 5
-
-function groupLine({ cause, messages, sqlState, count, entries }: FailureGroup): string {
-  const number = messages.length > 1 ? `: ${formatNumber(messages.length)}` : ''
-  const listed = messages.length > 0 ? messages : entries
-  const more = listed.length > SHOWN ? ', …' : ''
-  return `${formatNumber(count)} × ${cause}${number} [${sqlState}] (${listed.slice(0, SHOWN).join(', ')}${more})`
-}
-
-/** One JSON object a line. */
-class JsonLog {
-  readonly #file: number | undefined = undefined
-
-  /** @throws ArchiveError USAGE when it is a file of the archive */
-  constructor(path: string | undefined, archive: string | null) {
-    if (path === undefined) return
-    const { dev, ino } = archive === null ? { dev: -1, ino: -1 } : statSync(archive)
-    const check = (status: Stats): void => {
-      if (status.dev !== dev || status.ino !== ino) return
-      throw new ArchiveError('USAGE', `restore: --log is "${path}", which belongs to the archive`, {
-        hint: 'Name another file',
-      })
-    }
-    check(statSync(dirname(path)))
-    // statements may hold rows; what the file held goes when it is known which one it is
-    const file = openSync(path, 'a', 0o600)
-    try {
-      const status = fstatSync(file)
-      check(status)
-      if (status.isFile()) ftruncateSync(file)
-    } catch (error) {
-      closeSync(file)
-      throw error
-    }
-    this.#file = file
-  }
-
-  write(record: object): void {
-    if (this.#file !== undefined) writeSync(this.#file, `${JSON.stringify(record)}\n`)
-  }
-
-  close(): void {
-    if (this.#file !== undefined) closeSync(this.#file)
-  }
 }

@@ -113,7 +113,8 @@ class DigestedStream implements AsyncIterable<Uint8Array> {
   }
 }
 
-async function digestOfSource(source: RandomAccess, signal: AbortSignal | undefined): Promise<StoredDigest> {
+/** Digest of all bytes of a source. */
+export async function digestOfSource(source: RandomAccess, signal: AbortSignal | undefined): Promise<StoredDigest> {
   return { sha256: toHex(await sha256Of(source, signal)), bytes: source.size }
 }
 

@@ -9,6 +9,7 @@ import { readToc } from '../format/read-toc.ts'
 import { SecondToc } from '../format/second-toc.ts'
 import { openPatchable, type PatchableFile } from '../io/patch.ts'
 import { pullOver } from '../io/pull.ts'
+import type { RandomAccess } from '../io/source.ts'
 import type { LimitPreset, Limits } from '../limits.ts'
 import type { ParsedToc } from '../toc/toc.ts'
 import { featuresOf } from '../toc/version.ts'
@@ -53,16 +54,7 @@ export async function reindex(path: string | URL, options: ReindexOptions = {}):
   try {
     const { completed } = file
     await checkIsCustom(file)
-    const pull = pullOver(file, { signal })
-    let parsed: ParsedToc
-    let end: number
-    try {
-      parsed = await readToc(pull, { format: 'custom', limits: resolveLimits('reindex', options.limits), onWarning })
-      end = pull.position
-    } finally {
-      await pull.close()
-    }
-    const patch = await offsetsOf(file, parsed, end, signal)
+    const patch = await findOffsets(file, { limits: resolveLimits('reindex', options.limits), onWarning, signal })
     if (patch.set > 0) await file.patch(patch.start, patch.before, patch.after)
     return { set: patch.set, completed }
   } finally {
@@ -79,16 +71,37 @@ async function checkIsCustom(file: PatchableFile): Promise<void> {
   })
 }
 
-interface TocPatch {
+/** The table of contents as it is and with the offsets that it lacks. */
+export interface TocPatch {
+  /** Number of offsets that were missing. */
   readonly set: number
   readonly start: number
   readonly before: Uint8Array
   readonly after: Uint8Array
 }
 
-/** The table of contents as it is and with the offsets that it lacks. */
+/** What there is to read of a custom archive. */
+type NamedSource = RandomAccess & { readonly path: string }
+
+/** Finds the offsets that the table of contents of a custom archive lacks. @throws ArchiveError as {@link reindex} */
+export async function findOffsets(
+  file: NamedSource,
+  { limits, onWarning, signal }: { limits: Limits; onWarning: OnWarning; signal: AbortSignal | undefined },
+): Promise<TocPatch> {
+  const pull = pullOver(file, { signal })
+  let parsed: ParsedToc
+  let end: number
+  try {
+    parsed = await readToc(pull, { format: 'custom', limits, onWarning })
+    end = pull.position
+  } finally {
+    await pull.close()
+  }
+  return await offsetsOf(file, parsed, end, signal)
+}
+
 async function offsetsOf(
-  file: PatchableFile,
+  file: NamedSource,
   { header, toc }: ParsedToc,
   end: number,
   signal: AbortSignal | undefined,

@@ -11,6 +11,7 @@ import { BlockBytes, ChainSource, type ChunkChain } from './salvage-chunks.ts'
 import { findStored, payloadOfFile, splitSuffix, type FoundFiles } from './salvage-files.ts'
 import { TolerantSource, type Break, type Payload } from './salvage-payload.ts'
 import type { FoundToc } from './salvage-toc.ts'
+import { declaredObjects } from './verify-objects.ts'
 
 /** A large object as it was found. */
 export interface GatheredObject {
@@ -249,7 +250,7 @@ export async function gatherFiles(
       missing.set(entry, { kind: 'cut', offset: 0, file: name, reason: `there is no file "${name}"` })
     }
   }
-  const objects = new ObjectFiles(files, limits, signal)
+  const objects = new ObjectFiles(files, new Set((toc?.entries ?? []).flatMap(declaredObjects)), limits, signal)
   const groups = entries.filter(({ desc }) => desc === 'BLOBS')
   for (const entry of groups) {
     const file = listOf(entry, files, toc)
@@ -298,13 +299,16 @@ function straysOf(
 /** The files of large objects, by their lists and by their names. */
 class ObjectFiles {
   readonly #files: FoundFiles
+  /** OIDs that entries declare. */
+  readonly #declared: ReadonlySet<number>
   readonly #limits: Limits
   readonly #signal: AbortSignal | undefined
   readonly #byOid = new Map<number, GatheredObject>()
   readonly #taken = new Set<number>()
 
-  constructor(files: FoundFiles, limits: Limits, signal: AbortSignal | undefined) {
+  constructor(files: FoundFiles, declared: ReadonlySet<number>, limits: Limits, signal: AbortSignal | undefined) {
     this.#files = files
+    this.#declared = declared
     this.#limits = limits
     this.#signal = signal
     for (const [name, file] of files.byName) {
@@ -324,13 +328,15 @@ class ObjectFiles {
     const absent = listed.oids.filter((oid) => !this.#byOid.has(oid))
     const ends = /^([0-9]{1,10})(?:\.\.([0-9]{1,10}))?$/.exec(entry.tag ?? '')
     const [first, last] = isOnly ? [0, Infinity] : [Number(ends?.[1] ?? 0), Number(ends?.[2] ?? ends?.[1] ?? 0)]
-    if (listed.broken !== undefined) {
-      for (const oid of [...this.#byOid.keys()].sort((a, b) => a - b)) {
-        if (oid >= first && oid <= last) this.#take(oid, objects)
-      }
-    }
+    const unlisted = [...this.#byOid.keys()]
+      .filter((oid) => oid >= first && oid <= last && !this.#taken.has(oid))
+      .sort((a, b) => a - b)
+    // a list that ends with a line may be cut all the same
+    const isShort = unlisted.some((oid) => this.#declared.has(oid))
+    const broken = listed.broken ?? (isShort ? cutList(list) : undefined)
+    for (const oid of unlisted) if (listed.broken !== undefined || this.#declared.has(oid)) this.#take(oid, objects)
     if (objects.length === 0 && listed.broken !== undefined) return undefined
-    return { kind: 'objects', objects, absent, broken: listed.broken }
+    return { kind: 'objects', objects, absent, broken }
   }
 
   /** The objects that no list has. */
@@ -373,8 +379,11 @@ class ObjectFiles {
     } finally {
       await source.cancel()
     }
-    const cut: Break = { kind: 'cut', offset: 0, reason: `"${name}" is cut or damaged` }
     const { ending } = source
-    return { oids, broken: ending ?? (bad || rest !== '' ? cut : undefined) }
+    return { oids, broken: ending ?? (bad || rest !== '' ? cutList(name) : undefined) }
   }
+}
+
+function cutList(name: string): Break {
+  return { kind: 'cut', offset: 0, reason: `"${name}" is cut or damaged` }
 }

@@ -10,7 +10,7 @@ export function verifyLargeObjects(
 ): void {
   const declared = new Map<number, number>()
   for (const entry of toc) {
-    for (const oid of declaredBy(entry)) {
+    for (const oid of declaredObjects(entry)) {
       if (declared.has(oid)) twice(oid, entry.dumpId, findings)
       declared.set(oid, entry.dumpId)
     }
@@ -48,8 +48,8 @@ function twice(oid: number, dumpId: number, findings: Findings): void {
   })
 }
 
-/** dumpLO, pg_dump.c: one object by its tag, or a group by its definition. */
-function declaredBy({ desc, raw }: TocEntry): readonly number[] {
+/** OIDs of the large objects that an entry declares: one by its tag, or a group by its definition (dumpLO, pg_dump.c). */
+export function declaredObjects({ desc, raw }: TocEntry): readonly number[] {
   if (desc === 'BLOB') {
     const tag = raw.byteString('tag') ?? ''
     return /^[0-9]{1,10}$/.test(tag) ? [Number(tag)] : []

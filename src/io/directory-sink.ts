@@ -15,6 +15,12 @@ const FLUSHES = 8
 /** A directory with one of these and nothing but files is an archive. */
 const TOC_NAMES: ReadonlySet<string> = new Set(['toc.dat', 'toc.dat.gz', 'toc.dat.lz4', 'toc.dat.zst'])
 
+/** A directory on a disk that is being made. */
+export interface UnnamedDirectory extends DirectorySink {
+  /** Where it is until it gets its name, for a program that puts files into it by itself and flushes them. */
+  readonly path: string
+}
+
 /** Where the directory is to be, and what is there already. */
 interface Target {
   readonly path: string
@@ -32,7 +38,7 @@ interface Target {
 export async function openDirectorySink(
   output: string | URL,
   options: DirectorySinkOptions = {},
-): Promise<DirectorySink> {
+): Promise<UnnamedDirectory> {
   options.signal?.throwIfAborted()
   const target = await inspect(output instanceof URL ? fileURLToPath(output) : output, options.overwrite ?? 'refuse')
   const parent = dirname(target.path)
@@ -83,9 +89,8 @@ function refusal(path: string, what: string, hint?: string): ArchiveError {
   return new ArchiveError('USAGE', `Cannot write directory "${path}": ${what}`, { file: path, hint })
 }
 
-class NewDirectory implements DirectorySink {
-  /** Where it is made. */
-  readonly #path: string
+class NewDirectory implements UnnamedDirectory {
+  readonly path: string
   readonly #target: Target
   readonly #options: DirectorySinkOptions
   readonly #open = new Map<string, Sink>()
@@ -93,7 +98,7 @@ class NewDirectory implements DirectorySink {
   #over = false
 
   constructor(path: string, target: Target, options: DirectorySinkOptions) {
-    this.#path = path
+    this.path = path
     this.#target = target
     this.#options = options
   }
@@ -102,7 +107,7 @@ class NewDirectory implements DirectorySink {
     const { signal } = this.#options
     signal?.throwIfAborted()
     checkPlainName(name)
-    const path = join(this.#path, name)
+    const path = join(this.path, name)
     const file = await createFile(path, 0o666)
     const sink: Sink = {
       get position() {
@@ -143,7 +148,7 @@ class NewDirectory implements DirectorySink {
     const { existing, path } = this.#target
     if (this.#options.sync !== false) {
       await this.#flush()
-      await flushDirectory(this.#path)
+      await flushDirectory(this.path)
     }
     if (existing !== undefined) await this.#keepMode(existing)
     if (this.#target.replace) await this.#replace()
@@ -157,7 +162,7 @@ class NewDirectory implements DirectorySink {
     const names = this.#whole.values()
     const next = async (): Promise<void> => {
       for (const name of names) {
-        const descriptor = await openFile(join(this.#path, name), fs.constants.O_RDWR)
+        const descriptor = await openFile(join(this.path, name), fs.constants.O_RDWR)
         try {
           await flushFile(descriptor)
         } finally {
@@ -172,15 +177,15 @@ class NewDirectory implements DirectorySink {
 
   async #keepMode(existing: Stats): Promise<void> {
     // Only root may give directories away; others replace one as its new owner.
-    await fs.promises.chown(this.#path, existing.uid, existing.gid).catch(() => undefined)
-    await fs.promises.chmod(this.#path, existing.mode & MODE_BITS)
+    await fs.promises.chown(this.path, existing.uid, existing.gid).catch(() => undefined)
+    await fs.promises.chmod(this.path, existing.mode & MODE_BITS)
   }
 
   /** Takes the place of nothing, or of an empty directory; never of one that somebody has filled meanwhile. */
   async #rename(): Promise<void> {
     const { path } = this.#target
     try {
-      await fs.promises.rename(this.#path, path)
+      await fs.promises.rename(this.path, path)
     } catch (error) {
       if (hasCode(error, 'ENOTEMPTY') || hasCode(error, 'EEXIST')) {
         throw refusal(path, 'somebody has written there meanwhile, must be new or empty')
@@ -198,7 +203,7 @@ class NewDirectory implements DirectorySink {
     const aside = `${path}.pgdmp-old-${crypto.randomUUID().slice(0, 8)}`
     await fs.promises.rename(path, aside)
     try {
-      await fs.promises.rename(this.#path, path)
+      await fs.promises.rename(this.path, path)
     } catch (error) {
       await fs.promises.rename(aside, path)
       throw error
@@ -210,6 +215,6 @@ class NewDirectory implements DirectorySink {
     if (this.#over) return
     this.#over = true
     for (const sink of this.#open.values()) await sink.abort()
-    await removeFlat(this.#path).catch(() => undefined)
+    await removeFlat(this.path).catch(() => undefined)
   }
 }

@@ -210,7 +210,8 @@ async function openFileSink(target: string, existing: Stats | undefined, options
   await removeLeftovers(directory)
   const temporary = join(directory, await temporaryName())
   // Never open to more people than the file that it replaces; `keepMode` brings the rest of the mode.
-  const file = await createFile(temporary, existing === undefined ? 0o666 : existing.mode & 0o700)
+  const mode = options.mode ?? (existing === undefined ? 0o666 : existing.mode & 0o700)
+  const file = await createFile(temporary, mode)
   return {
     get position() {
       return file.position
@@ -223,10 +224,14 @@ async function openFileSink(target: string, existing: Stats | undefined, options
       signal?.throwIfAborted()
       await file.writeAt(chunk, offset)
     },
+    async written() {
+      signal?.throwIfAborted()
+      return await file.written(target)
+    },
     async commit() {
       signal?.throwIfAborted()
       await file.drain()
-      if (existing !== undefined) await keepMode(file.descriptor, existing)
+      if (existing !== undefined && options.mode === undefined) await keepMode(file.descriptor, existing)
       if (options.sync !== false) await flushFile(file.descriptor)
       await file.close()
       if (options.overwrite === 'refuse') await renameToNew(temporary, target)

@@ -1,6 +1,7 @@
 import { fs } from '#io/platform'
 import { ArchiveError } from '../errors.ts'
 import { closeFile, openFile, writeFully } from './descriptor.ts'
+import { descriptorSource, type RandomAccess } from './source.ts'
 import { WriteBehind } from './write-behind.ts'
 
 /** A regular file that is being written behind the caller's back; see {@link WriteBehind}. */
@@ -28,6 +29,13 @@ export class NewFile {
     checkWithin(chunk, offset, this.position)
     await this.#behind.drain()
     await writeFully(this.descriptor, chunk, offset)
+  }
+
+  /** What has been written; it is not to be closed. */
+  async written(path: string): Promise<RandomAccess> {
+    await this.#behind.drain()
+    const { size, read, readInto } = descriptorSource(this.descriptor, this.position, path)
+    return { size, read, readInto }
   }
 
   /** Waits until everything has been written. */
@@ -62,6 +70,6 @@ export function checkWithin(chunk: Uint8Array, offset: number, length: number): 
 
 /** Makes a file that must not be there yet. */
 export async function createFile(path: string, mode: number): Promise<NewFile> {
-  const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants
-  return new NewFile(await openFile(path, O_WRONLY | O_CREAT | O_EXCL, mode))
+  const { O_RDWR, O_CREAT, O_EXCL } = fs.constants
+  return new NewFile(await openFile(path, O_RDWR | O_CREAT | O_EXCL, mode))
 }

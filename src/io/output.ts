@@ -1,5 +1,6 @@
 import { ArchiveError } from '../errors.ts'
 import type { Writable } from 'node:stream'
+import type { RandomAccess } from './source.ts'
 
 /** Where output goes: a path, a Node Writable or a Web WritableStream. */
 export type ArchiveOutput = string | URL | Writable | WritableStream<Uint8Array>
@@ -27,6 +28,8 @@ export interface SinkOptions {
   readonly direct?: boolean | undefined
   /** fsync a regular file before it gets its name. Default true. */
   readonly sync?: boolean | undefined
+  /** Permission bits of the file, also of one that is replaced. Default: 0o666 less the umask, or those of the other. */
+  readonly mode?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -41,6 +44,10 @@ export interface Sink {
   write(chunk: Uint8Array): Promise<void>
   /** Overwrites bytes before `position`; absent where the output cannot go back. */
   readonly writeAt?: (chunk: Uint8Array, offset: number) => Promise<void>
+  /**
+   * What has been written so far, to be read until `commit` or `abort`; absent where the output cannot be read back.
+   */
+  readonly written?: () => Promise<RandomAccess>
   /** Everything has been written: makes it durable and visible. */
   commit(): Promise<void>
   /** Gives up: a file that was being made disappears, a stream is destroyed with `reason`. Never throws. */

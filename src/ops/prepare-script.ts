@@ -18,6 +18,8 @@ export interface PreparedScript {
   readonly context: ScriptContext
   /** Says what pg_restore says once it has seen the entries: to be called when the work begins. */
   readonly announce: () => void
+  /** A message of -v that is about no entry. */
+  readonly say: (text: string) => void
 }
 
 /**
@@ -42,12 +44,12 @@ export function prepareScript(view: ArchiveView, options: SqlOptions): PreparedS
     warn: (code, text, entry) =>
       options.onWarning?.({ code, severity: 'warning', message: withoutLineFeed(text), dumpId: entry.dumpId }),
   }
+  const say = (text: string): void => options.onMessage?.(text, encodeByteString(text))
   const announce = (): void => {
     if (!wanted || plan.hasSchema) return
-    const text = rules.saysImpliedNoSchema ? 'implied no-schema restore' : 'implied data-only restore'
-    options.onMessage?.(text, encodeByteString(text))
+    say(rules.saysImpliedNoSchema ? 'implied no-schema restore' : 'implied data-only restore')
   }
-  return { filtered, plan, context, announce }
+  return { filtered, plan, context, announce, say }
 }
 
 function ignore(): void {}

@@ -17,7 +17,7 @@ export interface ScriptPlan {
 }
 
 /** The passes of a serial restore, in order (RestorePass, pg_backup_archiver.h). */
-const passes = ['main', 'acl', 'post-acl'] as const
+export const passes = ['main', 'acl', 'post-acl'] as const
 type Pass = (typeof passes)[number]
 
 /** Sorts the selected entries into passes (RestoreArchive, pg_backup_archiver.c). */
@@ -59,7 +59,7 @@ export function storesData(entry: TocEntry): boolean {
 }
 
 /** _tocEntryRestorePass, pg_backup_archiver.c */
-function passOf(entry: TocEntry, rules: CompatRules): Pass {
+export function passOf(entry: TocEntry, rules: CompatRules): Pass {
   const { desc } = entry
   if (isAcl(desc)) return 'acl'
   if (desc === 'EVENT TRIGGER' || desc === 'MATERIALIZED VIEW DATA') return 'post-acl'

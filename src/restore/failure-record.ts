@@ -1,3 +1,4 @@
+import type { TocEntry } from '../toc/types.ts'
 import { FailureGroups, type RestoreFailure } from './failures.ts'
 import type { RestoreResult } from './options.ts'
 
@@ -24,6 +25,11 @@ export class FailureRecord {
       this.#failures.push({ ...failure, statement: statement === undefined ? undefined : beginning(statement) })
     }
     this.#groups.add(failure)
+  }
+
+  /** Puts those that are kept in order of their entries, which several sessions restored at the same time. */
+  sort(placeOf: (entry: TocEntry | undefined) => number): void {
+    this.#failures.sort((a, b) => placeOf(a.entry) - placeOf(b.entry))
   }
 
   summary(): Pick<RestoreResult, 'failed' | 'failures' | 'groups'> {

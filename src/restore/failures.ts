@@ -17,6 +17,8 @@ export interface RestoreFailure {
   readonly error: ServerError
   /** pg_restore gives up on it, whatever it was told about errors. */
   readonly fatal: boolean
+  /** Which of several workers it happened to, from 1; undefined where one session worked alone. */
+  readonly worker?: number | undefined
 }
 
 /** Failures of one kind. */
@@ -83,6 +85,11 @@ export class FailureGroups {
         hint,
       }))
   }
+}
+
+/** What is the matter with a failure, in the words of its group: two with the same answer belong together. */
+export function failureCause({ statement, error }: RestoreFailure): string {
+  return kindOf(error, statement)?.cause ?? error.message
 }
 
 /** An entry in a message: `TABLE public.t`. */

@@ -1,4 +1,4 @@
-import { aBoolean, anyOf, type OptionKinds } from '../check-options.ts'
+import { aBoolean, aNumber, anyOf, type OptionKinds } from '../check-options.ts'
 import { sqlOptionKinds, type SqlOptions } from '../ops/options.ts'
 import type { FailureGroup, RestoreFailure } from './failures.ts'
 
@@ -17,8 +17,26 @@ export interface RestoreOptions extends Omit<
   readonly onError?: FailureDecision | ((failure: RestoreFailure) => FailureDecision | Promise<FailureDecision>)
   /** Load no rows into tables that could not be created. */
   readonly noDataForFailedTables?: boolean
-  /** Called as the restore goes on: bytes of rows and large objects sent so far, and the entry that is being restored. */
-  readonly onProgress?: (progress: { readonly bytes: number; readonly entry: number | undefined }) => void
+  /**
+   * Sessions that restore at the same time (-j), default 1: definitions first, in one session; then data, the largest
+   * first, and whatever depends on them. The target needs {@link RestoreTarget.another}, and the archive must be one
+   * whose data can be read in any order. Not with `singleTransaction`.
+   */
+  readonly jobs?: number
+  /** Called as the restore goes on. */
+  readonly onProgress?: (progress: RestoreProgress) => void
+}
+
+/** How far a restore is. */
+export interface RestoreProgress {
+  /** Bytes of rows and large objects sent so far. */
+  readonly bytes: number
+  /** The entry that is being restored; with `worker`, the one that it restores. Undefined between entries. */
+  readonly entry: number | undefined
+  /** Which of several workers tells this, from 1; absent where one session works alone. */
+  readonly worker?: number
+  /** The entry that each of several workers restores, the first worker's first; undefined for one that waits. */
+  readonly workers?: readonly (number | undefined)[]
 }
 
 /** What became of a restore. */
@@ -47,4 +65,5 @@ export const restoreOptionKinds: OptionKinds<RestoreOptions> = {
     (value) => value === 'stop' || value === 'continue' || typeof value === 'function',
   ),
   noDataForFailedTables: aBoolean,
+  jobs: aNumber('an integer, 1 or more', (value) => Number.isInteger(value) && value >= 1),
 }

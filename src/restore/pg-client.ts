@@ -51,6 +51,13 @@ export function connectionOf(client: Client): Connection {
   return inside(client).connection
 }
 
+/** The database that a client is connected to. */
+export function databaseOf(client: Client): string {
+  const { database } = inside(client).connectionParameters
+  // PostgreSQL's own default
+  return database || client.user || ''
+}
+
 function inside(client: Client): ClientInside {
   return client as unknown as ClientInside
 }

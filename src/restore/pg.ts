@@ -1,28 +1,36 @@
 import type { Client, ClientConfig } from 'pg'
 import type { CopyStreamQuery } from 'pg-copy-streams'
-import { cancelQuery, connectClient, ignore, loadPg } from './pg-client.ts'
-import { afterError, asServerError, PgCopy, queryMessage, serverErrorOf, type Submittable } from './pg-copy.ts'
-import { ServerError, type CopyInput, type RestoreTarget } from './target.ts'
+import { cancelQuery, connectClient, databaseOf, ignore, loadPg } from './pg-client.ts'
+import {
+  afterError,
+  asServerError,
+  PgCopy,
+  queryMessage,
+  serverErrorOf,
+  type DataRow,
+  type Submittable,
+} from './pg-copy.ts'
+import { ServerError, type CopyInput, type EndableTarget, type ServerRow } from './target.ts'
 
 /** A {@link RestoreTarget} over node-postgres. */
-export interface PgTarget extends RestoreTarget {
+export interface PgTarget extends EndableTarget {
   /** The client of the moment: another one after `connect`. */
   readonly client: Client
-  /** Ends the connection. */
-  end(): Promise<void>
+  rows(sql: string): Promise<readonly ServerRow[]>
+  copyTo(copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void): Promise<void>
 }
 
 /** Options of {@link pgTarget}. */
 export interface PgTargetOptions {
-  /** Connects to another database of the same server; without it `create` is not possible. */
+  /** Connects once more, to a database of the same server; without it `create` and `jobs` are not possible. */
   readonly connect?: (database: string) => Promise<Client>
   /** Receives the server's notices and warnings. */
   readonly onNotice?: (notice: ServerError) => void
 }
 
 /**
- * A target over a connected client of node-postgres, which nothing else may use meanwhile. Not a pool: a restore is
- * one session.
+ * A target over a connected client of node-postgres, which nothing else may use meanwhile. Not a pool: a session of a
+ * restore is one connection.
  *
  * @example
  * const client = new Client('postgres://localhost/copy')
@@ -40,7 +48,7 @@ export interface ConnectPgOptions extends Omit<PgTargetOptions, 'connect'> {
 }
 
 /**
- * Connects with node-postgres, and again for another database where `create` asks for it.
+ * Connects with node-postgres, and again for another database where `create` asks for it, and for each of `jobs`.
  *
  * @param config what `new Client()` of `pg` takes
  * @throws ArchiveError UNSUPPORTED when `pg` or `pg-copy-streams` is not installed; `signal.reason`; what `pg` throws
@@ -83,7 +91,31 @@ class NodePostgres implements PgTarget {
     }
   }
 
+  get another(): (() => Promise<PgTarget>) | undefined {
+    const { connect } = this.#options
+    if (connect === undefined) return undefined
+    return async () => pgTarget(await connect(databaseOf(this.#client)), this.#options)
+  }
+
   async query(sql: Uint8Array): Promise<void> {
+    await this.#ask(sql, ignore)
+  }
+
+  async rows(sql: string): Promise<readonly ServerRow[]> {
+    const rows: ServerRow[] = []
+    await this.#ask(new TextEncoder().encode(sql), ({ fields }) => void rows.push(fields))
+    return rows
+  }
+
+  async copyTo(copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void): Promise<void> {
+    await this.#ask(copyStatement, ignore, onData)
+  }
+
+  async #ask(
+    sql: Uint8Array,
+    onRow: (row: DataRow) => void,
+    onCopyData: (bytes: Uint8Array) => void = ignore,
+  ): Promise<void> {
     if (this.#ended !== undefined) throw this.#ended
     const client = this.#client
     await new Promise<void>((resolve, reject) => {
@@ -92,11 +124,11 @@ class NodePostgres implements PgTarget {
       const query: Submittable = {
         submit: (connection) => void connection.stream.write(queryMessage(sql)),
         handleRowDescription: ignore,
-        handleDataRow: ignore,
+        handleDataRow: onRow,
         handlePortalSuspended: ignore,
         handleEmptyQuery: ignore,
         handleCommandComplete: ignore,
-        handleCopyData: ignore,
+        handleCopyData: ({ chunk }) => onCopyData(chunk),
         handleCopyInResponse: (connection) => connection.sendCopyFail('there are no rows'),
         handleReadyForQuery: done,
         handleError: (error) => {

@@ -3,6 +3,7 @@ import { prepareScript } from '../ops/prepare-script.ts'
 import type { ArchiveView } from '../view.ts'
 import { restoreOptionKinds, type RestoreOptions, type RestoreResult } from './options.ts'
 import { Restorer } from './restorer.ts'
+import { RestoreRun } from './run.ts'
 import type { RestoreTarget } from './target.ts'
 
 /**
@@ -28,7 +29,7 @@ export async function restore(
   options: RestoreOptions = {},
 ): Promise<RestoreResult> {
   checkOptions('restore', options, restoreOptionKinds)
-  const { onProgress: _, ...sqlOptions } = options
+  const { onProgress: _, jobs: _j, ...sqlOptions } = options
   const prepared = prepareScript(view, { ...sqlOptions, restrictKey: false })
-  return await new Restorer(prepared, target, options).run()
+  return await new Restorer(new RestoreRun(prepared, options), target).restore()
 }

@@ -60,6 +60,11 @@ export class RestoreSession extends ScriptSession {
     this.#marked(() => super.selectAccessMethod(entry, accessMethod), { complaint })
   }
 
+  override alterAccessMethod(table: string, accessMethod: string): void {
+    const complaint = 'could not alter table access method'
+    this.#marked(() => super.alterAccessMethod(table, accessMethod), { complaint })
+  }
+
   #setting(name: string): string {
     return this.context.rules.quotesSettings ? `"${name}"` : name
   }

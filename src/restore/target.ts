@@ -9,6 +9,19 @@ export interface RestoreTarget {
    */
   query(sql: Uint8Array): Promise<void>
   /**
+   * Asks what checks before and after a restore want to know, which `restore` itself does not need. The session's
+   * client encoding must be UTF8 then.
+   * @throws ServerError, as `query`
+   */
+  readonly rows?: ((sql: string) => Promise<readonly ServerRow[]>) | undefined
+  /**
+   * Reads what a `COPY … TO STDOUT` gives, for proofs of what was restored: `onData` gets the bytes as they come, lent
+   * for the call, and must not throw. Statement and rows are in the session's client encoding; rows in UTF8 where the
+   * target itself converts from the archive's.
+   * @throws ServerError, as `query`
+   */
+  readonly copyTo?: ((copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void) => Promise<void>) | undefined
+  /**
    * Sends a `COPY … FROM stdin` and waits until the server asks for rows.
    * @throws ServerError when the server refuses it
    */
@@ -24,7 +37,21 @@ export interface RestoreTarget {
    * knows. Without it a restore that is aborted leaves what is running to the server, and the session as it is.
    */
   readonly cancel?: (() => Promise<void>) | undefined
+  /**
+   * Another session in the same database, as the same user; for `jobs`. What opens it ends it.
+   * @throws ArchiveError CONNECTION_FAILED, or anything that tells why it cannot
+   */
+  readonly another?: (() => Promise<EndableTarget>) | undefined
 }
+
+/** A session that can be ended. */
+export interface EndableTarget extends RestoreTarget {
+  /** Ends the connection. */
+  end(): Promise<void>
+}
+
+/** A row as the server prints its values; null is NULL. */
+export type ServerRow = readonly (string | null)[]
 
 /** Takes the rows of one COPY, which is over with {@link CopyInput.end} or {@link CopyInput.abort}. */
 export interface CopyInput {

@@ -124,6 +124,10 @@ const rules = {
   notesNeedVerbose: since(15),
   /** `could not set "default_tablespace" to …`; before, without quotes. */
   quotesSettings: since(16),
+  /** With -d, a connection that fails is told in libpq's words alone; before, behind the name of the database. */
+  leavesConnectionToLibpq: since(14),
+  /** The same of a connection to the database that was created; before, behind `reconnection failed: `. */
+  leavesReconnectionToLibpq: since(18),
   /** -v tells of the command that secures the search path. */
   tellsOfSearchPath: since(18),
   /** A second -v says more (pg_log_debug; run: 14.24 does). */

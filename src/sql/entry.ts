@@ -234,5 +234,5 @@ function putAccessMethodOfPartitioned(session: ScriptSession, entry: TocEntry, n
   if (options.noTableAccessMethod || accessMethod === null) return
   if (target?.takesAccessMethodOfPartitioned(entry, accessMethod) === false) return
   const table = fmtQualifiedId(quote, namespace, tag)
-  session.put(`ALTER TABLE ${table} SET ACCESS METHOD ${fmtId(quote, accessMethod)};\n\n`)
+  session.alterAccessMethod(table, accessMethod)
 }

@@ -228,6 +228,11 @@ export class ScriptSession {
     this.#accessMethod = accessMethod
   }
 
+  /** Gives a table without storage its access method; `table` is quoted. */
+  alterAccessMethod(table: string, accessMethod: string): void {
+    this.put(`ALTER TABLE ${table} SET ACCESS METHOD ${fmtId(this.context.quote, accessMethod)};\n\n`)
+  }
+
   /** Counts actions of --transaction-size without a commit between them. */
   countActions(actions: number): void {
     this.#actions += actions

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { open, restore } from '../../src/index.ts'
 import { connectPg } from '../../src/restore/pg.ts'
 import { fixture } from '../helpers/corpus.ts'
-import { cli } from '../helpers/paths.ts'
+import { cli, root } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
 import { servers, withoutServers } from '../helpers/servers.ts'
 
@@ -82,12 +82,109 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'p
     await expect(restored).rejects.toMatchObject({
       code: 'CONNECTION_LOST',
       hint: expect.stringContaining('incomplete'),
+      details: { groups: expect.arrayContaining([expect.objectContaining({ cause: 'roles that do not exist' })]) },
     })
     expect(ended).toBe(true)
   })
 
+  test('--check says what is in the way, and restores nothing', async () => {
+    const name = newName()
+    ask([`CREATE DATABASE ${name} TEMPLATE template0`])
+    const log = join(folder, 'check-log')
+    const options = ['--no-tablespaces', '-d', database(name)]
+    const { status, stderr } = await pgdmp('--check', '--log', log, ...options, full)
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/roles that do not exist: \d+ \(.*--create-roles/)])
+    const { event, findings } = JSON.parse(readFileSync(log, 'utf8'))
+    expect([event, findings[0]]).toEqual(['check', expect.objectContaining({ kind: 'roles', severity: 'error' })])
+    expect(ask([`SELECT count(*) FROM pg_namespace WHERE oid >= 16384`], name).trim()).toBe('0')
+    const without = ['-O', '-x', '--no-policies', '-n', 'ext']
+    const good = await pgdmp('--check', ...options, ...without, fixture('18/latin1-Fc.dump').file)
+    expect([good.status, good.stderr]).toEqual([0, expect.stringContaining('nothing in the way')])
+    const both = await pgdmp('--check', '--no-check', '-d', 'x', full)
+    expect([both.status, both.stderr]).toEqual([2, expect.stringContaining('exclude each other')])
+  })
+
+  /** An archive of one table and a view, which belong to a role that the server does not have any more. */
+  async function orphaned(role: string): Promise<string> {
+    const name = newName()
+    const file = join(folder, `${role}.dump`)
+    ask([`CREATE DATABASE ${name} TEMPLATE template0`, `CREATE ROLE ${role}`])
+    ask([`CREATE SCHEMA own AUTHORIZATION ${role}`, `CREATE TABLE own.t AS SELECT generate_series(1, 9) AS a`], name)
+    ask([`CREATE VIEW own.v AS SELECT a FROM own.t`], name)
+    ask([`ALTER TABLE own.t OWNER TO ${role}`, `ALTER VIEW own.v OWNER TO ${role}`], name)
+    await run(server?.pgDump ?? '', ['-Fc', '-f', file, '-d', database(name)])
+    ask([`DROP DATABASE ${name}`])
+    ask([`DROP ROLE ${role}`])
+    return file
+  }
+
+  test('--create-roles creates what is missing, for whoever may; --finish compares rows; --progress=json tells', async () => {
+    const role = `orphan_${process.pid}`
+    const file = await orphaned(role)
+    const restorer = `restorer_${process.pid}`
+    const name = newName()
+    ask([
+      `CREATE ROLE ${restorer} LOGIN PASSWORD 'of-a-test'`,
+      `CREATE DATABASE ${name} TEMPLATE template0 OWNER ${restorer}`,
+    ])
+    try {
+      const as = database(name).replace(/user=\S+ password=\S+/, `user=${restorer} password=of-a-test`)
+      const refused = await pgdmp('--create-roles', '-d', as, file)
+      expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining(`Cannot create roles ${role}`)])
+      expect(ask([`SELECT count(*) FROM pg_class WHERE relname = 't'`], name).trim()).toBe('0')
+
+      ask([`ALTER ROLE ${restorer} CREATEROLE`])
+      const lines = join(folder, 'progress')
+      const options = ['--create-roles', '--finish', `--progress=json:${lines}`, '-d', as]
+      const { status, stderr } = await pgdmp(...options, file)
+      expect([status, stderr]).toEqual([0, expect.stringContaining(`created 1 role (${role}), without login`)])
+      expect(stderr).toContain('nothing in the way')
+      expect(stderr).toContain('rows of 1 tables as in the archive')
+      expect(ask([`SELECT rolcanlogin FROM pg_roles WHERE rolname = '${role}'`]).trim()).toBe('f')
+      expect(ask([`SELECT tableowner FROM pg_tables WHERE tablename = 't'`], name).trim()).toBe(role)
+      const last = JSON.parse(readFileSync(lines, 'utf8').trim().split('\n').at(-1) ?? '')
+      expect(last).toMatchObject({ event: 'progress', part: 1, bytes: expect.any(Number), secondsLeft: 0 })
+      expect(last.objects).toBeGreaterThan(3)
+    } finally {
+      ask([`REASSIGN OWNED BY ${role} TO postgres; DROP OWNED BY ${role}`], name)
+      ask([`DROP DATABASE ${name}`])
+      ask([`DROP ROLE ${role}`])
+      ask([`DROP ROLE ${restorer}`])
+    }
+  })
+
+  /** `pgdmp restore --on-error=ask` at a terminal, with an answer for each question. */
+  async function answered(answers: readonly string[], file: string, name: string) {
+    const helper = join(root, 'test/helpers/at-terminal.py')
+    const args = [helper, JSON.stringify(answers), process.execPath, cli, 'restore', '--no-check']
+    const env = { AT_TERMINAL_QUESTION: 'll like this? ' }
+    const { stdout } = await run('python3', [...args, '--on-error=ask', '-d', database(name), file], { env })
+    return JSON.parse(stdout.toString())
+  }
+
+  test('--on-error=ask asks at the terminal, and not again about what is alike', async () => {
+    const file = await orphaned(`asked_${process.pid}`)
+    const name = newName()
+    ask([`CREATE DATABASE ${name} TEMPLATE template0`])
+    const stopped = await answered(['x\n', 's\n'], file, name)
+    expect(stopped).toMatchObject({
+      status: 1,
+      said: expect.stringContaining('answer c, s or a'),
+      echo: true,
+      lines: true,
+    })
+    expect(stopped.said).toContain('the restore was stopped')
+    expect(ask([`SELECT count(*) FROM pg_class WHERE relname = 'v'`], name).trim()).toBe('0')
+    ask([`DROP DATABASE ${name}`, `CREATE DATABASE ${name} TEMPLATE template0`])
+    // the owners of three objects: the same cause
+    const { status, said } = await answered(['a\n'], file, name)
+    expect([status, said]).toEqual([1, expect.stringContaining('the restore went on to its end')])
+    expect(said.match(/ll like this/g)).toHaveLength(1)
+    expect(ask([`SELECT count(*) FROM own.v`], name).trim()).toBe('9')
+  })
+
   test('has usage errors for what is missing or wrong', async () => {
-    for (const args of [[full], ['-d', 'x', '--on-error', 'ask', full]]) {
+    for (const args of [[full], ['-d', 'x', '--on-error', 'ask', full], ['-d', 'x', '--progress=xml', full]]) {
       const { status, stderr } = await pgdmp(...args)
       expect([status, stderr]).toEqual([2, expect.stringContaining('restore: ')])
     }

@@ -111,6 +111,25 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     seconds,
   )
 
+  test('ends a COPY without its rows when all that the server says to it comes at once', async () => {
+    await inNewDatabase(server, async (name) => {
+      ask(['CREATE TABLE t (a int)'], name)
+      const target = await connectPg(uri(name))
+      try {
+        const input = await target.copyFrom(Buffer.from('COPY t FROM STDIN'))
+        await input.write(Buffer.from('1\n'))
+        const aborted = input.abort('enough')
+        // the error and the word that the session is ready
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+        await aborted
+        await target.query(Buffer.from('SELECT 1'))
+      } finally {
+        await target.end()
+      }
+      expect(ask(['SELECT count(*) FROM t'], name).trim()).toBe('0')
+    })
+  })
+
   test(
     'hears the signal while a statement waits, and is of use afterwards',
     async () => {
@@ -212,6 +231,23 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
         "SELECT current_database() AS database, current_setting('application_name') AS name, current_setting('work_mem') AS memory",
       )
       expect(rows).toEqual([{ database: 'template1', name: 'mine', memory: '5MB' }])
+    } finally {
+      await target.end()
+    }
+  })
+
+  test('gives the rows of a question, and goes on after one that is refused', async () => {
+    const target = await connectPg(uri('postgres'))
+    try {
+      expect(await target.rows?.("SELECT n, nullif(n, 2), 'ä' FROM generate_series(1, 2) AS n")).toEqual([
+        ['1', '1', 'ä'],
+        ['2', null, 'ä'],
+      ])
+      await expect(target.rows?.('SELECT 1 / (3 - n) FROM generate_series(1, 3) AS n')).rejects.toMatchObject({
+        name: 'ServerError',
+        sqlState: '22012',
+      })
+      expect(await target.rows?.('SELECT 1 WHERE false')).toEqual([])
     } finally {
       await target.end()
     }

@@ -150,6 +150,28 @@ describe('salvage() of large objects that are cut keeps the whole ones, and tell
   })
 })
 
+describe('salvage() of a list of large objects that is cut', () => {
+  test.each(['18/full-Fd.dir', '13/full-Fd.dir'])('%s: at the end of a line, all objects are kept', async (name) => {
+    const archive = fixture(name)
+    const lists = readdirSync(archive.file)
+      .filter((file) => /^blobs.*\.toc$/.test(file))
+      .slice(0, 3)
+    expect(lists.length).toBeGreaterThan(0)
+    for (const list of lists) {
+      const lines = readFileSync(join(archive.file, list), 'latin1').split(/(?<=\n)/)
+      for (const kept of new Set([0, lines.length >> 1, lines.length - 1])) {
+        copied(archive)
+        writeFileSync(join(input, list), lines.slice(0, kept).join(''), 'latin1')
+        const { largeObjects } = await salvaged()
+        expect([kept, largeObjects]).toEqual([kept, []])
+        await using all = await open(archive.file)
+        await using saved = await open(output)
+        expect(await objectsOf(saved)).toEqual(await objectsOf(all))
+      }
+    }
+  })
+})
+
 /** A cut archive of one table of about 40 MB that is no pleasure to compress. */
 function largeArchive(): string {
   const path = join(scratch, 'large.dump')

@@ -1,11 +1,16 @@
 """Runs a program at a terminal of its own: at-terminal.py KEYS PROGRAM [ARGUMENT...]
 
-Waits for its question, sends the keys (JSON, a string), and prints as JSON how it ended, what it said, and whether
-the terminal shows what is typed afterwards and takes it by lines."""
+Waits for its question, sends the keys (JSON, a string; a list: one for each time the question of AT_TERMINAL_QUESTION
+is asked), and prints as JSON how it ended, what it said, and whether the terminal shows what is typed afterwards and
+takes it by lines."""
 
 import json, os, pty, select, signal, sys, termios, time
 
-keys = json.loads(sys.argv[1]).encode()
+given = json.loads(sys.argv[1])
+question = os.environ.get("AT_TERMINAL_QUESTION", "Password: ").encode()
+# a password is typed unseen: not before the terminal is told so
+unseen = isinstance(given, str)
+keys = [text.encode() for text in ([given] if unseen else given)]
 master, slave = pty.openpty()
 child = os.fork()
 if child == 0:
@@ -18,15 +23,16 @@ if child == 0:
     os.execvp(sys.argv[2], sys.argv[2:])
 
 said = b""
-sent = False
+sent = 0
 status = None
 end = time.time() + 30
 while time.time() < end:
     if select.select([master], [], [], 0.05)[0]:
         said += os.read(master, 65536)
-    if not sent and b"Password: " in said and not termios.tcgetattr(slave)[3] & termios.ECHO:
-        os.write(master, keys)
-        sent = True
+    ready = not unseen or not termios.tcgetattr(slave)[3] & termios.ECHO
+    if sent < len(keys) and said.count(question) > sent and ready:
+        os.write(master, keys[sent])
+        sent += 1
     if status is None:
         done, code = os.waitpid(child, os.WNOHANG)
         if done:

@@ -1,5 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { inCi } from './paths.ts'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
+import { inCi, root } from './paths.ts'
 import type { PostgresTools } from './postgres.ts'
 import { oldPostgres, otherPostgres, postgres } from './postgres.ts'
 
@@ -30,9 +34,12 @@ export const servers: readonly Server[] = postgres.flatMap((tools) => {
 export const otherServers: readonly Server[] = [...oldPostgres, ...otherPostgres].flatMap((tools) => reach(tools) ?? [])
 
 function reach(tools: PostgresTools): Server | undefined {
-  const connection = connectionOf(tools.major)
-  if (connection === undefined) return undefined
-  const database = (name: string): string => `${connection} dbname='${name.replaceAll(/['\\]/g, '\\$&')}'`
+  const connection = connectionOf(connections, tools.major)
+  return connection === undefined ? undefined : serving(tools, () => connection)
+}
+
+function serving(tools: PostgresTools, connection: () => string): Server {
+  const database = (name: string): string => `${connection()} dbname='${name.replaceAll(/['\\]/g, '\\$&')}'`
   const ask = (commands: readonly string[], name = 'postgres'): string => {
     const args = ['-XAtq', '-v', 'ON_ERROR_STOP=1', ...commands.flatMap((command) => ['-c', command])]
     return execFileSync(tools.psql, [...args, '-d', database(name)], {
@@ -42,6 +49,34 @@ function reach(tools: PostgresTools): Server | undefined {
     })
   }
   return { ...tools, database, ask }
+}
+
+/**
+ * Servers as `servers`, of the file that calls this alone: there are no roles that another test makes. They run while
+ * its tests do.
+ */
+export function ownServers(): readonly Server[] {
+  if (servers.length === 0) return []
+  const script = join(root, 'test/postgres/servers.sh')
+  let folder = ''
+  let started: unknown
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'pgdmp-servers-'))
+    // they may run as somebody else
+    chmodSync(folder, 0o711)
+    const majors = servers.map(({ major }) => String(major))
+    started = JSON.parse(execFileSync(script, ['start', join(folder, 'servers'), ...majors], { encoding: 'utf8' }))
+  })
+  afterAll(() => {
+    execFileSync(script, ['stop', join(folder, 'servers')])
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const connection = (major: number): string => {
+    const found = connectionOf(started, major)
+    if (found === undefined) throw new Error(`There is no server ${major} yet`)
+    return found
+  }
+  return servers.map((server) => serving(server, () => connection(server.major)))
 }
 
 /** The server of a major. */
@@ -84,8 +119,8 @@ export async function inNewDatabase<T>(
   }
 }
 
-function connectionOf(major: number): string | undefined {
-  if (typeof connections !== 'object' || connections === null) return undefined
-  const value: unknown = Object.entries(connections).find(([key]) => key === String(major))?.[1]
+function connectionOf(all: unknown, major: number): string | undefined {
+  if (typeof all !== 'object' || all === null) return undefined
+  const value: unknown = Object.entries(all).find(([key]) => key === String(major))?.[1]
   return typeof value === 'string' ? value : undefined
 }

@@ -1,0 +1,208 @@
+import { countRows, filter, formatNumber, isArchiveError, restore as restoreView } from '../index.ts'
+import type {
+  Archive,
+  FailureGroup,
+  FilteredView,
+  Finding,
+  RestoreFailure,
+  RestoreProgress,
+  RestoreResult,
+  RestoreTarget,
+  TocEntry,
+} from '../index.ts'
+import { decisionFrom } from './ask-decision.ts'
+import { selectionFrom, type CommandLine } from './command-line.ts'
+import { JsonLog } from './json-log.ts'
+import { JsonProgress, ObjectCounter, progressWish } from './json-progress.ts'
+import { formatBytes } from './layout.ts'
+import { jobsDone, labelOf, labelOfWorkers, partsDone } from './parts-done.ts'
+import { sqlOptionsOf } from './pg-restore-selection.ts'
+import { Progress } from './progress.ts'
+import { beforeRestore, checkWishes } from './restore-check.ts'
+import { afterRestore } from './restore-finish.ts'
+import { applyRewrites, reportRewrites, rewritesFrom } from './rewrite-options.ts'
+import { complain, exit, hintOf, messageOf, warn, type Terminal } from './terminal.ts'
+
+/** A connection that ends when it is not needed any more. */
+export type Connected = RestoreTarget & AsyncDisposable
+
+/** What a command that restores has besides its command line. */
+export interface RestoreSource {
+  /** Called once all that the options name has been read. */
+  readonly open: () => Promise<Archive>
+  readonly connect: () => Promise<Connected>
+  /** Called when all has been restored: rejects when where the archive came from turns out to have failed. */
+  readonly end?: () => Promise<void>
+}
+
+/**
+ * Restores what a command line selects, and says what became of it: `pgdmp restore` and its like.
+ * @returns the exit code
+ */
+export async function runRestore(terminal: Terminal, line: CommandLine, source: RestoreSource): Promise<number> {
+  const onError = decisionFrom(terminal, line)
+  const wishes = checkWishes(line)
+  const quiet = line.own('quiet').length > 0
+  const selection = await selectionFrom(terminal, line)
+  const rewrites = await rewritesFrom(terminal, line)
+  await using archive = await source.open()
+  const screen = !quiet && terminal.stderr.isTTY
+  const progress = screen ? new Progress(terminal.stderr) : undefined
+  const onWarning = (finding: Finding) => {
+    progress?.done()
+    if (!quiet) warn(terminal, finding)
+  }
+  const compat = line.own('compat').at(-1)
+  const targetVersion = line.own('target-version').at(-1)
+  const common = { ...(compat === undefined ? {} : { compat }), onWarning }
+  const view = applyRewrites(filter(archive, selection, common), rewrites, common)
+  const wish = progressWish(line)
+  using json = wish === undefined ? undefined : new JsonProgress(terminal, wish, view)
+  const objects = new ObjectCounter(view.toc.length)
+  const { jobs } = line.options
+  const part =
+    progress === undefined && json === undefined
+      ? () => undefined
+      : await partOf(archive, view, { jobs, signal: terminal.signal })
+  const log = new JsonLog(line.own('log').at(-1), line.archive)
+  const { verbose: _, restrictKey: _k, ...sqlOptions } = sqlOptionsOf(line.options)
+  let place: Place | undefined
+  let restored = false
+  try {
+    await using target = await source.connect()
+    const options = {
+      ...sqlOptions,
+      ...common,
+      ...(targetVersion === undefined ? {} : { targetVersion }),
+      noDataForFailedTables: line.options.given.has('no-data-for-failed-tables'),
+      signal: terminal.signal,
+    }
+    const write = (record: object): void => log.write(record)
+    const ended = await beforeRestore({ terminal, wishes, quiet, log: write }, view, target, options)
+    if (ended !== undefined) return ended
+    const counted = line.own('finish').length > 0 ? countRows(view) : { view, rows: undefined }
+    const result = await restoreView(counted.view, target, {
+      ...options,
+      onError: (failure) => {
+        progress?.done()
+        log.write({ event: 'failure', ...describe(failure) })
+        if (!quiet) complain(terminal, `${labelOf(view, failure.entry?.dumpId)}: ${failure.error.message}`)
+        return onError(failure)
+      },
+      ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
+      ...(jobs > 1 && { jobs }),
+      onProgress: (now) => {
+        const { bytes, entry, workers } = now
+        place = { bytes, entry }
+        objects.see(entry)
+        const label = workers === undefined ? labelOf(view, entry) : labelOfWorkers(view, workers)
+        const done = part(now)
+        progress?.update(bytes, done, `${objects.objects}/${objects.total}  ${label}`)
+        json?.update(objects, bytes, done, entry, workers)
+      },
+    })
+    restored = true
+    if (result.complete) await source.end?.()
+    progress?.done()
+    if (result.complete) json?.end(objects, result.bytes)
+    const { failures: _f, ...summary } = result
+    log.write({ event: 'end', ...summary })
+    if (!quiet) reportRewrites(terminal, view)
+    const status = report(terminal, result, quiet)
+    if (counted.rows === undefined || !result.complete) return status
+    // what fails now leaves nothing incomplete
+    place = undefined
+    const good = await afterRestore({ terminal, quiet, log: write, rows: counted.rows }, view, target)
+    return good ? status : exit.bad
+  } catch (error) {
+    progress?.done()
+    tellBeforeLoss(terminal, error)
+    if (place === undefined || tellsOfDatabase(error)) throw error
+    if (!terminal.signal.aborted) complain(terminal, messageOf(error), hintOf(error))
+    const { bytes, entry } = place
+    log.write({ event: 'broken-off', message: messageOf(error), dumpId: entry, bytes })
+    const where = entry === undefined ? '' : ` at ${labelOf(view, entry)}`
+    const isUndone = !restored && sqlOptions.singleTransaction === true
+    complain(
+      terminal,
+      `the restore broke off${where}, after ${formatBytes(bytes)} of data`,
+      isUndone
+        ? 'Nothing was restored: the transaction was rolled back'
+        : 'The database is INCOMPLETE: restore again into an empty one',
+    )
+    // whoever sent the signal knows why
+    terminal.signal.throwIfAborted()
+    return exit.bad
+  } finally {
+    progress?.done()
+    log.close()
+  }
+}
+
+/** Which part of the data is done, of a restore by one session or by several. */
+async function partOf(
+  archive: Archive,
+  view: FilteredView,
+  { jobs, signal }: { readonly jobs: number; readonly signal: AbortSignal },
+): Promise<(progress: RestoreProgress) => number | undefined> {
+  const hasData = (entry: TocEntry): boolean => view.parts(entry).data
+  if (jobs > 1) return await jobsDone(archive, view.toc, hasData, signal)
+  const parts = await partsDone(archive, view.toc, hasData, signal)
+  return ({ entry }) => parts(entry)
+}
+
+/** How far a restore has come. */
+interface Place {
+  readonly bytes: number
+  /** Undefined before the first entry and after the last one. */
+  readonly entry: number | undefined
+}
+
+/** Errors of the target have a hint that says what became of the database. */
+function tellsOfDatabase(error: unknown): boolean {
+  return isArchiveError(error) && (error.code === 'CONNECTION_LOST' || error.code === 'CONNECTION_FAILED')
+}
+
+/** A failure as a line of the log. */
+function describe({ stage, entry, complaint, statement, error }: RestoreFailure): object {
+  const { severity, sqlState, message, detail, hint, context } = error
+  const named = entry && { dumpId: entry.dumpId, desc: entry.desc, namespace: entry.namespace, tag: entry.tag }
+  return { stage, ...named, complaint, statement, severity, sqlState, message, detail, hint, context }
+}
+
+/** Says what failed, by cause; nothing of it scrolls away, as it comes last. */
+function report(
+  terminal: Terminal,
+  { complete, failed, groups, entries, bytes }: RestoreResult,
+  quiet: boolean,
+): number {
+  if (failed === 0) {
+    if (!quiet) complain(terminal, `restored ${formatNumber(entries)} entries, ${formatBytes(bytes)} of data`)
+    return exit.good
+  }
+  const end = complete ? 'the restore went on to its end' : 'the restore was stopped'
+  complain(terminal, `the server refused ${formatNumber(failed)} statement${failed === 1 ? '' : 's'}; ${end}:`)
+  for (const group of groups) {
+    complain(terminal, groupLine(group), group.hint)
+  }
+  return exit.bad
+}
+
+/** Sums up what had failed when the connection was lost. */
+function tellBeforeLoss(terminal: Terminal, error: unknown): void {
+  const groups = isArchiveError(error) && error.code === 'CONNECTION_LOST' ? error.details?.['groups'] : undefined
+  if (!Array.isArray(groups) || groups.length === 0) return
+  complain(terminal, 'until then the server refused:')
+  // what restore() puts there
+  for (const group of groups as readonly FailureGroup[]) complain(terminal, groupLine(group), group.hint)
+}
+
+/** Names in a line of the summary. */
+const SHOWN = 5
+
+function groupLine({ cause, messages, sqlState, count, entries }: FailureGroup): string {
+  const number = messages.length > 1 ? `: ${formatNumber(messages.length)}` : ''
+  const listed = messages.length > 0 ? messages : entries
+  const more = listed.length > SHOWN ? ', …' : ''
+  return `${formatNumber(count)} × ${cause}${number} [${sqlState}] (${listed.slice(0, SHOWN).join(', ')}${more})`
+}

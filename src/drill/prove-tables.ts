@@ -1,0 +1,266 @@
+import { encodeByteString } from '../bytes/byte-string.ts'
+import { parseCopyStatement } from '../copy/copy-statement.ts'
+import type { FilteredView } from '../ops/selection.ts'
+import { storesData } from '../ops/sql-plan.ts'
+import { isServerError } from '../restore/target.ts'
+import { decoderFor } from '../toc/encoding.ts'
+import type { TocEntry } from '../toc/types.ts'
+import type { EntryStates } from './entry-states.ts'
+import type { DrillTarget } from './place.ts'
+import type { DrillTable } from './report.ts'
+import { RowDigest, RowSplitter } from './row-digest.ts'
+import type { WatchedData } from './watched-view.ts'
+
+/** Entries whose rows were copied into one table: several for the root of partitions. */
+interface Copied {
+  /** Byte strings. */
+  readonly table: readonly string[]
+  readonly columns: readonly string[]
+  /** Those of each entry, which may have them in another order: quoted. */
+  readonly columnsOf: Map<TocEntry, string>
+  /** Rows were handed to the root, which chose the partitions. */
+  viaRoot: boolean
+  readonly entries: TocEntry[]
+}
+
+/** Characters of a row that are shown. */
+const SHOWN = 500
+
+/** Where the archive's rows go when they are read a second time. */
+const secondReading = 'pg_temp.pgdmp_drill_rows'
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/** Compares the rows that were restored with those of the archive. */
+export class TableProof {
+  readonly #view: FilteredView
+  readonly #data: WatchedData
+  readonly #target: DrillTarget
+  readonly #states: EntryStates
+  readonly #signal: AbortSignal | undefined
+  /** A byte string as text. */
+  readonly #text: (byteString: string) => string
+
+  constructor(
+    view: FilteredView,
+    data: WatchedData,
+    target: DrillTarget,
+    states: EntryStates,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#view = view
+    this.#data = data
+    this.#target = target
+    this.#states = states
+    this.#signal = signal
+    const decode = decoderFor(view.settings.encoding)
+    this.#text = (byteString) => decode(encodeByteString(byteString))
+  }
+
+  async run(): Promise<readonly DrillTable[]> {
+    const tables: DrillTable[] = []
+    const copied = new Map<string, Copied>()
+    for (const entry of this.#states.entries()) {
+      if (entry.desc !== 'TABLE DATA' || !this.#view.parts(entry).data) continue
+      const rows = this.#data.rows.get(entry.dumpId)
+      if (this.#states.statusOf(entry.dumpId) !== 'proven') tables.push(this.#untold(entry, rows))
+      else if (entry.copyStmt === null) tables.push(await this.#counted(entry))
+      else if (!this.#gather(copied, entry)) tables.push(this.#untold(entry, rows, 'its COPY statement cannot be read'))
+    }
+    for (const table of copied.values()) {
+      this.#signal?.throwIfAborted()
+      tables.push(await this.#compared(table))
+    }
+    return tables
+  }
+
+  #gather(copied: Map<string, Copied>, entry: TocEntry): boolean {
+    const statement = parseCopyStatement(entry.raw.byteString('copyStmt') ?? '')
+    if (statement === undefined || statement.withOids) return false
+    const { table, columns = [] } = statement
+    const key = JSON.stringify(table)
+    const viaRoot = table.at(-1) !== entry.raw.byteString('tag')
+    const known: Copied = copied.get(key) ?? { table, columns, columnsOf: new Map(), viaRoot: false, entries: [] }
+    copied.set(key, known)
+    known.entries.push(entry)
+    known.columnsOf.set(entry, columns.map(quoted).join(', '))
+    known.viaRoot ||= viaRoot
+    return true
+  }
+
+  #untold(entry: TocEntry, rows: RowDigest | undefined, reason?: string): DrillTable {
+    if (reason !== undefined) this.#states.add('unproven', entry, reason)
+    return {
+      table: tableName(entry),
+      dumpIds: [entry.dumpId],
+      status: this.#states.statusOf(entry.dumpId),
+      compared: 'nothing',
+      archiveRows: rows?.rows ?? this.#data.inserted.get(entry.dumpId),
+      databaseRows: undefined,
+      digest: rows?.hex(),
+      difference: undefined,
+    }
+  }
+
+  /** Rows that came as INSERT statements: how many there are. */
+  async #counted(entry: TocEntry): Promise<DrillTable> {
+    const { namespace, tag } = entry
+    const name = `${namespace ? `${quoted(namespace)}.` : ''}${quoted(tag ?? '')}`
+    await this.#speak('UTF8')
+    const archiveRows = this.#data.inserted.get(entry.dumpId) ?? 0
+    const answer = await this.#ask(entry, `SELECT count(*), ${isPartition(name)} FROM ONLY ${name}`)
+    const [count, partition] = answer?.[0] ?? []
+    const databaseRows = count == null ? undefined : Number(count)
+    const right = databaseRows === archiveRows
+    const rows = `${databaseRows} rows of ${archiveRows} in the archive`
+    if (right)
+      this.#states.add('unproven', entry, `INSERT statements: their number is right, what they hold is not compared`)
+    else if (partition === 't') this.#states.add('unproven', entry, `${rows}: others may be in other partitions`)
+    else if (databaseRows !== undefined) this.#states.add('failed', entry, rows)
+    const status = this.#states.statusOf(entry.dumpId)
+    return { ...this.#untold(entry, undefined), status, compared: 'count', archiveRows, databaseRows }
+  }
+
+  async #compared(copied: Copied): Promise<DrillTable> {
+    const { entries } = copied
+    const archive = new RowDigest()
+    for (const { dumpId } of entries) archive.addAll(this.#data.rows.get(dumpId) ?? new RowDigest())
+    const name = copied.table.map(quoted).join('.')
+    const source = `${copied.viaRoot ? '' : 'ONLY '}${name}`
+    const columns = copied.columns.map(quoted).join(', ')
+    await this.#speak(this.#view.settings.encoding)
+    const database = await this.#digestOf(entries, `SELECT ${columns} FROM ${source}`)
+    // rows with their fields in different orders have no digest together
+    const isOneText = entries.every((entry) => copied.columnsOf.get(entry) === columns)
+    let compared: DrillTable['compared'] = 'text'
+    let difference: DrillTable['difference']
+    if (database !== undefined && !(isOneText && database.equals(archive))) {
+      compared = 'values'
+      difference = await this.#readAgain(copied, columns, source, database)
+      if (difference !== undefined && database.rows !== archive.rows) {
+        this.#all('failed', entries, `${database.rows} rows of ${archive.rows} in the archive`)
+      }
+    }
+    const statuses = entries.map(({ dumpId }) => this.#states.statusOf(dumpId))
+    return {
+      table: copied.table.map(this.#text).join('.'),
+      dumpIds: entries.map(({ dumpId }) => dumpId),
+      status: statuses.find((status) => status !== 'proven') ?? 'proven',
+      compared,
+      archiveRows: archive.rows,
+      databaseRows: database?.rows,
+      digest: isOneText ? archive.hex() : undefined,
+      difference,
+    }
+  }
+
+  /**
+   * The rows differ as text: the database may print values otherwise than the one that was dumped (time zones, floats).
+   * So it reads those of the archive once more, into a table that is like the other one.
+   * @returns what differs; undefined when nothing does
+   */
+  async #readAgain(
+    { entries, columnsOf }: Copied,
+    columns: string,
+    source: string,
+    database: RowDigest,
+  ): Promise<DrillTable['difference']> {
+    const nothing = { archive: undefined, database: undefined }
+    if (this.#view.storage?.seekable === false) {
+      this.#all('unproven', entries, 'rows differ as text; whether values do needs an archive that can be read twice')
+      return nothing
+    }
+    try {
+      const like = `SELECT ${columns} FROM ${source}`
+      await this.#target.query(encodeByteString(`CREATE TABLE ${secondReading} AS ${like} WITH NO DATA`))
+      for (const entry of entries) {
+        const list = columnsOf.get(entry) ?? ''
+        const copy = `COPY ${secondReading}${list === '' ? '' : ` (${list})`} FROM stdin`
+        if (storesData(entry)) await this.#copyAgain(entry, copy)
+      }
+      const again = await this.#digestOf(entries, `SELECT ${columns} FROM ${secondReading}`)
+      if (again?.equals(database) === true) return undefined
+      this.#all('failed', entries, 'its rows are not those of the archive')
+      await this.#speak('UTF8')
+      return await this.#firstDifference(this.#text(columns), this.#text(source))
+    } catch (error) {
+      if (!isServerError(error)) throw error
+      this.#all('failed', entries, `its rows are not those of the archive, and reading them again: ${error.message}`)
+      return nothing
+    } finally {
+      await this.#target.query(encodeByteString(`DROP TABLE IF EXISTS ${secondReading}`))
+    }
+  }
+
+  async #copyAgain(entry: TocEntry, statement: string): Promise<void> {
+    const input = await this.#target.copyFrom(encodeByteString(statement))
+    const source = this.#view.data(entry).borrow()
+    try {
+      for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) {
+        this.#signal?.throwIfAborted()
+        await input.write(chunk)
+      }
+      await input.end()
+    } catch (error) {
+      if (!isServerError(error)) await input.abort('the data cannot be read').catch(() => undefined)
+      throw error
+    } finally {
+      await source.cancel()
+    }
+  }
+
+  /** A row on either side that the other one does not have, as the server writes rows. */
+  async #firstDifference(columns: string, source: string): Promise<DrillTable['difference']> {
+    const archive = `SELECT r::text FROM (SELECT ${columns} FROM ${secondReading}) r`
+    const database = `SELECT r::text FROM (SELECT ${columns} FROM ${source}) r`
+    const first = async (sql: string): Promise<string | undefined> => {
+      const row = (await this.#target.rows(`SELECT left(row, ${SHOWN}) FROM (${sql}) rows (row) ORDER BY 1 LIMIT 1`))[0]
+      return row?.[0] ?? undefined
+    }
+    return {
+      archive: await first(`${archive} EXCEPT ALL ${database}`),
+      database: await first(`${database} EXCEPT ALL ${archive}`),
+    }
+  }
+
+  async #digestOf(entries: readonly TocEntry[], select: string): Promise<RowDigest | undefined> {
+    const digest = new RowDigest()
+    const splitter = new RowSplitter((row) => digest.add(row))
+    try {
+      const statement = encodeByteString(`COPY (${select}) TO STDOUT`)
+      await this.#target.copyTo(statement, (bytes) => splitter.push(bytes))
+      return digest
+    } catch (error) {
+      if (!isServerError(error)) throw error
+      this.#all('failed', entries, `its rows cannot be read: ${error.message}`)
+      return undefined
+    }
+  }
+
+  async #ask(entry: TocEntry, sql: string): Promise<readonly (readonly (string | null)[])[] | undefined> {
+    try {
+      return await this.#target.rows(sql)
+    } catch (error) {
+      if (!isServerError(error)) throw error
+      this.#states.add('failed', entry, `its rows cannot be read: ${error.message}`)
+      return undefined
+    }
+  }
+
+  #all(status: 'failed' | 'unproven', entries: readonly TocEntry[], reason: string): void {
+    for (const entry of entries) this.#states.add(status, entry, reason)
+  }
+
+  async #speak(encoding: string): Promise<void> {
+    await this.#target.query(encodeByteString(`SET client_encoding = '${encoding}';\n`))
+  }
+}
+
+function isPartition(name: string): string {
+  const literal = `'${name.replaceAll("'", "''")}'`
+  return `(SELECT relispartition FROM pg_catalog.pg_class WHERE oid = ${literal}::pg_catalog.regclass)`
+}
+
+function tableName({ namespace, tag }: TocEntry): string {
+  return `${namespace ? `${namespace}.` : ''}${tag ?? ''}`
+}

@@ -1,0 +1,129 @@
+import { encodeByteString } from '../bytes/byte-string.ts'
+import { isServerError } from '../restore/target.ts'
+import type { DrillPlace, DrillTarget, WantedDatabase } from './place.ts'
+
+/** A connection to a database of a server: what `connectPg` of `pgdmp/pg` gives. */
+export interface DrillConnection extends DrillTarget {
+  end(): Promise<void>
+}
+
+/** Options of {@link serverPlace}. */
+export interface ServerPlaceOptions {
+  /** For the report; default `server`. */
+  readonly name?: string
+  /** Leaves the database and the roles that were made, and tells their names. */
+  readonly onKept?: (database: string, roles: readonly string[]) => void
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+const utf8 = new TextEncoder()
+
+/**
+ * A place for `drill` on a server: a database of its own each time, made from template0 with the archive's encoding and
+ * locale where the server has them, and dropped at the end. Roles that the archive names and the server does not have
+ * are made only with `createRoles`, and dropped, too. The user must be allowed to create databases, and for all
+ * that an archive may hold be a superuser.
+ *
+ * @param connect connects to the database of this name; to any other when the name is undefined
+ *
+ * @example
+ * import { connectPg } from 'pgdmp/pg'
+ * const place = serverPlace((database = 'postgres') => connectPg({ host: 'localhost', user: 'postgres', database }))
+ */
+export function serverPlace(
+  connect: (database: string | undefined) => Promise<DrillConnection>,
+  options: ServerPlaceOptions = {},
+): DrillPlace {
+  return {
+    name: options.name ?? 'server',
+    async open(wanted) {
+      const maintenance = await connect(undefined)
+      const name = databaseName()
+      let target: DrillConnection | undefined
+      let created = false
+      const close = async (roles: readonly string[]): Promise<void> => {
+        await target?.end().catch(ignore)
+        try {
+          if (!created) return
+          if (options.onKept !== undefined) return options.onKept(name, roles)
+          await drop(maintenance, name, roles, connect)
+        } finally {
+          await maintenance.end().catch(ignore)
+        }
+      }
+      try {
+        const differences = await create(maintenance, name, wanted)
+        created = true
+        wanted.signal?.throwIfAborted()
+        target = await connect(name)
+        return { target, ownsServer: false, convertsToUtf8: false, differences, close }
+      } catch (error) {
+        await close([])
+        throw error
+      }
+    },
+  }
+}
+
+function ignore(): void {}
+
+/** One that nobody else has. */
+function databaseName(): string {
+  const time = new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14)
+  const chance = Math.floor(Math.random() * 2 ** 32)
+  return `pgdmp_drill_${time}_${chance.toString(16).padStart(8, '0')}`
+}
+
+/** Creates the database as the archive has it, or as the server can; gives what is different. */
+async function create(
+  maintenance: DrillConnection,
+  name: string,
+  { databaseOptions, encoding }: WantedDatabase,
+): Promise<readonly string[]> {
+  const begin = `CREATE DATABASE ${quoted(name)} WITH TEMPLATE = template0`
+  let refusal = 'the archive does not tell its encoding and locale'
+  if (databaseOptions !== '') {
+    try {
+      await maintenance.query(encodeByteString(`${begin} ${databaseOptions}`))
+      return []
+    } catch (error) {
+      if (!isServerError(error)) throw error
+      refusal = error.message
+    }
+  }
+  const stored = /\bENCODING = '([^']*)'/.exec(databaseOptions)?.[1] ?? encoding
+  await maintenance.query(utf8.encode(`${begin} ENCODING = '${stored}' LC_COLLATE = 'C' LC_CTYPE = 'C'`))
+  return [`its locale is C: ${refusal}`]
+}
+
+async function drop(
+  maintenance: DrillConnection,
+  name: string,
+  roles: readonly string[],
+  connect: (database: string | undefined) => Promise<DrillConnection>,
+): Promise<void> {
+  await dropSubscriptions(maintenance, name, connect)
+  await maintenance.query(utf8.encode(`DROP DATABASE ${quoted(name)} WITH (FORCE)`))
+  for (const role of roles) await maintenance.query(utf8.encode(`DROP ROLE ${quoted(role)}`))
+}
+
+/** They keep their database from being dropped; the slots that they name are on other servers, and not theirs. */
+async function dropSubscriptions(
+  maintenance: DrillConnection,
+  name: string,
+  connect: (database: string | undefined) => Promise<DrillConnection>,
+): Promise<void> {
+  const rows = await maintenance.rows(`SELECT pg_catalog.quote_ident(s.subname) FROM pg_catalog.pg_subscription s
+    JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = '${name}'`)
+  if (rows.length === 0) return
+  const database = await connect(name)
+  try {
+    for (const [subscription] of rows) {
+      await database.query(utf8.encode(`ALTER SUBSCRIPTION ${subscription} DISABLE`))
+      await database.query(utf8.encode(`ALTER SUBSCRIPTION ${subscription} SET (slot_name = NONE)`))
+      await database.query(utf8.encode(`DROP SUBSCRIPTION ${subscription}`))
+    }
+  } finally {
+    await database.end()
+  }
+}

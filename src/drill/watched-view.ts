@@ -1,0 +1,81 @@
+import { createSha256, toHex } from '../codec/sha256.ts'
+import { InsertScanner } from '../copy/insert-scanner.ts'
+import { byteStream, type ByteStream } from '../io/byte-stream.ts'
+import type { FilteredView } from '../ops/selection.ts'
+import type { ToUtf8 } from '../restore/pglite-encoding.ts'
+import type { DumpId, TocEntry } from '../toc/types.ts'
+import type { ArchiveView, DataOptions, LargeObject } from '../view.ts'
+import { RowDigest, RowSplitter } from './row-digest.ts'
+
+/** What the archive's data are, seen as they were restored. */
+export class WatchedData {
+  /** Rows of tables that are copied. */
+  readonly rows = new Map<DumpId, RowDigest>()
+  /** Rows of tables that are INSERT statements. */
+  readonly inserted = new Map<DumpId, number>()
+  /** SHA-256 of large objects by OID. */
+  readonly objects = new Map<number, { readonly sha256: string; readonly entry: TocEntry }>()
+}
+
+/** A view with the same data, digested on their way: archives that can be read only once are read once. */
+export function watched(view: FilteredView, convert: ToUtf8 | undefined): { view: FilteredView; data: WatchedData } {
+  const data = new WatchedData()
+  const changes: Pick<ArchiveView, 'data' | 'largeObjects'> = {
+    data: (entry, options) => {
+      const stream = view.data(entry, options)
+      if (entry.desc !== 'TABLE DATA') return stream
+      return entry.copyStmt === null
+        ? countInserts(view, entry, stream, data)
+        : digestRows(entry, stream, data, convert)
+    },
+    largeObjects: (entry, options) => digestObjects(view, entry, options, data),
+  }
+  // a filtered view is more than its members of ArchiveView
+  const seen = Object.create(view, Object.getOwnPropertyDescriptors(changes)) as FilteredView
+  return { view: seen, data }
+}
+
+function digestRows(entry: TocEntry, stream: ByteStream, data: WatchedData, convert: ToUtf8 | undefined): ByteStream {
+  const digest = new RowDigest()
+  const splitter = new RowSplitter((row) => digest.add(row))
+  data.rows.set(entry.dumpId, digest)
+  return seeing(stream, (chunk) => splitter.push(convert === undefined ? chunk : convert(chunk)))
+}
+
+function countInserts(view: ArchiveView, entry: TocEntry, stream: ByteStream, data: WatchedData): ByteStream {
+  const scanner = new InsertScanner({ stdStrings: view.settings.stdStrings })
+  return seeing(
+    stream,
+    (chunk) => scanner.push(chunk),
+    () => void data.inserted.set(entry.dumpId, scanner.finish().rows),
+  )
+}
+
+async function* digestObjects(
+  view: ArchiveView,
+  entry: TocEntry,
+  options: DataOptions | undefined,
+  { objects }: WatchedData,
+): AsyncGenerator<LargeObject, void, void> {
+  for await (const { oid, data } of view.largeObjects(entry, options)) {
+    const hash = createSha256()
+    const end = (): void => void objects.set(oid, { sha256: toHex(hash.digest()), entry })
+    yield { oid, data: seeing(data, (chunk) => hash.update(chunk), end) }
+  }
+}
+
+/** The same stream; `onEnd` is called when it was read to its end. */
+function seeing(stream: ByteStream, onChunk: (chunk: Uint8Array) => void, onEnd?: () => void): ByteStream {
+  return byteStream(() => {
+    const source = stream.borrow()
+    return {
+      async next() {
+        const chunk = await source.next()
+        if (chunk === null) onEnd?.()
+        else onChunk(chunk)
+        return chunk
+      },
+      cancel: () => source.cancel(),
+    }
+  })
+}

@@ -1,0 +1,104 @@
+import { encodeByteString } from '../bytes/byte-string.ts'
+import { ArchiveError, isArchiveError } from '../errors.ts'
+import type { DumpId } from '../toc/types.ts'
+import { endsSession, isServerError, type RestoreTarget } from './target.ts'
+
+/** Milliseconds that a statement has to end once it was cancelled. */
+const CANCEL_PATIENCE = 5000
+
+/** How far a restore is, for whoever is told that a connection is lost. */
+export interface Whereabouts {
+  readonly dumpId: DumpId | undefined
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+/** What is said to the server in one session, one thing at a time, and what ends it: a lost connection, or a signal. */
+export class Conversation {
+  readonly target: RestoreTarget
+  readonly #signal: AbortSignal | undefined
+  readonly #whereabouts: () => Whereabouts
+  /** The session is of no more use. */
+  #lost = false
+  /** Called when the signal comes while the server is at work. */
+  #interrupt: (() => void) | undefined
+  readonly #heard = (): void => this.#interrupt?.()
+
+  constructor(target: RestoreTarget, signal: AbortSignal | undefined, whereabouts: () => Whereabouts) {
+    this.target = target
+    this.#signal = signal
+    this.#whereabouts = whereabouts
+    signal?.addEventListener('abort', this.#heard)
+  }
+
+  get lost(): boolean {
+    return this.#lost
+  }
+
+  /** Nothing more can be said. */
+  giveUp(): void {
+    this.#lost = true
+  }
+
+  /** Listens to the signal no longer. */
+  close(): void {
+    this.#signal?.removeEventListener('abort', this.#heard)
+  }
+
+  /**
+   * Whatever is no word of the server means that there is no connection any more.
+   * @throws ServerError, ArchiveError CONNECTION_LOST, the reason of the signal
+   */
+  async ask<T>(question: () => Promise<T>): Promise<T> {
+    this.#signal?.throwIfAborted()
+    try {
+      return await this.#answer(question())
+    } catch (error) {
+      this.#signal?.throwIfAborted()
+      if (isServerError(error) && !endsSession(error)) throw error
+      this.#lost = true
+      if (isArchiveError(error)) throw error
+      const why = error instanceof Error ? error.message : String(error)
+      throw new ArchiveError(
+        'CONNECTION_LOST',
+        `Cannot restore further: the connection to the server is lost: ${why}`,
+        {
+          ...this.#whereabouts(),
+          hint: 'The database is incomplete: restore again into an empty one',
+          cause: error,
+        },
+      )
+    }
+  }
+
+  /** What the server answers, which a signal makes it do soon. */
+  async #answer<T>(answer: Promise<T>): Promise<T> {
+    if (this.#signal === undefined) return await answer
+    const { cancel } = this.target
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const interrupted = new Promise<never>((_, reject) => {
+      const giveUp = (): void => {
+        this.#lost = true
+        reject(new Error('the server does not answer'))
+      }
+      this.#interrupt = (): void => {
+        if (cancel === undefined) return giveUp()
+        timer = setTimeout(giveUp, CANCEL_PATIENCE)
+        cancelled = cancel.call(this.target).catch(() => undefined)
+      }
+    })
+    let cancelled: Promise<void> | undefined
+    try {
+      return await Promise.race([answer, interrupted])
+    } finally {
+      this.#interrupt = undefined
+      // else it could cancel what comes next
+      if (!this.#lost) await cancelled
+      clearTimeout(timer)
+    }
+  }
+
+  /** Ends a transaction without a word about it, signal or not. */
+  async rollBack(): Promise<void> {
+    if (!this.#lost) await this.target.query(encodeByteString('ROLLBACK;')).catch(() => undefined)
+  }
+}

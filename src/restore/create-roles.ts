@@ -1,0 +1,51 @@
+import { ArchiveError } from '../errors.ts'
+import type { ArchiveView } from '../view.ts'
+import { checkTarget } from './check.ts'
+import { problems } from './check-problems.ts'
+import type { RestoreOptions } from './options.ts'
+import { questionsOf } from './server-facts.ts'
+import { isServerError, type RestoreTarget } from './target.ts'
+
+/** What {@link createRoles} did. */
+export interface CreatedRoles {
+  readonly created: readonly string[]
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/**
+ * Creates the roles that a restore of the view with these options names and the server does not have: without login and
+ * without rights. A role that restores and is no superuser is made a member, so that it can give them their objects.
+ * All of them are created, or none.
+ *
+ * @throws ArchiveError USAGE when the role may not create roles, UNSUPPORTED for a target that answers no questions
+ */
+export async function createRoles(
+  view: ArchiveView,
+  target: RestoreTarget,
+  options: RestoreOptions = {},
+): Promise<CreatedRoles> {
+  const ask = questionsOf(target)
+  const { findings, server } = await checkTarget(view, target, options)
+  if (ask === undefined || server === undefined) {
+    throw new ArchiveError('UNSUPPORTED', 'Cannot create roles: the target answers no questions')
+  }
+  const missing = findings.find(({ what }) => what === problems.roles.what)?.names ?? []
+  if (missing.length === 0) return { created: [] }
+  const quotedUser = quoted(server.user)
+  const statements = missing.map((name) => {
+    const role = quoted(name)
+    return `CREATE ROLE ${role} NOLOGIN;${server.superuser ? '' : ` GRANT ${role} TO ${quotedUser};`}`
+  })
+  try {
+    // one message is one transaction
+    await ask(statements.join('\n'))
+  } catch (cause) {
+    if (!isServerError(cause) || cause.sqlState !== '42501') throw cause
+    throw new ArchiveError('USAGE', `Cannot create roles ${missing.join(', ')}: ${cause.message}`, {
+      hint: 'Connect as a role with CREATEROLE, have somebody create them, or restore with --no-owner and --no-privileges',
+      cause,
+    })
+  }
+  return { created: missing }
+}

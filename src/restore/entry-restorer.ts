@@ -1,0 +1,375 @@
+import { decodeByteString, encodeByteString } from '../bytes/byte-string.ts'
+import { ArchiveError, isArchiveError } from '../errors.ts'
+import type { ChunkSource } from '../io/chunks.ts'
+import type { EntryParts } from '../ops/selection.ts'
+import { storesData } from '../ops/sql-plan.ts'
+import { SqlGatherer } from '../ops/sql-gather.ts'
+import { isDatabase } from '../sql/drop.ts'
+import { putEntry } from '../sql/entry.ts'
+import { putUnlinkIfExists } from '../sql/large-object.ts'
+import { fmtQualifiedId } from '../sql/quote.ts'
+import type { ScriptContext } from '../sql/session.ts'
+import type { TocEntry } from '../toc/types.ts'
+import { featuresOf } from '../toc/version.ts'
+import { Conversation } from './conversation.ts'
+import { LargeObjectSql } from './large-object-sql.ts'
+import type { RestoreRun } from './run.ts'
+import { begin, beginsTransaction, commit, endsTransaction, RestoreSession, type Command } from './session.ts'
+import { StatementSplitter } from './statements.ts'
+import { isServerError, type CopyInput, type RestoreTarget } from './target.ts'
+
+/** Before anything else, on every connection: nobody's functions shall be found by the names of the system's own. */
+const secureSearchPath = "SELECT pg_catalog.set_config('search_path', '', false);"
+
+/** Of which of several workers a session is. */
+export interface WorkerOptions {
+  /** From 1. */
+  readonly worker: number
+  readonly signal: AbortSignal
+}
+
+/** One session of a restore: what it does with an entry (restore_toc_entry, pg_backup_archiver.c). */
+export class EntryRestorer {
+  readonly session: RestoreSession
+  readonly #run: RestoreRun
+  readonly #context: ScriptContext
+  readonly #worker: number | undefined
+  readonly #signal: AbortSignal | undefined
+  readonly #conversation: Conversation
+  readonly #gatherer = new SqlGatherer()
+  #entry: TocEntry | undefined
+  /** Failures of this session. */
+  #failed = 0
+  /** A transaction that the restore began and has not ended. */
+  #inTransaction = false
+
+  /** @param worker absent: the only session at the time */
+  constructor(run: RestoreRun, target: RestoreTarget, worker?: WorkerOptions) {
+    const { context } = run.prepared
+    this.#run = run
+    // workers commit each command
+    this.#context = worker === undefined ? context : { ...context, options: { ...context.options, transactionSize: 0 } }
+    this.#worker = worker?.worker
+    this.#signal = worker === undefined ? run.options.signal : worker.signal
+    this.session = new RestoreSession(this.#context)
+    this.#conversation = new Conversation(target, this.#signal, () => ({
+      dumpId: this.#entry?.dumpId,
+      details: { ...run.tally },
+    }))
+  }
+
+  /** The first commands of a session. */
+  async begin(): Promise<void> {
+    await this.send({ sql: secureSearchPath, fatal: true })
+    if (this.#context.options.singleTransaction) await this.send(begin)
+    this.session.setFixedState()
+    await this.flush()
+  }
+
+  /** The same in a session that may not be new. */
+  async startOver(): Promise<void> {
+    await this.send({ sql: secureSearchPath, fatal: true })
+    this.session.startOver()
+    await this.flush()
+  }
+
+  /** Is again who connected, for whatever else the session is used. */
+  async leave(): Promise<void> {
+    this.session.becomeUser('')
+    await this.flush()
+    this.enter(undefined)
+  }
+
+  /** Listens to the signal no longer. */
+  close(): void {
+    this.#conversation.close()
+  }
+
+  enter(entry: TocEntry | undefined): void {
+    this.#signal?.throwIfAborted()
+    this.#entry = entry
+    this.#run.enter(entry, this.#worker)
+  }
+
+  /** Restores an entry, whatever the server takes of it. */
+  async restore(entry: TocEntry): Promise<void> {
+    this.enter(entry)
+    await this.#restoreEntry(entry, this.#run.prepared.filtered.parts(entry))
+    this.#run.countEntry()
+  }
+
+  async #restoreEntry(entry: TocEntry, parts: EntryParts): Promise<void> {
+    const session = this.session
+    this.#warnOfDump(entry)
+    if (parts.schema) await this.#schema(entry)
+    if (parts.data && !this.#run.isInhibited(entry)) {
+      if (entry.hadDumper) await this.#stored(entry)
+      else if (!parts.schema) {
+        this.#context.report(entry, (name) => `executing ${name('desc')} ${name('tag')}`)
+        putEntry(session, entry, '')
+      }
+    }
+    if (parts.statistics) putEntry(session, entry, 'Statistics for ')
+    session.endAction('')
+    await this.flush()
+  }
+
+  /** pg_dump 7.x left its warnings in the archive. */
+  #warnOfDump(entry: TocEntry): void {
+    if (entry.desc !== 'WARNING') return
+    const { plan } = this.#run.prepared
+    const context = this.#context
+    const text = (plan.hasSchema && entry.defn) || entry.copyStmt
+    if (text) context.warn('WARNING_OF_DUMP', `warning from original dump file: ${text}`, entry)
+  }
+
+  async #schema(entry: TocEntry): Promise<void> {
+    const { report, options } = this.#context
+    const session = this.session
+    const leavesTransaction = isDatabase(entry.desc)
+    if (leavesTransaction && options.transactionSize > 0) await this.send(commit)
+    report(entry, (name) => {
+      const schema = entry.namespace === null ? '' : `${name('namespace')}.`
+      return `creating ${name('desc')} "${schema}${name('tag')}"`
+    })
+    putEntry(session, entry, '')
+    const before = this.#failed
+    await this.flush()
+    if (entry.desc === 'TABLE') {
+      if (this.#failed === before) this.#run.markCreated(entry)
+      else if (this.#run.options.noDataForFailedTables === true) this.#run.inhibitData(entry)
+    }
+    if (leavesTransaction) await this.#reconnect(entry)
+  }
+
+  /** ReconnectToServer, pg_backup_db.c */
+  async #reconnect(entry: TocEntry): Promise<void> {
+    this.#context.report(entry, (name) => `connecting to new database "${name('tag')}"`)
+    if (this.#conversation.target.connect === undefined) {
+      throw new ArchiveError(
+        'USAGE',
+        `Cannot restore database "${entry.tag ?? ''}": the target has one database only`,
+        {
+          dumpId: entry.dumpId,
+          hint: 'Connect to the database and restore without create',
+        },
+      )
+    }
+    await this.#connect(this.#conversation.target.connect.bind(this.#conversation.target), entry)
+    await this.startOver()
+  }
+
+  async #connect(connect: (database: string) => Promise<void>, { tag, dumpId }: TocEntry): Promise<void> {
+    try {
+      await connect(tag ?? '')
+    } catch (error) {
+      // the session before is closed
+      this.#conversation.giveUp()
+      this.#signal?.throwIfAborted()
+      const said = isArchiveError(error) ? error.details?.['pgRestore'] : undefined
+      const why = typeof said === 'string' ? said : error instanceof Error ? error.message : String(error)
+      throw new ArchiveError('CONNECTION_FAILED', `Cannot connect to database "${tag ?? ''}": ${why}`, {
+        dumpId,
+        hint: 'What comes before it was restored. With the database there and reachable, restore into it without create',
+        details: { pgRestore: why },
+        cause: error,
+      })
+    }
+  }
+
+  async #stored(entry: TocEntry): Promise<void> {
+    const context = this.#context
+    putEntry(this.session, entry, 'Data for ')
+    if (entry.desc !== 'BLOBS' && entry.desc !== 'BLOB COMMENTS') return await this.#tableData(entry)
+    context.report(entry, (name) => `processing ${name('desc')}`)
+    this.session.selectSchema('pg_catalog')
+    await this.flush()
+    if (!storesData(entry)) return
+    if (entry.desc === 'BLOB COMMENTS') await this.#reading(entry, (source) => this.#statements(source))
+    else await this.#largeObjects(entry)
+  }
+
+  async #tableData(entry: TocEntry): Promise<void> {
+    const { options, quote, report } = this.#context
+    const session = this.session
+    const { raw } = entry
+    const table = fmtQualifiedId(quote, raw.byteString('namespace'), raw.byteString('tag') ?? '')
+    const alter = (what: string): void => {
+      report(entry, (name) => `${what === 'ENABLE' ? 'enabling' : 'disabling'} triggers for ${name('tag')}`)
+      session.becomeUser(options.superuser)
+      session.put(`ALTER TABLE ${table} ${what} TRIGGER ALL;\n\n`)
+    }
+    if (options.disableTriggers) alter('DISABLE')
+    session.becomeOwner(entry)
+    session.selectSchema(raw.byteString('namespace'))
+    await this.flush()
+    report(entry, (name) => `processing data for table "${name('namespace')}.${name('tag')}"`)
+    const copyStmt = raw.byteString('copyStmt') ?? ''
+    // of what is new in its transaction the server need not write to its log what it could not lose
+    const truncates = this.#worker !== undefined && this.#run.wasCreated(entry) && !goesThroughRoot(entry, table)
+    if (truncates) {
+      await this.send(begin)
+      session.put(`TRUNCATE TABLE ONLY ${table};\n\n`)
+      await this.flush()
+    }
+    if (copyStmt !== '') await this.#copy(entry, copyStmt)
+    else if (storesData(entry)) await this.#reading(entry, (source) => this.#statements(source))
+    if (truncates) await this.send(commit)
+    if (options.disableTriggers) alter('ENABLE')
+  }
+
+  /** What was read of an entry goes no further than `use`. */
+  async #reading(entry: TocEntry, use: (source: ChunkSource) => Promise<void>): Promise<void> {
+    const source = this.#run.prepared.filtered.data(entry, dataOptions(this.#signal)).borrow()
+    try {
+      await use(source)
+    } finally {
+      await source.cancel()
+    }
+  }
+
+  async #copy(entry: TocEntry, copyStmt: string): Promise<void> {
+    let input: CopyInput
+    try {
+      input = await this.#conversation.ask(() => this.#conversation.target.copyFrom(encodeByteString(copyStmt)))
+    } catch (error) {
+      return await this.#refused(error, { sql: copyStmt })
+    }
+    try {
+      if (storesData(entry)) await this.#reading(entry, (source) => this.#rows(source, input))
+      await this.#conversation.ask(() => input.end())
+    } catch (error) {
+      if (!isServerError(error)) {
+        if (!this.#conversation.lost) await input.abort('the data cannot be read').catch(() => undefined)
+        throw error
+      }
+      await this.#refused(error, { sql: '', complaint: `COPY failed for table "${entry.raw.byteString('tag') ?? ''}"` })
+    }
+  }
+
+  async #rows(source: ChunkSource, input: CopyInput): Promise<void> {
+    const write = async (chunk: Uint8Array): Promise<void> => {
+      await this.#conversation.ask(() => input.write(chunk))
+      this.#sent(chunk.length)
+    }
+    try {
+      for await (const chunk of this.#gatherer.data(source)) await write(chunk)
+      for (const chunk of this.#gatherer.flush()) await write(chunk)
+    } finally {
+      // what was gathered of a failed COPY belongs nowhere
+      this.#gatherer.forget()
+    }
+  }
+
+  async #statements(source: ChunkSource): Promise<void> {
+    const splitter = new StatementSplitter(this.#context.settings.stdStrings)
+    for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) {
+      this.#signal?.throwIfAborted()
+      for (const statement of splitter.push(chunk)) {
+        try {
+          await this.#conversation.ask(() => this.#conversation.target.query(statement))
+        } catch (error) {
+          await this.#refused(error, { sql: decodeByteString(statement) })
+        }
+      }
+      this.#sent(chunk.length)
+    }
+  }
+
+  /** The data of a BLOBS entry, in a transaction of its own (StartRestoreLOs … EndRestoreLOs). */
+  async #largeObjects(entry: TocEntry): Promise<void> {
+    const { filtered } = this.#run.prepared
+    const context = this.#context
+    const { options, report, settings } = context
+    const ownTransaction = !options.singleTransaction && options.transactionSize === 0
+    const createsObjects = !featuresOf(filtered.header.version).blobEntries
+    if (ownTransaction) await this.send(begin)
+    let count = 0
+    for await (const { oid, data } of filtered.largeObjects(entry, dataOptions(this.#signal))) {
+      this.#signal?.throwIfAborted()
+      count++
+      report(entry, () => `restoring large object with OID ${oid}`)
+      // its reader of tar archives says so, too
+      if (context.format === 'tar') report(entry, () => `restoring large object with OID ${oid}`)
+      if (createsObjects && options.clean) {
+        putUnlinkIfExists(this.session, oid)
+        await this.flush()
+      }
+      const source = data.borrow()
+      const object = new LargeObjectSql(oid, createsObjects, settings.stdStrings)
+      let opened = false
+      try {
+        await this.#conversation.ask(() => this.#conversation.target.query(object.open))
+        opened = true
+        for await (const sql of object.read(source))
+          await this.#conversation.ask(() => this.#conversation.target.query(sql))
+        this.#sent(object.bytes)
+      } catch (error) {
+        // pg_restore goes on to the next object, which cannot be opened in a transaction that failed
+        if (opened) await this.#refused(error, { sql: '', complaint: 'could not write to large object' })
+        else {
+          const what = `could not ${createsObjects ? 'create' : 'open'} large object ${oid}`
+          await this.#refused(error, { sql: '', complaint: what, fatal: true })
+        }
+      } finally {
+        await source.cancel()
+      }
+    }
+    if (ownTransaction) await this.send(commit)
+    report(entry, () => `restored ${count} large object${count === 1 ? '' : 's'}`)
+  }
+
+  #sent(bytes: number): void {
+    this.#run.sent(bytes, this.#entry, this.#worker)
+  }
+
+  async flush(): Promise<void> {
+    for (const command of this.session.takeCommands()) await this.send(command)
+  }
+
+  async send(command: Command): Promise<void> {
+    const { sql } = command
+    // whether it succeeds or not
+    if (endsTransaction.test(sql)) this.#inTransaction = false
+    try {
+      await this.#conversation.ask(() => this.#conversation.target.query(encodeByteString(sql)))
+      if (beginsTransaction.test(sql)) this.#inTransaction = true
+    } catch (error) {
+      await this.#refused(error, command)
+    }
+  }
+
+  /** Counts a failure. @throws Stopped when it was the last one */
+  async #refused(error: unknown, { sql, complaint, shown, fatal }: Command): Promise<void> {
+    if (!isServerError(error)) throw error
+    this.#failed++
+    await this.#run.refuse({
+      stage: this.#run.stage,
+      entry: this.#entry,
+      complaint: this.#run.show(complaint ?? 'could not execute query'),
+      statement: complaint === undefined || shown === true ? this.#run.show(sql) : undefined,
+      error,
+      fatal: fatal === true,
+      worker: this.#worker,
+    })
+  }
+
+  /** Leaves the session without a transaction. */
+  async rollBack(): Promise<void> {
+    if (this.#inTransaction) await this.#conversation.rollBack()
+  }
+}
+
+/**
+ * Whether rows of a partition are loaded by way of the partitioned table, so that other entries may have put some into
+ * the partition (is_load_via_partition_root, pg_backup_archiver.c).
+ */
+function goesThroughRoot({ raw }: TocEntry, table: string): boolean {
+  if (raw.byteString('defn')?.startsWith('-- load via partition root ') === true) return true
+  const copyStmt = raw.byteString('copyStmt')
+  return Boolean(copyStmt) && copyStmt?.startsWith(`COPY ${table} `) !== true
+}
+
+function dataOptions(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal }
+}

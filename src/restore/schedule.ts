@@ -1,0 +1,218 @@
+import type { DumpId, TocEntry } from '../toc/types.ts'
+import { ReadyEntries } from './ready-entries.ts'
+import { dataIdsOf } from './table-data.ts'
+
+/** What a {@link RestoreSchedule} goes by. */
+export interface ScheduleInput {
+  /** All entries of the archive in the order of the restore: those that are not wanted link others. */
+  readonly entries: readonly TocEntry[]
+  /** The pass of an entry, from 0. */
+  readonly passOf: (entry: TocEntry) => number
+  /** Number of passes. */
+  readonly passes: number
+  /** Bytes of an entry's data as stored; 0 where that is not known. */
+  readonly bytesOf: (entry: TocEntry) => number
+  /** Archives before 1.11 do not say that comments on large objects come after the objects. */
+  readonly commentsFollowObjects: boolean
+}
+
+/** Where an entry is on its way. */
+const state = { pending: 0, ready: 1, running: 2, done: 3 } as const
+
+const none: readonly DumpId[] = []
+
+/**
+ * Which entry may be restored when, by several sessions (restore_toc_entries_prefork, restore_toc_entries_parallel,
+ * pop_next_work_item, reduce_dependencies, pg_backup_archiver.c): none before what it depends on, no two at a time of
+ * which one locks out the other, the largest first. Entries are told by their place in the list.
+ */
+export class RestoreSchedule {
+  readonly #entries: readonly TocEntry[]
+  readonly #input: ScheduleInput
+  readonly #places = new Map<DumpId, number>()
+  readonly #states: Uint8Array
+  /** Dependencies of each entry that are not restored yet. */
+  readonly #open: Int32Array
+  /** Who depends on an entry: from `#dependentsFrom[place]` on, to where those of the next begin. */
+  readonly #dependentsFrom: Int32Array
+  readonly #dependents: Int32Array
+  /** Of entries whose dependencies are not those of the archive. */
+  readonly #repointed = new Map<number, readonly DumpId[]>()
+  /** What an entry locks so that no other may use it meanwhile; most lock nothing. */
+  readonly #locks = new Map<number, readonly DumpId[]>()
+  readonly #ready: ReadyEntries
+  readonly #running = new Set<number>()
+  /** Entries that wait for a running one to give up its locks. */
+  readonly #waiting = new Map<number, number[]>()
+  #pass = -1
+
+  constructor(input: ScheduleInput) {
+    const { entries } = input
+    this.#input = input
+    this.#entries = entries
+    for (const [place, { dumpId }] of entries.entries()) this.#places.set(dumpId, place)
+    this.#states = new Uint8Array(entries.length)
+    const bytes = Float64Array.from(entries, (entry) => input.bytesOf(entry))
+    this.#ready = new ReadyEntries(entries, bytes)
+    this.#repoint(bytes)
+    if (input.commentsFollowObjects) this.#linkComments()
+    this.#open = new Int32Array(entries.length)
+    this.#dependentsFrom = new Int32Array(entries.length + 1)
+    this.#dependents = this.#link()
+    for (const place of entries.keys()) this.#findLocks(place)
+  }
+
+  /**
+   * The entries that one session restores before the others begin, in order: definitions, and what comes before the
+   * first data without belonging to a section. Each counts as restored when the next is asked for.
+   */
+  *beforeOthers(): Generator<number, void, void> {
+    let passedData = false
+    for (const [place, entry] of this.#entries.entries()) {
+      const { section } = entry
+      if (section === 'data' || section === 'post-data') passedData = true
+      if (section !== 'pre-data' && passedData) continue
+      if (this.#input.passOf(entry) !== 0) continue
+      yield place
+      this.#finish(place)
+    }
+  }
+
+  /** Goes on to the next pass, the first included; false when there is none. */
+  nextPass(): boolean {
+    if (this.#pass + 1 >= this.#input.passes) return false
+    this.#pass++
+    for (const place of this.#entries.keys()) this.#makeReady(place)
+    return true
+  }
+
+  /** An entry that may be restored now, which then counts as running; undefined when there is none at the moment. */
+  next(): number | undefined {
+    for (let place = this.#ready.take(); place !== undefined; place = this.#ready.take()) {
+      const obstacle = this.#obstacleOf(place)
+      if (obstacle === undefined) {
+        this.#states[place] = state.running
+        this.#running.add(place)
+        return place
+      }
+      const waiting = this.#waiting.get(obstacle)
+      if (waiting === undefined) this.#waiting.set(obstacle, [place])
+      else waiting.push(place)
+    }
+    return undefined
+  }
+
+  /** An entry has been restored: what depends on it, or waits for its locks, may be now. */
+  done(place: number): void {
+    this.#running.delete(place)
+    for (const waiting of this.#waiting.get(place) ?? []) this.#ready.add(waiting)
+    this.#waiting.delete(place)
+    for (const dependent of this.#finish(place)) this.#makeReady(dependent)
+  }
+
+  /** What cannot be reached, as entries that depend on each other, in order; to be asked when nothing else is left. */
+  *unreached(): Generator<number, void, void> {
+    for (const place of this.#entries.keys()) if (this.#states[place] === state.pending) yield place
+  }
+
+  /** Counts an entry off those that depend on it, which are given. */
+  #finish(place: number): Int32Array {
+    this.#states[place] = state.done
+    const dependents = this.#dependents.subarray(this.#dependentsFrom[place], this.#dependentsFrom[place + 1])
+    for (const dependent of dependents) this.#open[dependent] = (this.#open[dependent] ?? 0) - 1
+    return dependents
+  }
+
+  #makeReady(place: number): void {
+    const entry = this.#entries[place]
+    if (entry === undefined || this.#states[place] !== state.pending || this.#open[place] !== 0) return
+    if (this.#input.passOf(entry) !== this.#pass) return
+    this.#states[place] = state.ready
+    this.#ready.add(place)
+  }
+
+  #dependenciesOf(place: number): readonly DumpId[] {
+    return this.#repointed.get(place) ?? this.#entries[place]?.dependencies ?? none
+  }
+
+  /** What comes after a table comes after its rows, and is as urgent as they are many (repoint_table_dependencies). */
+  #repoint(bytes: Float64Array): void {
+    const dataIds = dataIdsOf(this.#entries)
+    for (const [place, { section, dependencies }] of this.#entries.entries()) {
+      if (section !== 'post-data' || !dependencies.some((dumpId) => dataIds.has(dumpId))) continue
+      this.#repointed.set(
+        place,
+        dependencies.map((dumpId) => {
+          const dataId = dataIds.get(dumpId)
+          if (dataId === undefined) return dumpId
+          bytes[place] = Math.max(bytes[place] ?? 0, bytes[this.#places.get(dataId) ?? -1] ?? 0)
+          return dataId
+        }),
+      )
+    }
+  }
+
+  /** Such archives have one of either (fix_dependencies, pg_backup_archiver.c). */
+  #linkComments(): void {
+    const comments = this.#entries.findIndex(
+      ({ desc, dependencies }) => desc === 'BLOB COMMENTS' && dependencies.length === 0,
+    )
+    const objects = this.#entries.find(({ desc }) => desc === 'BLOBS')
+    if (comments >= 0 && objects !== undefined) this.#repointed.set(comments, [objects.dumpId])
+  }
+
+  /** Counts what each entry depends on, and finds who depends on it; an archive may lack what its entries name. */
+  #link(): Int32Array {
+    const from = this.#dependentsFrom
+    for (const place of this.#entries.keys()) {
+      for (const target of this.#targetsOf(place)) from[target + 1] = (from[target + 1] ?? 0) + 1
+    }
+    for (let place = 0; place < this.#entries.length; place++) {
+      from[place + 1] = (from[place + 1] ?? 0) + (from[place] ?? 0)
+    }
+    const dependents = new Int32Array(from[this.#entries.length] ?? 0)
+    const next = from.slice()
+    for (const place of this.#entries.keys()) {
+      for (const target of this.#targetsOf(place)) {
+        this.#open[place] = (this.#open[place] ?? 0) + 1
+        const at = next[target] ?? 0
+        dependents[at] = place
+        next[target] = at + 1
+      }
+    }
+    return dependents
+  }
+
+  *#targetsOf(place: number): Generator<number, void, void> {
+    for (const dumpId of this.#dependenciesOf(place)) {
+      const target = this.#places.get(dumpId)
+      if (target !== undefined) yield target
+    }
+  }
+
+  /** Most of what comes after the data alters its tables; a plain index does not (identify_locking_dependencies). */
+  #findLocks(place: number): void {
+    const entry = this.#entries[place]
+    if (entry?.section !== 'post-data' || entry.desc === 'INDEX') return
+    const locked = this.#dependenciesOf(place).filter((dumpId) => {
+      const desc = this.#entries[this.#places.get(dumpId) ?? -1]?.desc
+      return desc === 'TABLE' || desc === 'TABLE DATA'
+    })
+    if (locked.length > 0) this.#locks.set(place, locked)
+  }
+
+  /** A running entry that an entry must not run beside (has_lock_conflicts, both ways). */
+  #obstacleOf(place: number): number | undefined {
+    for (const other of this.#running) {
+      if (this.#locksOut(place, other) || this.#locksOut(other, place)) return other
+    }
+    return undefined
+  }
+
+  #locksOut(locker: number, user: number): boolean {
+    const locks = this.#locks.get(locker)
+    if (locks === undefined) return false
+    const used = this.#dependenciesOf(user)
+    return locks.some((dumpId) => used.includes(dumpId))
+  }
+}

@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto'
+
+const all = process.env['PGDMP_LIVE'] === 'all'
+const seed = process.env['PGDMP_SEED'] ?? String(Date.now() % 2 ** 31)
+let printed = false
+
+/**
+ * About half of what fills a real server for long, another half with each seed, which is printed; everything where
+ * PGDMP_LIVE is `all`.
+ */
+export function halfOf<T>(items: readonly T[], name: (item: T) => string): readonly T[] {
+  if (all) return items
+  if (!printed) console.log(`PGDMP_SEED=${seed} chooses about half (PGDMP_LIVE=all: everything)`)
+  printed = true
+  const place = (item: T): string =>
+    createHash('sha256')
+      .update(`${seed} ${name(item)}`)
+      .digest('hex')
+  return [...items].sort((a, b) => (place(a) < place(b) ? -1 : 1)).slice(0, Math.ceil(items.length / 2))
+}
