@@ -26,11 +26,11 @@ export async function audit(view: ArchiveView, options: AuditOptions = {}): Prom
   return auditAs(view, options, {})
 }
 
-/** The same, with all definitions lexed if asked for: tests compare that with what is read the short way. */
+/** The same, with all definitions lexed or not: tests compare that with what is read the short way. */
 export function auditAs(
   view: ArchiveView,
   options: AuditOptions,
-  { lexesAll = false }: { readonly lexesAll?: boolean },
+  { lexesAll }: { readonly lexesAll?: boolean },
 ): AuditReport {
   checkOptions('audit', options, auditOptionKinds)
   const { signal } = options

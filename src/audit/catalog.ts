@@ -45,6 +45,9 @@ export interface DefinitionReader {
   readonly marks: readonly (Marks | undefined)[]
 }
 
+/** Of fewer entries the short way does not make up for what it takes to learn it (bench case audit). */
+const MANY_ENTRIES = 5000
+
 interface MarkTests {
   readonly access: IsMarked | undefined
   readonly other: IsMarked | undefined
@@ -81,8 +84,11 @@ export class Catalog implements AuditCatalog {
   #late: (() => void)[] = []
   #authorization: string | undefined
 
-  /** @param lexesAll reads no definition the short way, as those are read that the short way is learned from */
-  constructor(view: ArchiveView, { lexesAll = false }: { readonly lexesAll?: boolean } = {}) {
+  /** @param lexesAll reads no definition the short way; default: of an archive with few entries */
+  constructor(
+    view: ArchiveView,
+    { lexesAll = view.toc.length < MANY_ENTRIES }: { readonly lexesAll?: boolean | undefined } = {},
+  ) {
     this.#view = view
     this.#reading = readingOf(view)
     this.entries = view.toc
@@ -280,9 +286,11 @@ export class Catalog implements AuditCatalog {
   }
 
   #alterSequence(statement: SqlStatement, entry: TocEntry): void {
-    const owned = statement.find('owned')
     const found = qualifiedName(this.#reading, statement, 2, entry)
-    if (owned === -1 || found === undefined) return
+    if (found === undefined) return
+    // after the name, which may be the same word
+    const owned = statement.find('owned', found.next)
+    if (owned === -1) return
     const column = columnPath(this.#reading, statement, owned + 2)
     if (column === undefined) return
     const { schema = found.schema, ...rest } = column

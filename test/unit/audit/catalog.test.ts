@@ -235,3 +235,16 @@ describe('Catalog', () => {
     ])
   })
 })
+
+test('a sequence called as the words of its statement belongs to its column', () => {
+  const { sequences } = catalogOf(
+    { desc: 'SEQUENCE', tag: 'owned', namespace: 'owned', defn: 'CREATE SEQUENCE owned.owned\n    START WITH 1;\n' },
+    {
+      desc: 'SEQUENCE OWNED BY',
+      tag: 'owned',
+      namespace: 'owned',
+      defn: 'ALTER SEQUENCE owned.owned OWNED BY app.t.c;\n',
+    },
+  )
+  expect(sequences[0]?.ownedBy).toEqual({ schema: 'app', name: 't', column: 'c' })
+})
