@@ -109,7 +109,7 @@ test(`${ownTest} restores an archive for its tests`, { timeout: 120_000 }, async
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
   // whoever copies it has no configuration like that of this package
   const config = join(scratch, 'vitest.config.mjs')
-  writeFileSync(config, 'export default {}\n')
+  writeFileSync(config, `export default { cacheDir: ${JSON.stringify(join(scratch, 'vite'))} }\n`)
   const outcome = await run(process.execPath, [vitest, 'run', '--root', folder, '--config', config, ownTest], {
     env: { BACKUP: latin1, VITEST: '' },
     timeout: 120_000,

@@ -30,7 +30,7 @@ const leftOn = (server: Server): string =>
     'SELECT subname FROM pg_subscription ORDER BY 1',
   ])
 
-test.skipIf(servers.length > 0)('servers to drill on', ({ skip }) => skip(withoutServers))
+if (servers.length === 0) test('a drill on a server', ({ skip }) => skip(withoutServers))
 
 describe.each(servers)('on a server of $major', (server) => {
   const into = `--into=${server.database('postgres')}`
