@@ -167,15 +167,6 @@ function tellsOfDatabase(error: unknown): boolean {
   return isArchiveError(error) && (error.code === 'CONNECTION_LOST' || error.code === 'CONNECTION_FAILED')
 }
 
-/** Sums up what had failed when the connection was lost. */
-function tellBeforeLoss(terminal: Terminal, error: unknown): void {
-  const groups = isArchiveError(error) && error.code === 'CONNECTION_LOST' ? error.details?.['groups'] : undefined
-  if (!Array.isArray(groups) || groups.length === 0) return
-  complain(terminal, 'until then the server refused:')
-  // what restore() puts there
-  for (const group of groups as readonly FailureGroup[]) complain(terminal, groupLine(group), group.hint)
-}
-
 /** A failure as a line of the log. */
 function describe({ stage, entry, complaint, statement, error }: RestoreFailure): object {
   const { severity, sqlState, message, detail, hint, context } = error
