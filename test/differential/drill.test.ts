@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { fixture } from '../helpers/corpus.ts'
 import { cli } from '../helpers/paths.ts'
 import { run, type Outcome } from '../helpers/process.ts'
-import { inNewDatabase, servers, withoutServers, type Server } from '../helpers/servers.ts'
+import { inNewDatabase, ownServers, withoutServers, type Server } from '../helpers/servers.ts'
 import type { DrillReport } from '../../src/drill/report.ts'
 
 /* `pgdmp drill --into` on servers of every release: what is there is proven, and nothing is left behind. */
@@ -15,6 +15,8 @@ const folder = mkdtempSync(join(tmpdir(), 'pgdmp-drill-test-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const timeout = 120_000
+// a drill makes roles, which another test might miss or take for its own
+const servers = ownServers()
 
 async function drill(args: readonly string[]): Promise<Outcome & { readonly report: DrillReport }> {
   const outcome = await run(process.execPath, [cli, 'drill', '--format=json', ...args], { timeout })
@@ -33,11 +35,11 @@ const leftOn = (server: Server): string =>
 if (servers.length === 0) test('a drill on a server', ({ skip }) => skip(withoutServers))
 
 describe.each(servers)('on a server of $major', (server) => {
-  const into = `--into=${server.database('postgres')}`
+  const into = (): string => `--into=${server.database('postgres')}`
 
   test('an archive of its own release is proven but for what the server lacks', { timeout }, async () => {
     const before = leftOn(server)
-    const { status, report } = await drill([into, '--create-roles', fixture(`${server.major}/full-Fc.dump`).file])
+    const { status, report } = await drill([into(), '--create-roles', fixture(`${server.major}/full-Fc.dump`).file])
     expect(report.problems.filter((problem) => problem.status === 'failed')).toEqual([])
     expect(status).toBe(0)
     expect(report.tables.length).toBeGreaterThan(50)
@@ -66,7 +68,7 @@ describe.each(servers)('on a server of $major', (server) => {
         server.ask([sql], name)
         execFileSync(server.pgDump, ['-Fc', '--load-via-partition-root', '-f', file, '-d', server.database(name)])
       })
-      const { status, report } = await drill([into, '--fail-on=unproven', file])
+      const { status, report } = await drill([into(), '--fail-on=unproven', file])
       expect(report.problems).toEqual([])
       expect(status).toBe(0)
       expect(report.tables).toMatchObject([{ table: 'public.p', compared, archiveRows: 100, databaseRows: 100 }])
@@ -77,11 +79,11 @@ describe.each(servers)('on a server of $major', (server) => {
 
 describe.skipIf(servers.length === 0)('on one server', () => {
   const server = servers.at(-1) as Server
-  const into = `--into=${server?.database('postgres')}`
+  const into = (): string => `--into=${server?.database('postgres')}`
 
   test('the encoding of the archive stays: rows are compared as bytes', { timeout }, async () => {
     for (const archive of ['15/latin1-Fc.dump', '18/sqlascii-Fc.dump']) {
-      const { status, report } = await drill([into, '--create-roles', fixture(archive).file])
+      const { status, report } = await drill([into(), '--create-roles', fixture(archive).file])
       expect(report.problems).toEqual([])
       expect(status).toBe(0)
       expect(report.verdict).toBe('proven')
@@ -91,7 +93,7 @@ describe.skipIf(servers.length === 0)('on one server', () => {
   test('roles that are missing are not made unasked: what names them is not proven', { timeout }, async () => {
     const before = leftOn(server)
     const archive = fixture('18/latin1-Fc.dump').file
-    const { status, report } = await drill([into, archive])
+    const { status, report } = await drill([into(), archive])
     expect(status).toBe(0)
     const roles = report.problems.filter(({ reason }) => /^role ".*" is not there$/.test(reason))
     expect(roles.map(({ status: state }) => state)).toEqual(roles.map(() => 'unproven'))
@@ -99,7 +101,7 @@ describe.skipIf(servers.length === 0)('on one server', () => {
   })
 
   test('--keep leaves the database, and says its name', { timeout }, async () => {
-    const outcome = await drill([into, '--keep', fixture('18/sqlascii-Fc.dump').file])
+    const outcome = await drill([into(), '--keep', fixture('18/sqlascii-Fc.dump').file])
     const name = /left on the server: database (pgdmp_drill_\w+)/.exec(outcome.stderr)?.[1]
     expect(name).toBeDefined()
     expect(
@@ -112,7 +114,7 @@ describe.skipIf(servers.length === 0)('on one server', () => {
     const [checks, receipt] = [join(folder, 'checks.sql'), join(folder, 'receipt.json')]
     writeFileSync(checks, 'SELECT count(*) > 0 FROM pg_class;\nSELECT false;\n')
     const { status, report } = await drill([
-      into,
+      into(),
       `--check=${checks}`,
       `--receipt=${receipt}`,
       fixture('18/sqlascii-Fc.dump').file,
@@ -130,7 +132,7 @@ describe.skipIf(servers.length === 0)('on one server', () => {
 
   test('a signal takes the database away, too', { timeout }, async () => {
     const before = leftOn(server)
-    const command = [`${cli}`, 'drill', into, '--create-roles', fixture('18/full-Fc.dump').file]
+    const command = [`${cli}`, 'drill', into(), '--create-roles', fixture('18/full-Fc.dump').file]
     const killed = `"$0" "$@" & pid=$!; sleep 2; kill -INT $pid; wait $pid`
     const { status } = await run('sh', ['-c', killed, process.execPath, ...command], { timeout })
     // 0 where it was over before

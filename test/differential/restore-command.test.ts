@@ -7,12 +7,13 @@ import { connectPg } from '../../src/restore/pg.ts'
 import { fixture } from '../helpers/corpus.ts'
 import { cli, root } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
-import { servers, withoutServers } from '../helpers/servers.ts'
+import { ownServers, withoutServers } from '../helpers/servers.ts'
 
 /* `pgdmp restore` and `restore()` with a real server, where there is no pg_restore to compare with. */
 
 const folder = mkdtempSync(join(tmpdir(), 'pgdmp-restore-command-'))
-const server = servers.at(-1)
+// none of the roles that the archive names
+const server = ownServers().at(-1)
 const made: string[] = []
 afterAll(() => {
   for (const name of made) server?.ask([`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`])

@@ -159,14 +159,18 @@ describe('salvage() of a list of large objects that is cut', () => {
     expect(lists.length).toBeGreaterThan(0)
     for (const list of lists) {
       const lines = readFileSync(join(archive.file, list), 'latin1').split(/(?<=\n)/)
-      for (const kept of new Set([0, lines.length >> 1, lines.length - 1])) {
+      for (const count of new Set([0, lines.length >> 1, lines.length - 1])) {
         copied(archive)
-        writeFileSync(join(input, list), lines.slice(0, kept).join(''), 'latin1')
+        writeFileSync(join(input, list), lines.slice(0, count).join(''), 'latin1')
         const { largeObjects } = await salvaged()
-        expect([kept, largeObjects]).toEqual([kept, []])
+        expect(largeObjects, `${count} lines`).toEqual([])
         await using all = await open(archive.file)
         await using saved = await open(output)
-        expect(await objectsOf(saved)).toEqual(await objectsOf(all))
+        // compared as strings: bytes one by one take long
+        const [kept, wanted] = await Promise.all([saved, all].map((archive) => objectsOf(archive)))
+        const text = (objects: Objects | undefined) =>
+          [...(objects ?? [])].map(([oid, data]) => [oid, data.toString('latin1')])
+        expect(text(kept)).toEqual(text(wanted))
       }
     }
   })
