@@ -167,7 +167,7 @@ describe('salvage() of a list of large objects that is cut', () => {
         await using all = await open(archive.file)
         await using saved = await open(output)
         // compared as strings: bytes one by one take long
-        const [kept, wanted] = await Promise.all([saved, all].map((archive) => objectsOf(archive)))
+        const [kept, wanted] = await Promise.all([saved, all].map((one) => objectsOf(one)))
         const text = (objects: Objects | undefined) =>
           [...(objects ?? [])].map(([oid, data]) => [oid, data.toString('latin1')])
         expect(text(kept)).toEqual(text(wanted))
