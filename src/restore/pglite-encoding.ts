@@ -11,9 +11,6 @@ export const convertedEncodings: readonly string[] = (
   'KOI8R KOI8U WIN866 WIN1250 WIN1251 WIN1252 WIN1254 WIN1255 WIN1256 WIN1257 WIN1258'
 ).split(' ')
 
-/** 80 to 9F; the rest is as in LATIN1, and so TextDecoder of some releases of Node.js reads these, too. */
-const windows1252 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
-
 /** Bytes in UTF-8 of those in an encoding. @throws ServerError for bytes that are no character, as a server says it */
 export type ToUtf8 = (bytes: Uint8Array) => Uint8Array
 
@@ -40,12 +37,8 @@ export function converterFrom(encoding: string): ToUtf8 | undefined {
 
 /** Undefined for a byte that is no character. */
 function characterOf(encoding: string, byte: number): Uint8Array | undefined {
-  const isWindows1252 = encoding === 'WIN1252'
-  const text =
-    isWindows1252 && byte >= 0x80 && byte < 0xa0
-      ? windows1252.charAt(byte - 0x80)
-      : decoderFor(isWindows1252 ? 'LATIN1' : encoding)(new Uint8Array([byte]))
-  // what Windows does not define, TextDecoder takes for control characters
+  const text = decoderFor(encoding)(new Uint8Array([byte]))
+  // what Windows does not define, is a control character to browsers
   if (text === '\ufffd' || (encoding.startsWith('WIN') && /^[\u0080-\u009f]$/.test(text))) return undefined
   return new TextEncoder().encode(text)
 }

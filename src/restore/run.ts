@@ -36,9 +36,9 @@ export class RestoreRun {
     this.decode = decoderFor(prepared.context.settings.encoding)
   }
 
-  /** How far it is, and what failed so far. */
-  get tally(): Pick<RestoreResult, 'entries' | 'bytes' | 'groups'> {
-    return { entries: this.#entries, bytes: this.#bytes, groups: this.#failures.summary().groups }
+  /** How far it is. */
+  get tally(): Pick<RestoreResult, 'entries' | 'bytes'> {
+    return { entries: this.#entries, bytes: this.#bytes }
   }
 
   /** Whether anything of an entry is to be restored. */

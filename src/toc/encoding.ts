@@ -33,7 +33,7 @@ const encodings: Readonly<Record<string, { readonly label?: string; readonly ali
   WIN874: { label: 'windows-874', aliases: ['windows874'] },
   KOI8R: { label: 'koi8-r', aliases: ['koi8'] },
   WIN1251: { label: 'windows-1251', aliases: ['windows1251', 'win'] },
-  WIN1252: { label: 'windows-1252', aliases: ['windows1252'] },
+  WIN1252: { aliases: ['windows1252'] },
   ISO_8859_5: { label: 'iso-8859-5' },
   ISO_8859_6: { label: 'iso-8859-6' },
   ISO_8859_7: { label: 'iso-8859-7' },
@@ -77,6 +77,7 @@ function normalise(name: string): string {
 export function decoderFor(encoding: string): Decode {
   if (encoding === 'LATIN1') return decodeByteString
   if (encoding === 'LATIN5') return (bytes) => latin5(decodeByteString(bytes))
+  if (encoding === 'WIN1252') return (bytes) => windows1252(decodeByteString(bytes))
   const label = encoding === 'SQL_ASCII' ? 'utf-8' : encodings[encoding]?.label
   const strict = label === undefined ? undefined : textDecoder(label, true)
   if (strict === undefined) return decodeByteString
@@ -120,4 +121,11 @@ const latin5Letters: Readonly<Record<string, string>> = {
 
 function latin5(text: string): string {
   return text.replaceAll(/[\u00D0\u00DD\u00DE\u00F0\u00FD\u00FE]/g, (letter) => latin5Letters[letter] ?? letter)
+}
+
+/** 80 to 9F; TextDecoder of some releases of Node.js takes all of windows-1252 for LATIN1. */
+const windowsLetters = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
+
+function windows1252(text: string): string {
+  return text.replaceAll(/[\u0080-\u009f]/g, (letter) => windowsLetters.charAt(letter.charCodeAt(0) - 0x80))
 }

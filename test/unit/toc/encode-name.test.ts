@@ -10,6 +10,7 @@ describe('encoderFor()', () => {
     ['LATIN1', 'rôle\u0080'],
     ['LATIN5', 'ığş Ğ'],
     ['LATIN9', 'œuvre €'],
+    ['WIN1252', 'œuvre – 5 €'],
     ['WIN1251', 'роль'],
     ['KOI8R', 'роль'],
     ['EUC_JP', '表ソ能予 ｱ'],

@@ -28,6 +28,10 @@ describe('decoderFor()', () => {
     expect(decoderFor('LATIN1')(bytes(0x80, 0xe9))).toBe('\u0080\u00e9')
   })
 
+  test('WIN1252 has letters where LATIN1 has control characters', () => {
+    expect(decoderFor('WIN1252')(bytes(0x41, 0x80, 0x93, 0x9f, 0xa0, 0xff))).toBe('A€“Ÿ\u00a0ÿ')
+  })
+
   test('LATIN5 is ISO 8859-9, not windows-1254', () => {
     expect(decoderFor('LATIN5')(bytes(0x80, 0xfd, 0xd0))).toBe('\u0080\u0131\u011e')
   })
