@@ -36,6 +36,9 @@ Target:
       --no-tablespaces  --no-table-access-method
   -1, --single-transaction     all or nothing
       --transaction-size=N     commit after every N objects
+      --create-roles           create roles that the target lacks, without login
+      --no-check               do not say beforehand what will fail
+      --finish                 afterwards: sequences, constraints, numbers of rows, ANALYZE
       --target-version=VERSION SQL that this release of the server accepts (default: that
                                of the target)
 
@@ -44,6 +47,7 @@ Both:
   -w, --no-password            never ask for a password
       --on-error=stop|continue what to do when the target refuses a statement
                                (default: go on, and sum up at the end)
+      --progress=json[:FILE]   how far it is, as lines of JSON
       --log=FILE               each failure, and the end, as a line of JSON
 ${limitsHelp}
   -q, --quiet                  no progress; of errors only the sum at the end

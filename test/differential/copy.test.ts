@@ -103,6 +103,29 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'f
     return { dumping, restored: outcome(restoring), bytes: () => bytes }
   }
 
+  test('what stands before and after a restore goes for a copy, too', async () => {
+    const role = `pgdmp_copied_${process.pid}`
+    await inNewDatabase(server, async (target) => {
+      const progress = join(folder, 'progress')
+      // an owner whom the source has and the target does not know by this name
+      const maps = ['--map-owner', `postgres=${role}`, '--create-roles']
+      const options = [...maps, '--finish', `--progress=json:${progress}`, '-n', 'app']
+      const { status, stderr } = await copy('--from', database(source), '--to', database(target), ...options)
+      try {
+        expect([status, stderr]).toEqual([
+          0,
+          expect.stringMatching(/created 1 role[^]*rows of 3 tables as in the archive/),
+        ])
+        expect(ask(["SELECT tableowner FROM pg_tables WHERE tablename = 'accounts'"], target).trim()).toBe(role)
+        const lines = readFileSync(progress, 'utf8').trim().split('\n')
+        expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ event: 'progress', part: 1 })
+      } finally {
+        ask([`REASSIGN OWNED BY ${role} TO postgres`], target)
+      }
+    })
+    ask([`DROP ROLE ${role}`])
+  })
+
   test('a slow target slows pg_dump down, and memory holds none of the rows', async () => {
     await inNewDatabase(server, async (target) => {
       const { letGo } = await stuck(target)
