@@ -66,21 +66,31 @@ const untrustedExtensions: ReadonlySet<string> = new Set([
   'xml2',
 ])
 
-/** Parameters that only a superuser sets (context `superuser` of pg_settings, 13 to 18; asked of the servers). */
-const superuserSettings: ReadonlySet<string> = new Set([
+/**
+ * Parameters that only a superuser sets (contexts `superuser` and `superuser-backend` of pg_settings, 13 to 18; asked of
+ * the servers).
+ */
+export const superuserSettings: ReadonlySet<string> = new Set([
   'allow_in_place_tablespaces',
   'allow_system_table_mods',
   'backtrace_functions',
   'commit_delay',
+  'composite_type_mismatch',
   'compute_query_id',
   'deadlock_timeout',
   'debug_discard_caches',
   'dynamic_library_path',
   'event_triggers',
   'extension_control_path',
+  'extension_destdir',
   'ignore_checksum_failure',
+  'jit_debugging_support',
+  'jit_dump_bitcode',
+  'jit_profiling_support',
   'lc_messages',
   'lo_compat_privileges',
+  'log_connections',
+  'log_disconnections',
   'log_duration',
   'log_error_verbosity',
   'log_executor_stats',
@@ -100,6 +110,8 @@ const superuserSettings: ReadonlySet<string> = new Set([
   'log_temp_files',
   'log_transaction_sample_rate',
   'max_stack_depth',
+  'output_plugin_libraries',
+  'session_preload_libraries',
   'session_replication_role',
   'temp_file_limit',
   'track_activities',

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { open } from '../../src/archive.ts'
 import { audit } from '../../src/audit/audit.ts'
 import { targetProfile } from '../../src/audit/find-profile.ts'
+import { superuserSettings } from '../../src/audit/privileged.ts'
 import { root } from '../helpers/paths.ts'
 import { servers, withoutServers, type Server } from '../helpers/servers.ts'
 
@@ -113,4 +114,11 @@ describe.each(servers.map((server) => [server.major, server] as const))('a serve
     },
     timeout,
   )
+})
+
+test('knows the settings that only a superuser sets, and no others', ({ skip }) => {
+  if (servers.length === 0) return skip(withoutServers)
+  const ask = "SELECT name FROM pg_settings WHERE context IN ('superuser', 'superuser-backend')"
+  const found = new Set(servers.flatMap((server) => server.ask([ask]).trim().split('\n')))
+  expect([...superuserSettings].sort()).toEqual([...found].sort())
 })

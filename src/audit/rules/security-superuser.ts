@@ -1,10 +1,7 @@
+import { superuserSettings } from '../privileged.ts'
 import { addsToExtension } from '../statement.ts'
 import { neverPlain, type MarkedRule } from '../marked-rule.ts'
 import type { AuditCatalog, DefinitionStatement } from '../types.ts'
-
-/** Settings that only superusers may change for a database or role, because they load code or tell what others may not know. */
-const superuserSettings =
-  /^(?:session_preload_libraries|shared_preload_libraries|local_preload_libraries|session_replication_role|log_\w+|zero_damaged_pages|ignore_\w+|allow_system_table_mods|lc_messages|dynamic_library_path|extension_control_path|deadlock_timeout|max_stack_depth|track_\w+|update_process_title|wal_compression|compute_query_id|debug_\w+|temp_file_limit|backtrace_functions|exit_on_error)$/
 
 /** Settings that load a library into every session. */
 const preload = /^(?:session|local|shared)_preload_libraries$|^dynamic_library_path$/
@@ -47,7 +44,7 @@ function needsSuperuser(statement: DefinitionStatement): string | undefined {
     case 'ALTER DATABASE':
     case 'ALTER ROLE': {
       const setting = settingOf(statement)
-      return setting !== undefined && superuserSettings.test(setting) ? `the setting ${setting}` : undefined
+      return setting !== undefined && superuserSettings.has(setting) ? `the setting ${setting}` : undefined
     }
     default:
       return undefined
