@@ -6,13 +6,13 @@ const documentation = 'https://www.postgresql.org/docs/current/ddl-rowsecurity.h
 /** Any number of parentheses around TRUE. */
 const always = /^[\s(]*true[\s)]*$/i
 
-/** Tables with row security that a query names, as `schema.table`. */
-function protectedTables(
+/** The relations of `among` that a query names, by `schema.name`. */
+function namedIn<T>(
   { catalog, view }: AuditContext,
   { query, schema }: CatalogView,
-  tables: ReadonlyMap<string, CatalogTable>,
-): CatalogTable[] {
-  const found = new Map<string, CatalogTable>()
+  among: ReadonlyMap<string, T>,
+): ReadonlyMap<string, T> {
+  const found = new Map<string, T>()
   const names: (string | undefined)[] = []
   for (const token of tokenize(query, view.settings)) {
     if (token.kind === 'space' || token.kind === 'comment') continue
@@ -25,8 +25,32 @@ function protectedTables(
       dot === '.' && before !== undefined
         ? `${catalog.decode(before)}\u0000${catalog.decode(last)}`
         : `${schema}\u0000${catalog.decode(last)}`
-    const table = tables.get(key)
-    if (table !== undefined && (dot === '.' || precedesTable(names))) found.set(key, table)
+    const relation = among.get(key)
+    if (relation !== undefined && (dot === '.' || precedesTable(names))) found.set(key, relation)
+  }
+  return found
+}
+
+const isInvoker = ({ options }: CatalogView): boolean =>
+  /^(?:true|on|yes|1|)$/i.test(options.get('security_invoker') ?? 'false')
+
+/**
+ * Tables with row security whose rows a view shows by the rights of its owner. A view with security_invoker is read by
+ * those of whoever asks, whatever view it is named in; who asks where rows are kept is the owner of the materialized view.
+ */
+function shownByOwner(
+  context: AuditContext,
+  view: CatalogView,
+  tables: ReadonlyMap<string, CatalogTable>,
+  invokers: ReadonlyMap<string, CatalogView>,
+): readonly CatalogTable[] {
+  const found = new Map(namedIn(context, view, tables))
+  const followed = new Set<CatalogView>([view])
+  if (view.materialized) {
+    for (const each of followed) {
+      for (const [key, table] of namedIn(context, each, tables)) found.set(key, table)
+      for (const invoker of namedIn(context, each, invokers).values()) followed.add(invoker)
+    }
   }
   return [...found.values()]
 }
@@ -146,9 +170,11 @@ export const rowRules: readonly AuditRule[] = [
         if (table.rowSecurity) tables.set(`${table.schema}\u0000${table.name}`, table)
       }
       if (tables.size === 0) return
+      const invokers = new Map<string, CatalogView>()
+      for (const each of catalog.views) if (isInvoker(each)) invokers.set(`${each.schema}\u0000${each.name}`, each)
       for (const view of catalog.views) {
-        if (/^(?:true|on|yes|1|)$/i.test(view.options.get('security_invoker') ?? 'false')) continue
-        const found = protectedTables(context, view, tables)
+        if (isInvoker(view)) continue
+        const found = shownByOwner(context, view, tables, invokers)
         if (found.length === 0) continue
         const label = catalog.quote(view.schema, view.name)
         const which = found.map(({ schema, name }) => catalog.quote(schema, name)).join(', ')

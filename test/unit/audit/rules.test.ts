@@ -217,3 +217,29 @@ test('every rule is in a finding that is expected', () => {
   }
   expect(auditRules.map(({ id }) => id).filter((id) => !expected.has(id))).toEqual([])
 })
+
+test('a materialized view keeps what its owner sees through views of whoever asks; a view shows nothing of it', async () => {
+  const view = (kind: string, tag: string, options: string, from: string): NewEntry => ({
+    desc: kind,
+    tag,
+    namespace: 'public',
+    owner: 'me',
+    defn: `CREATE ${kind} public.${tag}${options} AS\n SELECT a\n   FROM public.${from};\n`,
+  })
+  const invoker = " WITH (security_invoker='true')"
+  const source = created(
+    table('guarded'),
+    {
+      desc: 'ROW SECURITY',
+      tag: 'guarded',
+      namespace: 'public',
+      owner: 'me',
+      defn: 'ALTER TABLE public.guarded ENABLE ROW LEVEL SECURITY;\n',
+    },
+    view('VIEW', 'first', invoker, 'guarded'),
+    view('VIEW', 'second', invoker, 'first'),
+    view('VIEW', 'outer', '', 'second'),
+    view('MATERIALIZED VIEW', 'kept', '', 'second'),
+  )
+  expect(await foundIn(source, 'view-over-row-security', undefined)).toEqual(['public.kept'])
+})
