@@ -1,11 +1,21 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import manifest from './package.json' with { type: 'json' }
 import { SkipReporter } from './test/helpers/skip-reporter.ts'
 
 /** Where to write the results for a program to read (`.ci/run`). */
 const report = process.env['PGDMP_TEST_REPORT']
+
+/** Begins with what takes minutes, though its file is small: last, it would run alone. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isLong = ({ moduleId }: TestSpecification): boolean => moduleId.endsWith('/oracles-command.test.ts')
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -21,6 +31,7 @@ export default defineConfig({
     globalSetup: 'test/global-setup.ts',
     env: { TZ: 'UTC' },
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     maxWorkers: availableParallelism(),
     maxConcurrency: availableParallelism() + 1,
     testTimeout: 60_000,

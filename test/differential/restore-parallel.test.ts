@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { fixture } from '../helpers/corpus.ts'
 import { archivesFor, contentsOf, expectAlike, restored } from '../helpers/restored-twice.ts'
+import { halfOf } from '../helpers/part.ts'
 import { cli } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
 import { inNewDatabase, ownServers, withoutServers, type Server } from '../helpers/servers.ts'
@@ -35,9 +36,20 @@ function messagesOf(stderr: string): readonly string[] {
     .sort()
 }
 
+/**
+ * Of foreign keys of partitioned tables two sessions, pg_restore's as well as ours, may each wait for the other: then the
+ * server ends one.
+ */
+async function withoutDeadlock(...args: Parameters<typeof restored>): ReturnType<typeof restored> {
+  for (let tries = 1; ; tries++) {
+    const outcome = await restored(...args)
+    if (tries === 4 || !outcome.stderr.includes('deadlock detected')) return outcome
+  }
+}
+
 async function compare(server: Server, archive: string, options: readonly string[]): Promise<void> {
-  const real = await restored(server, 'real', archive, options)
-  const ours = await restored(server, 'ours', archive, options)
+  const real = await withoutDeadlock(server, 'real', archive, options)
+  const ours = await withoutDeadlock(server, 'ours', archive, options)
   const died = 'a worker process died unexpectedly'
   if (messagesOf(real.stderr).includes(died)) {
     // how far the others come until the first process hears of it is a matter of chance
@@ -51,13 +63,15 @@ async function compare(server: Server, archive: string, options: readonly string
 
 describe('restore -j', () => {
   if (servers.length === 0) test(withoutServers, ({ skip }) => skip(withoutServers))
+  const some = new Set(halfOf(servers, ({ version }) => version))
   for (const server of servers) {
     const { major, version } = server
     // pg_restore takes no others
     const archives = archivesFor(server, seed).filter(
       ({ file, archive_version }) => !file.endsWith('.tar') && Number(archive_version.split('.')[1]) >= 8,
     )
-    test.each(archives.slice(0, all ? undefined : Number(wanted)).map(({ path, file }) => [path, file]))(
+    const chosen = all ? archives : archives.slice(0, some.has(server) ? Number(wanted) : 0)
+    test.each(chosen.map(({ path, file }) => [path, file]))(
       `${major}: %s as pg_restore -j 3`,
       async (_, file) => {
         await compare(server, file, ['-j', '3'])
