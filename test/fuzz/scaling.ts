@@ -52,6 +52,7 @@ const one = (fields: Fields): Uint8Array => archive([fields])
 const cases: readonly Case[] = [
   ...([
     ['entries', (size) => archive(times(size, (index) => ({ tag: `t${index}` })))],
+    // from where what is kept of types, about a thousand of them, is full
     ['types', (size) => archive(times(size, (index) => ({ desc: `TYPE ${index}` })))],
     ['types of one hash', (size) => archive(times(size, (index) => ({ desc: [...index.toString(2).padStart(16, '0')].map((bit) => (bit === '0' ? 'Aa' : 'BB')).join('') })))],
     ['dependencies', (size) => one({ dependencies: times(size, (index) => index) })],
@@ -69,7 +70,7 @@ const cases: readonly Case[] = [
     ['roles', (size) => one({ desc: 'ACL', tag: 'TABLE t', defn: times(size, (index) => `GRANT ALL ON TABLE app.t TO r${index};\n`).join('') })],
     ['columns', (size) => one({ desc: 'TABLE DATA', copyStmt: `COPY app.t (${times(size, (index) => `c${index}`).join(', ')}) FROM stdin;\n` })],
     ['a long tag', (size) => one({ tag: 'app."x'.repeat(size) })],
-  ] as const satisfies readonly (readonly [string, (size: number) => Uint8Array])[]).map(([name, make]) => ({ name, target: 'toc', make, size: 400 })),
+  ] as const satisfies readonly (readonly [string, (size: number) => Uint8Array])[]).map(([name, make]) => ({ name, target: 'toc', make, size: name === 'types' ? 1600 : 400 })),
   ...([
     ['comments within comments', (size) => `/*${'/*'.repeat(size)}`],
     ['comments that close', (size) => `${'/*'.repeat(size)}${'*/'.repeat(size)}`],
