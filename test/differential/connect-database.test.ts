@@ -15,8 +15,8 @@ const folder = mkdtempSync(join(tmpdir(), 'pgdmp-connect-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const server = servers.at(-1)
-const settings = Object.fromEntries((server?.database('postgres') ?? '').split(' ').map((pair) => pair.split('=')))
-const { host = '', port = '', password = '' } = settings
+const { host = '', port: number = 0, password = '' } = server?.parameters('postgres') ?? {}
+const port = String(number)
 
 /** A port at which nobody listens. */
 async function closedPort(): Promise<number> {

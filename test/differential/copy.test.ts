@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pipeline } from 'node:stream/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { open, restore } from '../../src/index.ts'
-import { connectPg, type PgTarget } from '../../src/restore/pg.ts'
+import { connectPg } from '../../src/restore/pg.ts'
 import { cli } from '../helpers/paths.ts'
 import { run, shellQuote } from '../helpers/process.ts'
 import { dropDatabase, inNewDatabase, newDatabase, servers, withoutServers } from '../helpers/servers.ts'
@@ -27,9 +27,9 @@ const server = servers.at(-1)
 /** `COPY` of a table with a trigger that waits for an advisory lock takes no rows meanwhile. */
 const LOCK = 4711
 
-describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'from server to server', () => {
-  if (server === undefined) return
-  const { ask, database, pgDump } = server
+describe('from server to server', () => {
+  if (server === undefined) return test(withoutServers, ({ skip }) => skip(withoutServers))
+  const { ask, database, parameters, pgDump } = server
   const env = { ...process.env, PATH: `${dirname(pgDump)}${delimiter}${process.env['PATH'] ?? ''}` }
   const copy = (...args: string[]) => run(process.execPath, [cli, 'copy', ...args], { env: { PATH: env.PATH } })
   let source = ''
@@ -49,17 +49,6 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'f
   })
   afterAll(() => dropDatabase(server, source))
 
-  const connect = async (name: string): Promise<PgTarget> => {
-    const pairs = database(name).matchAll(/(\w+)='?([^' ]*)/g)
-    const {
-      host = '',
-      port = '',
-      user = '',
-      password = '',
-    } = Object.fromEntries(Array.from(pairs, ([, a, b]) => [a, b]))
-    return await connectPg({ host, port: Number(port), user, password, database: name })
-  }
-
   /** A target whose table takes no rows until it is told to. */
   const stuck = async (name: string): Promise<{ letGo: () => Promise<void> }> => {
     const wait = `CREATE FUNCTION app.wait() RETURNS trigger LANGUAGE plpgsql AS
@@ -67,7 +56,7 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'f
     const table = 'CREATE TABLE app.big (id int, x text)'
     const trigger = 'CREATE TRIGGER wait BEFORE INSERT ON app.big FOR EACH STATEMENT EXECUTE FUNCTION app.wait()'
     ask(['CREATE SCHEMA app', table, wait, trigger], name)
-    const holder = await connect(name)
+    const holder = await connectPg(parameters(name))
     await holder.query(new TextEncoder().encode(`SELECT pg_advisory_lock(${LOCK})`))
     return { letGo: () => holder.end() }
   }
@@ -167,7 +156,7 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'f
     const cuts = whole.toc.flatMap(({ data }) => (data.state === 'set' ? [data.offset] : []))
     expect(cuts.length).toBe(3)
     await inNewDatabase(server, async (name) => {
-      const target = await connect(name)
+      const target = await connectPg(parameters(name))
       for (const cut of [...cuts, bytes.length - 1]) {
         const stream = (async function* () {
           yield bytes.subarray(0, cut)

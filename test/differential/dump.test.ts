@@ -129,9 +129,9 @@ describe.each(servers)('pgdmp dump of server $major', (server) => {
 
 const server = servers.at(-1)
 
-describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'what pgdmp dump does not keep', () => {
-  if (server === undefined) return
-  const { ask, database, pgDump } = server
+describe('what pgdmp dump does not keep', () => {
+  if (server === undefined) return test(withoutServers, ({ skip }) => skip(withoutServers))
+  const { ask, database, parameters, pgDump } = server
   let name = ''
   beforeAll(() => {
     name = newDatabase(server)
@@ -203,21 +203,7 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'w
     const output = join(place(), 'app.dump')
     const ids = join(place(), 'id')
     const marked = script(pgDump, 'pg_dump', `echo $$ > ${ids}.new; mv ${ids}.new ${ids}; exec $PG_DUMP "$@"`)
-    const settings = new Map(
-      database(name)
-        .split(' ')
-        .map((pair): [string, string] => {
-          const [key = '', value = ''] = pair.split('=')
-          return [key, value.replaceAll("'", '')]
-        }),
-    )
-    const holder = await connectPg({
-      host: settings.get('host') ?? '',
-      port: Number(settings.get('port')),
-      user: settings.get('user') ?? '',
-      password: settings.get('password') ?? '',
-      database: name,
-    })
+    const holder = await connectPg(parameters(name))
     try {
       // pg_dump locks all tables first
       await holder.query(new TextEncoder().encode('BEGIN; LOCK TABLE t'))

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { countRows, finish, open, restore } from '../../src/index.ts'
 import { connectPg, type PgTarget } from '../../src/restore/pg.ts'
 import { run } from '../helpers/process.ts'
-import { inNewDatabase, servers, withoutServers, type Server } from '../helpers/servers.ts'
+import { inNewDatabase, servers, withoutServers } from '../helpers/servers.ts'
 
 /* What `finish()` finds in a database that was restored, and then was changed in all the ways that it looks for. */
 
@@ -36,14 +36,6 @@ const spoil = `
   REFRESH MATERIALIZED VIEW app.sums WITH NO DATA;
   ALTER TABLE app.child DISABLE TRIGGER ALL`
 
-async function connect(server: Server, database: string): Promise<PgTarget> {
-  const pairs = [...server.database(database).matchAll(/(\w+)=(?:'([^']*)'|(\S+))/g)]
-  const { host, port, user, password } = Object.fromEntries(
-    pairs.map(([, key = '', quoted, plain]) => [key, quoted ?? plain]),
-  )
-  return await connectPg({ host, port: Number(port), user, password, database })
-}
-
 const chosen = servers.filter(({ major }) => major === 13 || major === 18)
 
 describe.skipIf(chosen.length === 0)(chosen.length === 0 ? withoutServers : 'finish()', () => {
@@ -61,7 +53,7 @@ describe.skipIf(chosen.length === 0)(chosen.length === 0 ? withoutServers : 'fin
       })
       await inNewDatabase(server, async (name) => {
         await using archive = await open(file)
-        const target = await connect(server, name)
+        const target = await connectPg(server.parameters(name))
         try {
           const { view, rows } = countRows(archive)
           const { failed } = await restore(view, target, { compat: server.version })
@@ -69,7 +61,7 @@ describe.skipIf(chosen.length === 0)(chosen.length === 0 ? withoutServers : 'fin
           let opened = 0
           const another = async (): Promise<PgTarget> => {
             opened++
-            return await connect(server, name)
+            return await connectPg(server.parameters(name))
           }
           const well = await finish(view, target, { rows, jobs: 2, another })
           expect(well).toEqual({

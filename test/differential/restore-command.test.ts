@@ -30,9 +30,9 @@ function newName(): string {
   return name
 }
 
-describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'pgdmp restore', () => {
-  // the test is skipped where there is none
-  const { ask, database } = server ?? { ask: () => '', database: () => '' }
+describe('pgdmp restore', () => {
+  if (server === undefined) return test(withoutServers, ({ skip }) => skip(withoutServers))
+  const { ask, database, parameters } = server
   const pgdmp = (...args: string[]) => run(process.execPath, [cli, 'restore', ...args], { timeout: 120_000 })
 
   test('sums up at the end what the server refused, and keeps each in the log', async () => {
@@ -66,11 +66,7 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'p
   test('says so when the connection is lost, and what to do', async () => {
     const name = newName()
     ask([`CREATE DATABASE ${name} TEMPLATE template0`])
-    const pairs = database(name)
-      .split(' ')
-      .map((pair) => pair.split('='))
-    const { host = '', port = '', user = '', password = '' } = Object.fromEntries(pairs)
-    const target = await connectPg({ host, port: Number(port), user, password, database: name })
+    const target = await connectPg(parameters(name))
     await using archive = await open(full)
     let ended = false
     const restored = restore(archive, target, {

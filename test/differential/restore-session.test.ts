@@ -41,17 +41,10 @@ function gone(socket: Socket): Promise<boolean> {
 
 const seconds = 60_000
 
-describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a session', () => {
-  // the tests are skipped where there is none
-  if (server === undefined) return
-  const { ask, database } = server
-  const settings = Object.fromEntries(
-    database('postgres')
-      .split(' ')
-      .map((pair) => pair.split('=')),
-  )
-  const { host = '', port = '', user = '', password = '' } = settings
-  const uri = (name: string): string => `postgresql://${user}:${password}@${host}:${port}/${name}`
+describe('a session', () => {
+  if (server === undefined) return test(withoutServers, ({ skip }) => skip(withoutServers))
+  const { ask, database, uri } = server
+  const { host, port, user, password } = server.parameters('postgres')
 
   /** An archive of a table with rows. */
   const tableArchive = async (): Promise<string> => {
@@ -201,7 +194,7 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     const sockets: Promise<boolean>[] = []
     const proxy = await listen((socket) => {
       sockets.push(gone(socket))
-      const there = dial(Number(port), host)
+      const there = dial(port, host)
       there.on('error', () => undefined)
       socket.pipe(there).pipe(socket)
     })

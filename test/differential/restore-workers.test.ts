@@ -59,17 +59,9 @@ describe('restore() with jobs', () => {
   })
 })
 
-describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'workers', () => {
-  // the tests are skipped where there is none
-  if (server === undefined) return
-  const { ask, database } = server
-  const settings = Object.fromEntries(
-    database('postgres')
-      .split(' ')
-      .map((pair) => pair.split('=')),
-  )
-  const { host = '', port = '', user = '', password = '' } = settings
-  const uri = (name: string): string => `postgresql://${user}:${password}@${host}:${port}/${name}`
+describe('workers', () => {
+  if (server === undefined) return test(withoutServers, ({ skip }) => skip(withoutServers))
+  const { ask, database, uri } = server
   const file = join(folder, 'tables')
 
   beforeAll(async () => {

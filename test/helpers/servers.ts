@@ -11,8 +11,20 @@ import { oldPostgres, otherPostgres, postgres } from './postgres.ts'
 export interface Server extends PostgresTools {
   /** What psql, pg_dump and pg_restore take as -d to reach a database of it. */
   readonly database: (name: string) => string
+  /** The same as node-postgres takes it, and as a URI. */
+  readonly parameters: (name: string) => ConnectionParameters
+  readonly uri: (name: string) => string
   /** What psql prints of commands, each in a transaction of its own; fails with the first that does. */
   readonly ask: (commands: readonly string[], database?: string) => string
+}
+
+/** Where a database is, and who connects. */
+interface ConnectionParameters {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: string
+  readonly database: string
 }
 
 /** Why there are no servers, for the message of a skipped test. */
@@ -48,7 +60,18 @@ function serving(tools: PostgresTools, connection: () => string): Server {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
   }
-  return { ...tools, database, ask }
+  const parameters = (name: string): ConnectionParameters => {
+    const pairs = connection()
+      .split(' ')
+      .map((pair) => pair.split('='))
+    const { host = '', port = '', user = '', password = '' } = Object.fromEntries(pairs)
+    return { host, port: Number(port), user, password, database: name }
+  }
+  const uri = (name: string): string => {
+    const { host, port, user, password } = parameters(name)
+    return `postgresql://${user}:${password}@${host}:${port}/${name}`
+  }
+  return { ...tools, database, parameters, uri, ask }
 }
 
 /**
