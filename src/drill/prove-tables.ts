@@ -2,7 +2,8 @@ import { encodeByteString } from '../bytes/byte-string.ts'
 import { parseCopyStatement } from '../copy/copy-statement.ts'
 import type { FilteredView } from '../ops/selection.ts'
 import { storesData } from '../ops/sql-plan.ts'
-import { isServerError } from '../restore/target.ts'
+import { saysViaRoot } from '../restore/entry-restorer.ts'
+import { isServerError, type ServerRow } from '../restore/target.ts'
 import { decoderFor } from '../toc/encoding.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { EntryStates } from './entry-states.ts'
@@ -18,9 +19,25 @@ interface Copied {
   readonly columns: readonly string[]
   /** Those of each entry, which may have them in another order: quoted. */
   readonly columnsOf: Map<TocEntry, string>
-  /** Rows were handed to the root, which chose the partitions. */
+  /** Rows were handed to the root of partitions, which chose among them. */
   viaRoot: boolean
   readonly entries: TocEntry[]
+  /** Their rows. */
+  readonly archive: RowDigest
+}
+
+function newCopied(table: readonly string[], columns: readonly string[]): Copied {
+  return { table, columns, columnsOf: new Map(), viaRoot: false, entries: [], archive: new RowDigest() }
+}
+
+/**
+ * Whether rows of a partition were handed to another table, as `goesThroughRoot` of the restore: by the names, whatever
+ * quotes they are in.
+ */
+function goesToRoot({ raw }: TocEntry, table: readonly string[]): boolean {
+  if (saysViaRoot(raw)) return true
+  const [schema] = table.slice(-2, -1)
+  return table.at(-1) !== raw.byteString('tag') || (schema !== undefined && schema !== raw.byteString('namespace'))
 }
 
 /** Characters of a row that are shown. */
@@ -38,6 +55,8 @@ export class TableProof {
   readonly #target: DrillTarget
   readonly #states: EntryStates
   readonly #signal: AbortSignal | undefined
+  /** Tables whose rows were not handed to the root of partitions. */
+  readonly #direct = new Set<string>()
   /** A byte string as text. */
   readonly #text: (byteString: string) => string
 
@@ -63,9 +82,12 @@ export class TableProof {
     for (const entry of this.#states.entries()) {
       if (entry.desc !== 'TABLE DATA' || !this.#view.parts(entry).data) continue
       const rows = this.#data.rows.get(entry.dumpId)
+      this.#note(entry)
       if (this.#states.statusOf(entry.dumpId) !== 'proven') tables.push(this.#untold(entry, rows))
+      else if (!storesData(entry)) tables.push(this.#untold(entry, rows, 'the archive holds no data of it'))
       else if (entry.copyStmt === null) tables.push(await this.#counted(entry))
-      else if (!this.#gather(copied, entry)) tables.push(this.#untold(entry, rows, 'its COPY statement cannot be read'))
+      else if (rows === undefined || !this.#gather(copied, entry, rows))
+        tables.push(this.#untold(entry, rows, 'its COPY statement cannot be read'))
     }
     for (const table of copied.values()) {
       this.#signal?.throwIfAborted()
@@ -74,17 +96,23 @@ export class TableProof {
     return tables
   }
 
-  #gather(copied: Map<string, Copied>, entry: TocEntry): boolean {
+  #note(entry: TocEntry): void {
+    const statement = parseCopyStatement(entry.raw.byteString('copyStmt') ?? '')
+    const viaRoot = statement === undefined ? saysViaRoot(entry.raw) : goesToRoot(entry, statement.table)
+    if (!viaRoot) this.#direct.add(JSON.stringify([entry.namespace, entry.tag]))
+  }
+
+  #gather(copied: Map<string, Copied>, entry: TocEntry, rows: RowDigest): boolean {
     const statement = parseCopyStatement(entry.raw.byteString('copyStmt') ?? '')
     if (statement === undefined || statement.withOids) return false
     const { table, columns = [] } = statement
     const key = JSON.stringify(table)
-    const viaRoot = table.at(-1) !== entry.raw.byteString('tag')
-    const known: Copied = copied.get(key) ?? { table, columns, columnsOf: new Map(), viaRoot: false, entries: [] }
+    const known = copied.get(key) ?? newCopied(table, columns)
     copied.set(key, known)
     known.entries.push(entry)
+    known.archive.addAll(rows)
     known.columnsOf.set(entry, columns.map(quoted).join(', '))
-    known.viaRoot ||= viaRoot
+    known.viaRoot ||= goesToRoot(entry, table)
     return true
   }
 
@@ -108,7 +136,7 @@ export class TableProof {
     const name = `${namespace ? `${quoted(namespace)}.` : ''}${quoted(tag ?? '')}`
     await this.#speak('UTF8')
     const archiveRows = this.#data.inserted.get(entry.dumpId) ?? 0
-    const answer = await this.#ask(entry, `SELECT count(*), ${isPartition(name)} FROM ONLY ${name}`)
+    const answer = await this.#ask([entry], `SELECT count(*), ${isPartition(name)} FROM ONLY ${name}`)
     const [count, partition] = answer?.[0] ?? []
     const databaseRows = count == null ? undefined : Number(count)
     const right = databaseRows === archiveRows
@@ -122,11 +150,9 @@ export class TableProof {
   }
 
   async #compared(copied: Copied): Promise<DrillTable> {
-    const { entries } = copied
-    const archive = new RowDigest()
-    for (const { dumpId } of entries) archive.addAll(this.#data.rows.get(dumpId) ?? new RowDigest())
+    const { entries, archive } = copied
     const name = copied.table.map(quoted).join('.')
-    const source = `${copied.viaRoot ? '' : 'ONLY '}${name}`
+    const source = copied.viaRoot ? `${name}${await this.#others(copied)}` : `ONLY ${name}`
     const columns = copied.columns.map(quoted).join(', ')
     await this.#speak(this.#view.settings.encoding)
     const database = await this.#digestOf(entries, `SELECT ${columns} FROM ${source}`)
@@ -136,10 +162,11 @@ export class TableProof {
     let difference: DrillTable['difference']
     if (database !== undefined && !(isOneText && database.equals(archive))) {
       compared = 'values'
-      difference = await this.#readAgain(copied, columns, source, database)
-      if (difference !== undefined && database.rows !== archive.rows) {
+      // whatever a second reading gives, which goes the same way as the first
+      if (database.rows !== archive.rows) {
         this.#all('failed', entries, `${database.rows} rows of ${archive.rows} in the archive`)
       }
+      difference = await this.#readAgain(copied, columns, source, database)
     }
     const statuses = entries.map(({ dumpId }) => this.#states.statusOf(dumpId))
     return {
@@ -152,6 +179,19 @@ export class TableProof {
       digest: isOneText ? archive.hex() : undefined,
       difference,
     }
+  }
+
+  /**
+   * Leaves those partitions out that have entries of their own: a condition, or nothing.
+   */
+  async #others({ table, entries }: Copied): Promise<string> {
+    await this.#speak('UTF8')
+    const name = table.map((part) => quoted(this.#text(part))).join('.')
+    const partitions = await this.#ask(entries, partitionsOf(name))
+    const oids = (partitions ?? [])
+      .filter(([schema, partition]) => this.#direct.has(JSON.stringify([schema, partition])))
+      .map(([, , oid]) => oid)
+    return oids.length === 0 ? '' : ` WHERE tableoid <> ALL ('{${oids.join(',')}}'::pg_catalog.oid[])`
   }
 
   /**
@@ -176,7 +216,7 @@ export class TableProof {
       for (const entry of entries) {
         const list = columnsOf.get(entry) ?? ''
         const copy = `COPY ${secondReading}${list === '' ? '' : ` (${list})`} FROM stdin`
-        if (storesData(entry)) await this.#copyAgain(entry, copy)
+        await this.#copyAgain(entry, copy)
       }
       const again = await this.#digestOf(entries, `SELECT ${columns} FROM ${secondReading}`)
       if (again?.equals(database) === true) return undefined
@@ -229,6 +269,7 @@ export class TableProof {
     try {
       const statement = encodeByteString(`COPY (${select}) TO STDOUT`)
       await this.#target.copyTo(statement, (bytes) => splitter.push(bytes))
+      splitter.finish()
       return digest
     } catch (error) {
       if (!isServerError(error)) throw error
@@ -237,12 +278,12 @@ export class TableProof {
     }
   }
 
-  async #ask(entry: TocEntry, sql: string): Promise<readonly (readonly (string | null)[])[] | undefined> {
+  async #ask(entries: readonly TocEntry[], sql: string): Promise<readonly ServerRow[] | undefined> {
     try {
       return await this.#target.rows(sql)
     } catch (error) {
       if (!isServerError(error)) throw error
-      this.#states.add('failed', entry, `its rows cannot be read: ${error.message}`)
+      this.#all('failed', entries, `its rows cannot be read: ${error.message}`)
       return undefined
     }
   }
@@ -257,9 +298,18 @@ export class TableProof {
 }
 
 function isPartition(name: string): string {
-  const literal = `'${name.replaceAll("'", "''")}'`
-  return `(SELECT relispartition FROM pg_catalog.pg_class WHERE oid = ${literal}::pg_catalog.regclass)`
+  return `(SELECT relispartition FROM pg_catalog.pg_class WHERE oid = ${regclass(name)})`
 }
+
+/** Tables below a partitioned one, at any depth: schema, name, OID. */
+function partitionsOf(name: string): string {
+  return `WITH RECURSIVE tree (oid) AS (SELECT ${regclass(name)}::pg_catalog.oid
+    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid)
+    SELECT n.nspname, c.relname, c.oid FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind <> 'p'`
+}
+
+const regclass = (name: string): string => `'${name.replaceAll("'", "''")}'::pg_catalog.regclass`
 
 function tableName({ namespace, tag }: TocEntry): string {
   return `${namespace ? `${namespace}.` : ''}${tag ?? ''}`

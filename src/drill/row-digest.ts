@@ -1,3 +1,4 @@
+import { joinBytes } from '../bytes/join-bytes.ts'
 import { createSha256, toHex } from '../codec/sha256.ts'
 
 const LINE_FEED = 0x0a
@@ -8,7 +9,7 @@ const DOT = 0x2e
 export class RowSplitter {
   readonly #onRow: (row: Uint8Array) => void
   /** The beginning of a row. */
-  #rest: Uint8Array = new Uint8Array(0)
+  #pieces: Uint8Array[] = []
   #ended = false
 
   constructor(onRow: (row: Uint8Array) => void) {
@@ -19,25 +20,24 @@ export class RowSplitter {
     let start = 0
     for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
       if (this.#ended) return
-      const line = chunk.subarray(start, end)
-      this.#row(this.#rest.length === 0 ? line : joined(this.#rest, line))
-      if (this.#rest.length > 0) this.#rest = new Uint8Array(0)
+      this.#row(chunk.subarray(start, end))
       start = end + 1
     }
-    if (!this.#ended && start < chunk.length) this.#rest = joined(this.#rest, chunk.subarray(start))
+    if (!this.#ended && start < chunk.length) this.#pieces.push(chunk.slice(start))
   }
 
-  #row(row: Uint8Array): void {
+  /** The text is over: the last row may lack its line feed. */
+  finish(): void {
+    if (!this.#ended && this.#pieces.length > 0) this.#row(new Uint8Array(0))
+    this.#ended = true
+  }
+
+  #row(end: Uint8Array): void {
+    const row = this.#pieces.length === 0 ? end : joinBytes([...this.#pieces, end])
+    if (this.#pieces.length > 0) this.#pieces = []
     if (row.length === 2 && row[0] === BACKSLASH && row[1] === DOT) this.#ended = true
     else this.#onRow(row)
   }
-}
-
-function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(before.length + after.length)
-  whole.set(before)
-  whole.set(after, before.length)
-  return whole
 }
 
 /**

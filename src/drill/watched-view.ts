@@ -3,13 +3,14 @@ import { InsertScanner } from '../copy/insert-scanner.ts'
 import { byteStream, type ByteStream } from '../io/byte-stream.ts'
 import type { FilteredView } from '../ops/selection.ts'
 import type { ToUtf8 } from '../restore/pglite-encoding.ts'
+import { isServerError } from '../restore/target.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
-import type { ArchiveView, DataOptions, LargeObject } from '../view.ts'
+import { derive, type ArchiveView, type DataOptions, type LargeObject } from '../view.ts'
 import { RowDigest, RowSplitter } from './row-digest.ts'
 
 /** What the archive's data are, seen as they were restored. */
 export class WatchedData {
-  /** Rows of tables that are copied. */
+  /** Rows of tables that are copied; those of a table that cannot be converted are not here. */
   readonly rows = new Map<DumpId, RowDigest>()
   /** Rows of tables that are INSERT statements. */
   readonly inserted = new Map<DumpId, number>()
@@ -20,18 +21,26 @@ export class WatchedData {
 /** A view with the same data, digested on their way: archives that can be read only once are read once. */
 export function watched(view: FilteredView, convert: ToUtf8 | undefined): { view: FilteredView; data: WatchedData } {
   const data = new WatchedData()
-  const changes: Pick<ArchiveView, 'data' | 'largeObjects'> = {
-    data: (entry, options) => {
+  const seen = derive(view, {
+    base: view.base,
+    selection: view.selection,
+    release: view.release,
+    unmatched: view.unmatched,
+    get allEntries() {
+      return view.allEntries
+    },
+    ...(view.scan === undefined ? {} : { scan: view.scan.bind(view) }),
+    parts: (entry: TocEntry) => view.parts(entry),
+    reason: (entry: TocEntry) => view.reason(entry),
+    data: (entry: TocEntry, options?: DataOptions) => {
       const stream = view.data(entry, options)
       if (entry.desc !== 'TABLE DATA') return stream
       return entry.copyStmt === null
         ? countInserts(view, entry, stream, data)
         : digestRows(entry, stream, data, convert)
     },
-    largeObjects: (entry, options) => digestObjects(view, entry, options, data),
-  }
-  // a filtered view is more than its members of ArchiveView
-  const seen = Object.create(view, Object.getOwnPropertyDescriptors(changes)) as FilteredView
+    largeObjects: (entry: TocEntry, options?: DataOptions) => digestObjects(view, entry, options, data),
+  })
   return { view: seen, data }
 }
 
@@ -39,7 +48,17 @@ function digestRows(entry: TocEntry, stream: ByteStream, data: WatchedData, conv
   const digest = new RowDigest()
   const splitter = new RowSplitter((row) => digest.add(row))
   data.rows.set(entry.dumpId, digest)
-  return seeing(stream, (chunk) => splitter.push(convert === undefined ? chunk : convert(chunk)))
+  const push = (chunk: Uint8Array): void => {
+    if (!data.rows.has(entry.dumpId)) return
+    try {
+      splitter.push(convert === undefined ? chunk : convert(chunk))
+    } catch (error) {
+      if (!isServerError(error)) throw error
+      // the target converts the same bytes, and says so itself
+      data.rows.delete(entry.dumpId)
+    }
+  }
+  return seeing(stream, push, () => splitter.finish())
 }
 
 function countInserts(view: ArchiveView, entry: TocEntry, stream: ByteStream, data: WatchedData): ByteStream {

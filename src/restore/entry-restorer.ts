@@ -365,9 +365,14 @@ export class EntryRestorer {
  * the partition (is_load_via_partition_root, pg_backup_archiver.c).
  */
 function goesThroughRoot({ raw }: TocEntry, table: string): boolean {
-  if (raw.byteString('defn')?.startsWith('-- load via partition root ') === true) return true
+  if (saysViaRoot(raw)) return true
   const copyStmt = raw.byteString('copyStmt')
   return Boolean(copyStmt) && copyStmt?.startsWith(`COPY ${table} `) !== true
+}
+
+/** Whether pg_dump has left word that the rows go through the root (16 and later). */
+export function saysViaRoot(raw: TocEntry['raw']): boolean {
+  return raw.byteString('defn')?.startsWith('-- load via partition root ') === true
 }
 
 function dataOptions(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {

@@ -1,5 +1,5 @@
 import { open, type Archive } from '../../../src/archive.ts'
-import { create } from '../../../src/create.ts'
+import { create, type ArchiveWriter, type CreateOptions } from '../../../src/create.ts'
 
 /** What {@link created} makes of its one table, `t` with the rows 1 and 2. */
 export interface Wanted {
@@ -17,10 +17,29 @@ export interface Wanted {
 }
 
 /** A small archive in memory. */
-export async function created({ at, sequenceAt, inserts, broken, owner, once }: Wanted): Promise<Archive> {
+export async function created(wanted: Wanted): Promise<Archive> {
+  const bytes = await written((writer) => addTable(writer, wanted))
+  return await open(wanted.once === true ? new Blob([bytes]).stream() : bytes)
+}
+
+/** An archive in memory that holds what `add` adds. */
+export async function archiveOf(add: (writer: ArchiveWriter) => void, options: CreateOptions = {}): Promise<Archive> {
+  return await open(await written(add, options))
+}
+
+async function written(
+  add: (writer: ArchiveWriter) => void,
+  options: CreateOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = []
   const output = new WritableStream<Uint8Array>({ write: (chunk) => void chunks.push(chunk.slice()) })
-  const writer = await create(output, { dbname: 'small', dumpVersion: '18.0', remoteVersion: '18.0' })
+  const writer = await create(output, { dbname: 'small', dumpVersion: '18.0', remoteVersion: '18.0', ...options })
+  add(writer)
+  await writer.finish()
+  return new Uint8Array(Buffer.concat(chunks))
+}
+
+function addTable(writer: ArchiveWriter, { at, sequenceAt, inserts, broken, owner }: Wanted): void {
   const columns = ['a', 'b', ...(at === true ? ['at'] : [])]
   const fields = `a integer, b ${broken === true ? 'nothing' : 'text'}${at === true ? ', at timestamp with time zone' : ''}`
   const place = { namespace: 'public', owner: owner ?? null }
@@ -49,7 +68,4 @@ export async function created({ at, sequenceAt, inserts, broken, owner, once }: 
   const statements = "INSERT INTO public.t VALUES (1, 'one');\nINSERT INTO public.t VALUES (2, 'two');\n\n\n"
   if (inserts === true) writer.addEntry({ ...data, data: [new TextEncoder().encode(statements)] })
   else writer.addEntry({ ...data, columns, data: rows })
-  await writer.finish()
-  const bytes = new Uint8Array(Buffer.concat(chunks))
-  return await open(once === true ? new Blob([bytes]).stream() : bytes)
 }

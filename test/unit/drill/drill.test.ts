@@ -1,25 +1,14 @@
-import { PGlite } from '@electric-sql/pglite'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { open } from '../../../src/archive.ts'
 import { drill, type DrillOptions } from '../../../src/drill/drill.ts'
-import type { DrillPlace, DrillTarget } from '../../../src/drill/place.ts'
+import type { DrillPlace } from '../../../src/drill/place.ts'
 import type { DrillReport } from '../../../src/drill/report.ts'
-import { pglitePlace, pgliteTarget } from '../../../src/restore/pglite.ts'
+import { pglitePlace } from '../../../src/restore/pglite.ts'
 import type { ArchiveView } from '../../../src/view.ts'
 import { fixture } from '../../helpers/corpus.ts'
 import { created } from './archive-of.ts'
+import { doing, failuresOf, onePGlite, unprovenOf } from './one-pglite.ts'
 
-const utf8 = new TextEncoder()
-const doing =
-  (...commands: readonly string[]) =>
-  async (target: DrillTarget): Promise<void> => {
-    for (const command of commands) await target.query(utf8.encode(command))
-  }
-
-const failuresOf = ({ problems }: DrillReport): string[] =>
-  problems.filter(({ status }) => status === 'failed').map(({ object, reason }) => `${object}: ${reason}`)
-const unprovenOf = ({ problems }: DrillReport): string[] =>
-  problems.filter(({ status }) => status === 'unproven').map(({ object, reason }) => `${object}: ${reason}`)
 const tableOf = (report: DrillReport, table: string) => report.tables.find((one) => one.table === table)
 
 describe('a whole archive in PGlite, changed behind its back', () => {
@@ -92,36 +81,9 @@ describe('a whole archive in PGlite, changed behind its back', () => {
 })
 
 describe('a small archive', () => {
-  let database: PGlite
-  /** One PGlite for many drills: emptied instead of thrown away. */
-  const place: DrillPlace = {
-    name: 'the same PGlite',
-    async open() {
-      const target = pgliteTarget(database)
-      return {
-        target,
-        ownsServer: false,
-        convertsToUtf8: true,
-        differences: [],
-        close: async (roles) => {
-          await doing(
-            'ROLLBACK',
-            'DROP SCHEMA public CASCADE',
-            'CREATE SCHEMA public',
-            'RESET TimeZone',
-            ...roles.map((role) => `DROP ROLE "${role}"`),
-          )(target)
-        },
-      }
-    },
-  }
+  const { place, database } = onePGlite()
   const prove = async (view: ArchiveView, options: DrillOptions = {}): Promise<DrillReport> =>
     drill(view, place, options)
-
-  beforeAll(async () => {
-    database = await PGlite.create()
-  })
-  afterAll(() => database.close())
 
   test('is proven', async () => {
     await using archive = await created({ at: true })
@@ -214,7 +176,7 @@ describe('a small archive', () => {
     expect(unprovenOf(report)).toEqual(['TABLE public.t: role "nobody here" is not there'])
     expect(report.tables).toMatchObject([{ status: 'proven' }])
     expect((await prove(archive, { createRoles: true })).verdict).toBe('proven')
-    const { rows } = await database.query("SELECT 1 FROM pg_roles WHERE rolname = 'nobody here'")
+    const { rows } = await database().query("SELECT 1 FROM pg_roles WHERE rolname = 'nobody here'")
     expect(rows).toEqual([])
   })
 

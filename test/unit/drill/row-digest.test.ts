@@ -14,6 +14,7 @@ function split(text: string, lengths: readonly number[]): string[] {
     splitter.push(all.slice(at, at + length))
     at += length
   }
+  splitter.finish()
   return rows
 }
 
@@ -28,6 +29,16 @@ test('RowSplitter gives the rows up to the line that ends them, however the text
   fc.assert(
     fc.property(fc.array(fc.nat(6), { maxLength: 12 }), (lengths) => {
       expect(split(text, lengths)).toEqual(['1\tü', '', '2\t\\\\.'])
+    }),
+  )
+})
+
+test('RowSplitter gives a last row without a line feed, but no end mark', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(6), { maxLength: 4 }), (lengths) => {
+      expect(split('1\tü\n2', lengths)).toEqual(['1\tü', '2'])
+      expect(split('1\tü\n\\.', lengths)).toEqual(['1\tü'])
+      expect(split('1\n', lengths)).toEqual(['1'])
     }),
   )
 })
