@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { ArchiveError, drill as drillView, filter, openSink, serverPlace } from '../index.ts'
@@ -151,7 +151,16 @@ async function placeFrom(terminal: Terminal, line: CommandLine): Promise<DrillPl
   }
   if (!isEmbedded) return await serverFrom(terminal, line, into)
   if (where === 'memory') return pglitePlace()
-  return where === '' ? temporaryPlace() : pglitePlace({ dataDir: where })
+  if (where === '') return temporaryPlace()
+  if (!isNew(where)) {
+    throw new ArchiveError('USAGE', `drill: --into=${into} is there already, must be a new folder`)
+  }
+  return pglitePlace({ dataDir: where })
+}
+
+/** Not there, or an empty folder. */
+function isNew(folder: string): boolean {
+  return !existsSync(folder) || (statSync(folder).isDirectory() && readdirSync(folder).length === 0)
 }
 
 /** PGlite in a folder that goes with it. */

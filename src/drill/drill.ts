@@ -116,7 +116,7 @@ class Drill {
   async run(): Promise<DrillReport> {
     const { target, differences } = this.#database
     const version = (await target.rows('SELECT pg_catalog.version()'))[0]?.[0] ?? ''
-    const states = new EntryStates(await this.#roles())
+    const states = new EntryStates(await this.#roles(), this.#checksBytes())
     for (const difference of differences) states.add('unproven', undefined, difference, 'DATABASE')
     const started = performance.now()
     const { view, data } = watched(this.#view, this.#converter())
@@ -158,20 +158,27 @@ class Drill {
   }
 
   /** Makes roles that are missing, where they may be made; gives the entries that name others. */
-  async #roles(): Promise<ReadonlyMap<DumpId, string>> {
+  async #roles(): Promise<ReadonlyMap<DumpId, readonly string[]>> {
     const { target, ownsServer } = this.#database
     const catalog = new Catalog(this.#view)
     catalog.read()
     const there = new Set((await target.rows('SELECT rolname FROM pg_catalog.pg_roles')).map(([name]) => name))
     const missing = catalog.roles.filter((role) => mustBeMade(role) && !there.has(role.name))
-    const entries = new Map<DumpId, string>()
+    const entries = new Map<DumpId, string[]>()
     for (const { name, uses } of missing) {
       if (ownsServer || this.#options.createRoles === true) {
         await target.query(utf8.encode(`CREATE ROLE "${name.replaceAll('"', '""')}" NOLOGIN`))
         this.#made.push(name)
-      } else for (const { entry } of uses) entries.set(entry.dumpId, name)
+      } else {
+        for (const { entry } of uses) entries.set(entry.dumpId, [...(entries.get(entry.dumpId) ?? []), name])
+      }
     }
     return entries
+  }
+
+  /** A database in SQL_ASCII takes any bytes, one in UTF8 does not. */
+  #checksBytes(): boolean {
+    return this.#database.convertsToUtf8 && this.#view.settings.encoding === 'SQL_ASCII'
   }
 
   #converter() {

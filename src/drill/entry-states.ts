@@ -9,11 +9,14 @@ export class EntryStates {
   /** Entries whose object is not there at all: what else fails may do so because of it. */
   readonly #absent = new Set<DumpId>()
   readonly #others: DrillProblem[] = []
-  /** Entries that name a role which is not there. */
-  readonly #missingRoles: ReadonlyMap<DumpId, string>
+  /** Of entries that name some: roles that are not there. */
+  readonly #missingRoles: ReadonlyMap<DumpId, readonly string[]>
+  /** The database checks an encoding, the one that was dumped did not. */
+  readonly #checksBytes: boolean
 
-  constructor(missingRoles: ReadonlyMap<DumpId, string>) {
+  constructor(missingRoles: ReadonlyMap<DumpId, readonly string[]>, checksBytes: boolean) {
     this.#missingRoles = missingRoles
+    this.#checksBytes = checksBytes
   }
 
   /** It is being restored. */
@@ -38,13 +41,14 @@ export class EntryStates {
 
   refused({ entry, error }: RestoreFailure): void {
     if (entry === undefined) return this.add('failed', undefined, error.message)
-    const role = error.sqlState === '42704' ? this.#missingRoles.get(entry.dumpId) : undefined
+    const role = this.#missingRoles.get(entry.dumpId)?.find((name) => lacksRole(error, name))
     // the object is there, if with another owner or other privileges
     if (role !== undefined) return this.add('unproven', entry, `role "${role}" is not there`)
     // what else is said about it is because of that
     if (this.#absent.has(entry.dumpId)) return
     this.#absent.add(entry.dumpId)
-    const lack = lackBehind(entry, error)
+    // character_not_in_repertoire
+    const lack = this.#checksBytes && error.sqlState === '22021' ? error.message : lackBehind(entry, error)
     if (lack !== undefined) return this.add('unproven', entry, lack)
     const needed = this.#broken(entry) ?? this.#named(error)
     if (needed === undefined) return this.add('failed', entry, error.message)
@@ -101,6 +105,14 @@ export class EntryStates {
 /** An entry in a report: `TABLE public.t`. */
 export function nameOf({ desc, namespace, tag }: TocEntry): string {
   return `${desc} ${namespace ? `${namespace}.` : ''}${tag ?? ''}`.trimEnd()
+}
+
+/** Whether a server says that this role is not there, and not something else of its name. */
+function lacksRole({ sqlState, message }: RestoreFailure['error'], name: string): boolean {
+  // undefined_object: types, languages and much else, too
+  if (sqlState !== '42704') return false
+  // in another language than English there is the name alone to go by
+  return message.endsWith(' does not exist') ? message === `role "${name}" does not exist` : message.includes(name)
 }
 
 /** What the place lacks and the entry asks for; undefined when it may be the entry's fault. */

@@ -194,24 +194,51 @@ export function pglitePlace({ dataDir, extensions }: PGlitePlaceOptions = {}): D
         ...(dataDir === undefined ? {} : { dataDir }),
         extensions: { ...found, ...extensions },
       })
-      return {
-        target: pgliteTarget(database),
-        ownsServer: true,
-        convertsToUtf8: true,
-        differences: differencesOf(wanted),
-        close: () => database.close(),
+      try {
+        const target = pgliteTarget(database)
+        await refuseUsed(target, dataDir)
+        wanted.signal?.throwIfAborted()
+        return {
+          target,
+          ownsServer: true,
+          convertsToUtf8: true,
+          differences: differencesOf(wanted),
+          close: () => database.close(),
+        }
+      } catch (error) {
+        await database.close().catch(() => undefined)
+        throw error
       }
     },
   }
 }
 
-/** PGlite has one database, in UTF8, without a locale. */
+/** What a new database has none of: objects of users, by the first OID that these get. */
+const objectsOfUsers = ['pg_class', 'pg_proc', 'pg_type', 'pg_namespace', 'pg_extension', 'pg_roles', 'pg_database']
+  .map((catalog) => `EXISTS (SELECT FROM pg_catalog.${catalog} WHERE oid >= 16384)`)
+  .join(' OR ')
+
+/** A throw-away database must be nobody's. @throws ArchiveError USAGE */
+async function refuseUsed(target: PGliteTarget, dataDir: string | undefined): Promise<void> {
+  const [row] = await target.rows(`SELECT ${objectsOfUsers} OR EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)`)
+  if (row?.[0] !== 't') return
+  throw new ArchiveError('USAGE', `Cannot drill in ${dataDir ?? 'PGlite'}: there is a database with objects`, {
+    hint: 'Name a folder that is not there yet',
+  })
+}
+
+/** PGlite has one database, in UTF8, without a locale but for what is a letter. */
 function differencesOf({ databaseOptions }: WantedDatabase): readonly string[] {
+  if (databaseOptions === '') return ['its encoding is UTF8 and its locale is C: the archive does not tell its own']
   const encoding = /\bENCODING = '([^']*)'/.exec(databaseOptions)?.[1]
-  const locale = /\b(?:LC_COLLATE|LOCALE) = '([^']*)'/.exec(databaseOptions)?.[1]
+  const settings = /\b(LC_COLLATE|LC_CTYPE|LOCALE|ICU_LOCALE|BUILTIN_LOCALE) = '([^']*)'/g
+  const locales = Array.from(databaseOptions.matchAll(settings), ([, setting, locale = '']) =>
+    setting === 'LC_CTYPE' && /^C\.UTF-?8$/i.test(locale) ? 'C' : locale,
+  )
+  const others = [...new Set(locales)].filter((locale) => locale !== 'C')
   return [
     ...(encoding === undefined || encoding === 'UTF8' ? [] : [`its encoding is UTF8, in the archive ${encoding}`]),
-    ...(locale === undefined || locale === 'C' ? [] : [`its locale is C, in the archive ${locale}`]),
+    ...(others.length === 0 ? [] : [`its locale is C, in the archive ${others.join(' and ')}`]),
   ]
 }
 

@@ -6,7 +6,7 @@ import type { DrillReport } from '../../../src/drill/report.ts'
 import { pglitePlace } from '../../../src/restore/pglite.ts'
 import type { ArchiveView } from '../../../src/view.ts'
 import { fixture } from '../../helpers/corpus.ts'
-import { created } from './archive-of.ts'
+import { archiveOf, created } from './archive-of.ts'
 import { doing, failuresOf, onePGlite, unprovenOf } from './one-pglite.ts'
 
 const tableOf = (report: DrillReport, table: string) => report.tables.find((one) => one.table === table)
@@ -178,6 +178,60 @@ describe('a small archive', () => {
     expect((await prove(archive, { createRoles: true })).verdict).toBe('proven')
     const { rows } = await database().query("SELECT 1 FROM pg_roles WHERE rolname = 'nobody here'")
     expect(rows).toEqual([])
+  })
+
+  test('a role that is missing excuses nothing else that is not there', async () => {
+    await using archive = await archiveOf((writer) => {
+      const place = { namespace: 'public', owner: 'nobody here' }
+      const defn = `CREATE FUNCTION public.f(nothing) RETURNS integer LANGUAGE sql AS 'SELECT 1';\n`
+      writer.addEntry({
+        ...place,
+        desc: 'FUNCTION',
+        tag: 'f(nothing)',
+        dropStmt: 'DROP FUNCTION public.f(nothing);\n',
+        defn,
+      })
+      writer.addEntry({
+        ...place,
+        desc: 'TABLE',
+        tag: 't',
+        dropStmt: 'DROP TABLE public.t;\n',
+        defn: 'CREATE TABLE public.t ();\n',
+      })
+      const grants = 'GRANT SELECT ON TABLE public.t TO "first of two";\nGRANT SELECT ON TABLE public.t TO second;\n'
+      writer.addEntry({ ...place, owner: null, desc: 'ACL', tag: 'TABLE t', defn: grants })
+    })
+    const report = await prove(archive)
+    expect(failuresOf(report)).toEqual(['FUNCTION public.f(nothing): type nothing does not exist'])
+    expect(unprovenOf(report)).toEqual([
+      'TABLE public.t: role "nobody here" is not there',
+      'ACL public.TABLE t: role "first of two" is not there',
+    ])
+  })
+
+  test('bytes that SQL_ASCII takes and UTF8 does not are not proven', async () => {
+    await using archive = await archiveOf(
+      (writer) => {
+        const table = writer.addEntry({
+          desc: 'TABLE',
+          tag: 't',
+          namespace: 'public',
+          defn: 'CREATE TABLE public.t (a text);\n',
+        })
+        const data = [Buffer.from("INSERT INTO public.t VALUES ('\xff');\n", 'latin1')]
+        writer.addEntry({
+          desc: 'TABLE DATA',
+          tag: 't',
+          namespace: 'public',
+          dependencies: [table],
+          data,
+        })
+      },
+      { encoding: 'SQL_ASCII' },
+    )
+    const report = await prove(archive)
+    expect(failuresOf(report)).toEqual([])
+    expect(unprovenOf(report)).toEqual(['TABLE DATA public.t: invalid byte sequence for encoding "UTF8": 0xff'])
   })
 
   test('the database is closed whatever happens', async () => {
