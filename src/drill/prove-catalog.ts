@@ -1,3 +1,4 @@
+import { createSha256, toHex } from '../codec/sha256.ts'
 import { isServerError, type ServerRow } from '../restore/target.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { nameOf, type EntryStates } from './entry-states.ts'
@@ -15,6 +16,9 @@ const noCounts = (): Counts => ({ proven: 0, failed: 0, unproven: 0 })
 /** Large objects that are asked for at once. */
 const OBJECTS_AT_ONCE = 100
 
+/** Bytes of a large object that are read at once, where it is read in pieces. */
+const BYTES_AT_ONCE = 4 * 1024 * 1024
+
 /** Sequences that serve a column, with what to ask of both. */
 const servingSequences = `SELECT n.nspname, c.relname, tn.nspname, t.relname, a.attname, s.seqincrement > 0
 FROM pg_catalog.pg_sequence s
@@ -31,13 +35,14 @@ ORDER BY 1, 2`
 const ofUsers = `n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_temp_'`
 
 /**
- * Constraints that PostgreSQL has not checked against the rows; those that it is told not to enforce are none, and those
+ * Constraints of tables and domains, whether PostgreSQL has checked them against the rows; those that it is told not to enforce are none, and those
  * that are inherited are as their parents are.
  */
-const constraints = `SELECT n.nspname, t.relname, c.conname, c.convalidated
+const constraints = `SELECT n.nspname, coalesce(t.relname, d.typname), c.conname, c.convalidated
 FROM pg_catalog.pg_constraint c
-JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+LEFT JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
+LEFT JOIN pg_catalog.pg_type d ON d.oid = c.contypid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace
 WHERE ${ofUsers} AND c.conparentid = 0 AND c.conislocal AND coalesce((pg_catalog.to_jsonb(c) ->> 'conenforced')::boolean, true)
 ORDER BY c.convalidated, 1, 2, 3`
 
@@ -91,7 +96,7 @@ export class CatalogProof {
     this.#states.add(
       'failed',
       entry,
-      `it is at ${row[0]}${at(row[1] === 't')}, in the archive at ${value}${at(isCalled)}`,
+      `it is at ${row[0]}${used(row[1] === 't')}, in the archive at ${value}${used(isCalled)}`,
     )
   }
 
@@ -107,12 +112,40 @@ export class CatalogProof {
     const wanted = [...objects]
     for (let from = 0; from < wanted.length; from += OBJECTS_AT_ONCE) {
       const some = wanted.slice(from, from + OBJECTS_AT_ONCE)
-      const oids = some.map(([oid]) => oid).join(',')
-      const sql = `SELECT o, pg_catalog.encode(pg_catalog.sha256(pg_catalog.lo_get(o)), 'hex')
-        FROM pg_catalog.unnest('{${oids}}'::pg_catalog.oid[]) o
-        WHERE EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = o)`
-      const found = new Map((await this.#ask(sql, some[0]?.[1].entry))?.map(([oid, sha256]) => [Number(oid), sha256]))
-      for (const [oid, { sha256, entry }] of some) this.#object(oid, found.get(oid), sha256, entry)
+      const oids = some.map(([oid]) => oid)
+      const found = await this.#digestsOf(oids)
+      for (const [oid, { sha256, entry }] of some) {
+        // one that is too large to be a value is in the way of the others
+        const digest = found === undefined ? await this.#digestInPieces(oid, entry) : found.get(oid)
+        this.#object(oid, digest, sha256, entry)
+      }
+    }
+  }
+
+  /** Of those that are there; undefined where the server refuses. */
+  async #digestsOf(oids: readonly number[]): Promise<ReadonlyMap<number, string> | undefined> {
+    const sql = `SELECT o, pg_catalog.encode(pg_catalog.sha256(pg_catalog.lo_get(o)), 'hex')
+      FROM pg_catalog.unnest('{${oids.join(',')}}'::pg_catalog.oid[]) o
+      WHERE EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = o)`
+    try {
+      return new Map((await this.#target.rows(sql)).map(([oid, sha256]) => [Number(oid), sha256 ?? '']))
+    } catch (error) {
+      if (!isServerError(error)) throw error
+      return undefined
+    }
+  }
+
+  /** Undefined where it is not there, or cannot be read. */
+  async #digestInPieces(oid: number, entry: TocEntry): Promise<string | undefined> {
+    const there = await this.#ask(`SELECT FROM pg_catalog.pg_largeobject_metadata WHERE oid = ${oid}`, entry)
+    if (there === undefined || there.length === 0) return undefined
+    const hash = createSha256()
+    for (let offset = 0; ; offset += BYTES_AT_ONCE) {
+      const sql = `SELECT pg_catalog.encode(pg_catalog.lo_get(${oid}, ${offset}, ${BYTES_AT_ONCE}), 'hex')`
+      const hex = (await this.#ask(sql, entry))?.[0]?.[0]
+      if (hex == null) return undefined
+      if (hex === '') return toHex(hash.digest())
+      hash.update(bytesOf(hex))
     }
   }
 
@@ -202,4 +235,10 @@ export class CatalogProof {
   }
 }
 
-const at = (called: boolean): string => (called ? ' (used)' : '')
+function bytesOf(hex: string): Uint8Array {
+  const bytes = new Uint8Array(hex.length / 2)
+  for (let at = 0; at < bytes.length; at++) bytes[at] = Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16)
+  return bytes
+}
+
+const used = (called: boolean): string => (called ? ' (used)' : '')

@@ -149,6 +149,33 @@ describe('a small archive', () => {
     ])
   })
 
+  test('a large object that cannot be read is in the way of no other one', async () => {
+    // more than is read at once
+    const large = new Uint8Array(5 * 1024 * 1024).map((_, at) => at * 7)
+    await using archive = await archiveOf((writer) => {
+      const data = (oid: number): Uint8Array[] => [oid === 7002 ? large : Uint8Array.of(oid % 256)]
+      writer.addLargeObjects([7001, 7002, 7003].map((oid) => ({ oid, data: data(oid) })))
+    })
+    const report = await prove(archive, {
+      onRestored: doing(`UPDATE pg_largeobject SET data = convert_to(repeat('x', 3000), 'UTF8') WHERE loid = 7001`),
+    })
+    expect(report.largeObjects).toEqual({ proven: 2, failed: 1, unproven: 0 })
+    expect(failuresOf(report)).toEqual([expect.stringMatching(/: it cannot be looked at: .*7001/)])
+    await database().query('SELECT lo_unlink(oid) FROM pg_largeobject_metadata')
+  })
+
+  test('a constraint of a domain that is not valid is told', async () => {
+    await using archive = await archiveOf((writer) => {
+      const domain = { desc: 'DOMAIN', tag: 'd', namespace: 'public', defn: 'CREATE DOMAIN public.d AS integer;\n' }
+      const id = writer.addEntry(domain)
+      const defn = 'ALTER DOMAIN public.d\n    ADD CONSTRAINT positive CHECK ((VALUE > 0)) NOT VALID;\n'
+      const constraint = { desc: 'CHECK CONSTRAINT', tag: 'd positive', namespace: 'public', defn }
+      writer.addEntry({ ...constraint, dependencies: [id] })
+    })
+    const report = await prove(archive)
+    expect(unprovenOf(report)).toEqual(['CHECK CONSTRAINT public.d positive: not validated, as when it was dumped'])
+  })
+
   test('INSERT statements: their number is compared, and nothing proven', async () => {
     await using archive = await created({ inserts: true })
     const report = await prove(archive)
@@ -182,24 +209,24 @@ describe('a small archive', () => {
 
   test('a role that is missing excuses nothing else that is not there', async () => {
     await using archive = await archiveOf((writer) => {
-      const place = { namespace: 'public', owner: 'nobody here' }
+      const owned = { namespace: 'public', owner: 'nobody here' }
       const defn = `CREATE FUNCTION public.f(nothing) RETURNS integer LANGUAGE sql AS 'SELECT 1';\n`
       writer.addEntry({
-        ...place,
+        ...owned,
         desc: 'FUNCTION',
         tag: 'f(nothing)',
         dropStmt: 'DROP FUNCTION public.f(nothing);\n',
         defn,
       })
       writer.addEntry({
-        ...place,
+        ...owned,
         desc: 'TABLE',
         tag: 't',
         dropStmt: 'DROP TABLE public.t;\n',
         defn: 'CREATE TABLE public.t ();\n',
       })
       const grants = 'GRANT SELECT ON TABLE public.t TO "first of two";\nGRANT SELECT ON TABLE public.t TO second;\n'
-      writer.addEntry({ ...place, owner: null, desc: 'ACL', tag: 'TABLE t', defn: grants })
+      writer.addEntry({ ...owned, owner: null, desc: 'ACL', tag: 'TABLE t', defn: grants })
     })
     const report = await prove(archive)
     expect(failuresOf(report)).toEqual(['FUNCTION public.f(nothing): type nothing does not exist'])
