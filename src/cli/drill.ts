@@ -75,7 +75,7 @@ export async function drill(terminal: Terminal, args: readonly string[]): Promis
     await using archive = await openArchive(terminal, line, { quiet, format: line.own('input-format').at(-1) })
     const onWarning = (finding: Finding): void => {
       progress?.done()
-      if (!quiet) warn(terminal, finding)
+      if (!quiet || finding.code === 'DRILL_LEFT') warn(terminal, finding)
     }
     const view = applyRewrites(filter(archive, selection, { onWarning }), rewrites, { onWarning })
     const report = await drillView(view, place, {
@@ -88,6 +88,7 @@ export async function drill(terminal: Terminal, args: readonly string[]): Promis
       signal: terminal.signal,
     })
     progress?.done()
+    if (report.left !== undefined) complain(terminal, report.left)
     if (!quiet) reportRewrites(terminal, view)
     if (receipt !== undefined) {
       const text = `${JSON.stringify(withoutValues(report), null, 1)}\n`

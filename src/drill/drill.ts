@@ -6,6 +6,8 @@ import { asFiltered } from '../ops/filter.ts'
 import type { FilteredView } from '../ops/selection.ts'
 import { packageVersion } from '../package-version.ts'
 import { converterFrom } from '../restore/pglite-encoding.ts'
+import { createRoles } from '../restore/create-roles.ts'
+import type { RestoreOptions } from '../restore/options.ts'
 import { restore } from '../restore/restore.ts'
 import { isServerError } from '../restore/target.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
@@ -15,6 +17,7 @@ import type { DrillDatabase, DrillPlace, DrillTarget, WantedDatabase } from './p
 import { CatalogProof } from './prove-catalog.ts'
 import { TableProof } from './prove-tables.ts'
 import type { DrillReport, DrillTable } from './report.ts'
+import { untilLost } from './until-lost.ts'
 import { runChecks, type DrillCheck } from './user-checks.ts'
 import { watched, type WatchedData } from './watched-view.ts'
 
@@ -66,7 +69,8 @@ function isCheck(value: unknown): boolean {
  * const report = await drill(archive, pglitePlace()) // from pgdmp/pglite
  * if (report.verdict === 'failed') console.log(report.problems)
  *
- * @throws ArchiveError as `restore` does, UNSUPPORTED when the place cannot be had; `signal.reason`
+ * @throws ArchiveError as `restore` and `createRoles` do, UNSUPPORTED when the place cannot be had, USAGE when there is a
+ *   database already, CONNECTION_LOST; `signal.reason`. What could not be taken away is a warning then (DRILL_LEFT)
  */
 export async function drill(view: ArchiveView, place: DrillPlace, options: DrillOptions = {}): Promise<DrillReport> {
   checkOptions('drill', options, optionKinds)
@@ -77,10 +81,24 @@ export async function drill(view: ArchiveView, place: DrillPlace, options: Drill
   options.onProgress?.({ stage: 'start', bytes: 0, entry: undefined })
   const database = await place.open(wantedBy(filtered, signal))
   const made: string[] = []
+  let report: DrillReport
   try {
-    return await new Drill(filtered, place, database, options, begun, made).run()
-  } finally {
+    report = await new Drill(filtered, place, database, options, begun, made).run()
+  } catch (error) {
+    const left = await closed(database, made)
+    if (left !== undefined) onWarning?.({ code: 'DRILL_LEFT', severity: 'warning', message: left })
+    throw error
+  }
+  return { ...report, left: await closed(database, made) }
+}
+
+/** Why something of a drill was not taken away: neither loses its report nor hides why it was given up. */
+async function closed(database: DrillDatabase, made: readonly string[]): Promise<string | undefined> {
+  try {
     await database.close(made)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
   }
 }
 
@@ -90,6 +108,8 @@ class Drill {
   readonly #view: FilteredView
   readonly #place: DrillPlace
   readonly #database: DrillDatabase
+  /** For all but the restore itself, which tells the end of a connection in its own words. */
+  readonly #target: DrillTarget
   readonly #options: DrillOptions
   /** `performance.now()` when it began. */
   readonly #begun: number
@@ -108,22 +128,25 @@ class Drill {
     this.#view = view
     this.#place = place
     this.#database = database
+    this.#target = untilLost(database.target)
     this.#options = options
     this.#begun = begun
     this.#made = made
   }
 
   async run(): Promise<DrillReport> {
-    const { target, differences } = this.#database
+    const { differences } = this.#database
+    const target = this.#target
     const version = (await target.rows('SELECT pg_catalog.version()'))[0]?.[0] ?? ''
-    const states = new EntryStates(await this.#roles(), this.#checksBytes())
+    const options = await this.#restoreOptions()
+    const states = new EntryStates(await this.#roles(options), this.#checksBytes())
     for (const difference of differences) states.add('unproven', undefined, difference, 'DATABASE')
     const started = performance.now()
     const { view, data } = watched(this.#view, this.#converter())
-    const { complete } = await this.#restore(view, states, await this.#release())
+    const { complete } = await this.#restore(view, states, options)
     if (!complete) states.add('failed', undefined, 'the restore was stopped')
     const restored = performance.now()
-    await this.#options.onRestored?.(target)
+    await this.#options.onRestored?.(this.#database.target)
     const proof = await this.#prove(states, data)
     const ended = performance.now()
     const { header } = this.#view
@@ -154,24 +177,23 @@ class Drill {
       ),
       ...proof,
       problems,
+      left: undefined,
     }
   }
 
   /** Makes roles that are missing, where they may be made; gives the entries that name others. */
-  async #roles(): Promise<ReadonlyMap<DumpId, readonly string[]>> {
-    const { target, ownsServer } = this.#database
+  async #roles(options: RestoreOptions): Promise<ReadonlyMap<DumpId, readonly string[]>> {
+    if (this.#database.ownsServer || this.#options.createRoles === true) {
+      const { created } = await createRoles(this.#view, this.#target, options)
+      this.#made.push(...created)
+    }
     const catalog = new Catalog(this.#view)
     catalog.read()
-    const there = new Set((await target.rows('SELECT rolname FROM pg_catalog.pg_roles')).map(([name]) => name))
+    const there = new Set((await this.#target.rows('SELECT rolname FROM pg_catalog.pg_roles')).map(([name]) => name))
     const missing = catalog.roles.filter((role) => mustBeMade(role) && !there.has(role.name))
     const entries = new Map<DumpId, string[]>()
     for (const { name, uses } of missing) {
-      if (ownsServer || this.#options.createRoles === true) {
-        await target.query(utf8.encode(`CREATE ROLE "${name.replaceAll('"', '""')}" NOLOGIN`))
-        this.#made.push(name)
-      } else {
-        for (const { entry } of uses) entries.set(entry.dumpId, [...(entries.get(entry.dumpId) ?? []), name])
-      }
+      for (const { entry } of uses) entries.set(entry.dumpId, [...(entries.get(entry.dumpId) ?? []), name])
     }
     return entries
   }
@@ -188,19 +210,30 @@ class Drill {
 
   /** Of the pg_restore that comes with the server, or of the one next to it. */
   async #release(): Promise<string> {
-    const [row] = await this.#database.target.rows('SHOW server_version_num')
+    const [row] = await this.#target.rows('SHOW server_version_num')
     const major = Math.floor(Number(row?.[0] ?? 0) / 10_000)
     return String(Math.min(Math.max(major, 13), 18))
   }
 
-  async #restore(view: FilteredView, states: EntryStates, compat: string): Promise<{ readonly complete: boolean }> {
-    const { targetVersion, signal, onWarning, onProgress } = this.#options
-    let last: DumpId | undefined
-    return await restore(view, this.#database.target, {
-      compat,
+  async #restoreOptions(): Promise<RestoreOptions> {
+    const { targetVersion, signal } = this.#options
+    return {
+      compat: await this.#release(),
       noTablespaces: true,
       ...(targetVersion === undefined ? {} : { targetVersion }),
       ...(signal === undefined ? {} : { signal }),
+    }
+  }
+
+  async #restore(
+    view: FilteredView,
+    states: EntryStates,
+    options: RestoreOptions,
+  ): Promise<{ readonly complete: boolean }> {
+    const { onWarning, onProgress } = this.#options
+    let last: DumpId | undefined
+    return await restore(view, this.#database.target, {
+      ...options,
       ...(onWarning === undefined ? {} : { onWarning }),
       onError: (failure) => {
         states.refused(failure)
@@ -218,7 +251,7 @@ class Drill {
   }
 
   async #prove(states: EntryStates, data: WatchedData) {
-    const { target } = this.#database
+    const target = this.#target
     const { signal, checks = [], onProgress } = this.#options
     onProgress?.({ stage: 'proof', bytes: 0, entry: undefined })
     for (const entry of states.entries()) noteTablespace(states, entry)
@@ -240,7 +273,7 @@ class Drill {
   }
 
   async #analyze(states: EntryStates): Promise<void> {
-    const { target } = this.#database
+    const target = this.#target
     try {
       const [row] = await target.rows(ownTables)
       if (row?.[0]) await target.query(utf8.encode(`ANALYZE ${row[0]}`))

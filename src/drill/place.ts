@@ -29,6 +29,7 @@ export interface DrillDatabase {
   /**
    * Takes the database away, whatever state it is in.
    * @param roles those that `drill` made
+   * @throws an error that names what stays, of which `drill` tells
    */
   close(roles: readonly string[]): Promise<void>
 }

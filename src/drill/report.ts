@@ -73,4 +73,6 @@ export interface DrillReport {
   readonly checks: readonly DrillCheckResult[]
   /** All that is not proven: what failed first. */
   readonly problems: readonly DrillProblem[]
+  /** What of the drill could not be taken away, and why, in words; undefined where nothing is left. */
+  readonly left: string | undefined
 }

@@ -1,6 +1,8 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
 import { isServerError } from '../restore/target.ts'
+import { ArchiveError } from '../errors.ts'
 import type { DrillPlace, DrillTarget, WantedDatabase } from './place.ts'
+import { untilLost } from './until-lost.ts'
 
 /** A connection to a database of a server: what `connectPg` of `pgdmp/pg` gives. */
 export interface DrillConnection extends DrillTarget {
@@ -52,13 +54,14 @@ export function serverPlace(
         }
       }
       try {
-        const differences = await create(maintenance, name, wanted)
+        const differences = await create(untilLost(maintenance), name, wanted)
         created = true
         wanted.signal?.throwIfAborted()
         target = await connect(name)
         return { target, ownsServer: false, convertsToUtf8: false, differences, close }
       } catch (error) {
-        await close([])
+        // what went wrong first is what to tell
+        await close([]).catch(ignore)
         throw error
       }
     },
@@ -76,7 +79,7 @@ function databaseName(): string {
 
 /** Creates the database as the archive has it, or as the server can; gives what is different. */
 async function create(
-  maintenance: DrillConnection,
+  maintenance: DrillTarget,
   name: string,
   { databaseOptions, encoding }: WantedDatabase,
 ): Promise<readonly string[]> {
@@ -92,19 +95,57 @@ async function create(
     }
   }
   const stored = /\bENCODING = '([^']*)'/.exec(databaseOptions)?.[1] ?? encoding
-  await maintenance.query(utf8.encode(`${begin} ENCODING = '${stored}' LC_COLLATE = 'C' LC_CTYPE = 'C'`))
+  try {
+    await maintenance.query(utf8.encode(`${begin} ENCODING = '${stored}' LC_COLLATE = 'C' LC_CTYPE = 'C'`))
+  } catch (cause) {
+    if (!isServerError(cause)) throw cause
+    throw new ArchiveError('UNSUPPORTED', `Cannot create a database to drill in: ${cause.message}`, {
+      // insufficient_privilege
+      hint: cause.sqlState === '42501' ? 'Connect as a role with CREATEDB' : 'Drill on another server, or into PGlite',
+      cause,
+    })
+  }
   return [`its locale is C: ${refusal}`]
 }
 
+/** Drops all that it can. @throws ArchiveError that names what stays */
 async function drop(
   maintenance: DrillConnection,
   name: string,
   roles: readonly string[],
   connect: (database: string | undefined) => Promise<DrillConnection>,
 ): Promise<void> {
-  await dropSubscriptions(maintenance, name, connect)
-  await maintenance.query(utf8.encode(`DROP DATABASE ${quoted(name)} WITH (FORCE)`))
-  for (const role of roles) await maintenance.query(utf8.encode(`DROP ROLE ${quoted(role)}`))
+  const stayed: string[] = []
+  let cause: unknown
+  const attempt = async (what: string, dropIt: () => Promise<void>): Promise<void> => {
+    try {
+      await dropIt()
+    } catch (error) {
+      cause ??= error
+      stayed.push(`${what} (${error instanceof Error ? error.message : String(error)})`)
+    }
+  }
+  // if they stay, so does the database
+  await dropSubscriptions(maintenance, name, connect).catch(ignore)
+  await attempt(`database ${quoted(name)}`, () => dropDatabase(maintenance, name))
+  for (const role of roles) {
+    await attempt(`role ${quoted(role)}`, () => maintenance.query(utf8.encode(`DROP ROLE ${quoted(role)}`)))
+  }
+  if (stayed.length === 0) return
+  throw new ArchiveError('UNSUPPORTED', `Left on the server: ${stayed.join(', ')}`, { hint: 'Drop it yourself', cause })
+}
+
+async function dropDatabase(maintenance: DrillConnection, name: string): Promise<void> {
+  const statement = `DROP DATABASE ${quoted(name)}`
+  try {
+    await maintenance.query(utf8.encode(`${statement} WITH (FORCE)`))
+  } catch (error) {
+    // syntax_error: before 13
+    if (!isServerError(error) || error.sqlState !== '42601') throw error
+    await maintenance.rows(`SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+      WHERE datname = '${name}'`)
+    await maintenance.query(utf8.encode(statement))
+  }
 }
 
 /** They keep their database from being dropped; the slots that they name are on other servers, and not theirs. */

@@ -77,9 +77,11 @@ function serving(tools: PostgresTools, connection: () => string): Server {
 /**
  * Servers as `servers`, of the file that calls this alone: there are no roles that another test makes. They run while
  * its tests do.
+ * @param count the newest so many alone
  */
-export function ownServers(): readonly Server[] {
-  if (servers.length === 0) return []
+export function ownServers(count = servers.length): readonly Server[] {
+  const own = servers.slice(-count)
+  if (own.length === 0) return []
   const script = join(root, 'test/postgres/servers.sh')
   let folder = ''
   let started: unknown
@@ -87,7 +89,7 @@ export function ownServers(): readonly Server[] {
     folder = mkdtempSync(join(tmpdir(), 'pgdmp-servers-'))
     // they may run as somebody else
     chmodSync(folder, 0o711)
-    const majors = servers.map(({ major }) => String(major))
+    const majors = own.map(({ major }) => String(major))
     started = JSON.parse(execFileSync(script, ['start', join(folder, 'servers'), ...majors], { encoding: 'utf8' }))
   })
   afterAll(() => {
@@ -99,7 +101,7 @@ export function ownServers(): readonly Server[] {
     if (found === undefined) throw new Error(`There is no server ${major} yet`)
     return found
   }
-  return servers.map((server) => serving(server, () => connection(server.major)))
+  return own.map((server) => serving(server, () => connection(server.major)))
 }
 
 /** The server of a major. */
@@ -119,11 +121,11 @@ export function dropDatabase(server: Server, name: string): void {
   server.ask([`DROP DATABASE "${name.replaceAll('"', '""')}"`])
 }
 
-let count = 0
+let made = 0
 
 /** A new database, empty to the last, with a name that no other test takes. */
 export function newDatabase(server: Server, encoding = 'UTF8'): string {
-  const name = `pgdmp_test_${process.pid}_${count++}`
+  const name = `pgdmp_test_${process.pid}_${made++}`
   server.ask([`CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C'`])
   return name
 }

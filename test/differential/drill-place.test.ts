@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { drill } from '../../src/drill/drill.ts'
+import type { DrillPlace } from '../../src/drill/place.ts'
+import { serverPlace, type DrillConnection } from '../../src/drill/server-place.ts'
+import type { Finding } from '../../src/errors.ts'
+import { connectPg } from '../../src/restore/pg.ts'
+import { ServerError } from '../../src/restore/target.ts'
+import { ownServers, withoutServers, type Server } from '../helpers/servers.ts'
+import { created } from '../unit/drill/archive-of.ts'
+
+/* What a drill leaves on a server, whatever happens there. */
+
+const timeout = 60_000
+const server = ownServers(1).at(0) as Server
+
+const connect = async (database = 'postgres'): Promise<DrillConnection> => connectPg(server.parameters(database))
+
+const drilled = (): string =>
+  server.ask([
+    `SELECT datname FROM pg_database WHERE datname LIKE 'pgdmp_drill_%'`,
+    `SELECT rolname FROM pg_roles WHERE rolname LIKE 'drill %'`,
+  ])
+
+if (server === undefined) test('the places of a drill on a server', ({ skip }) => skip(withoutServers))
+
+describe.skipIf(server === undefined)('on a server', () => {
+  beforeAll(() => {
+    server.ask([`CREATE ROLE nobody LOGIN PASSWORD 'nothing'`, 'CREATE DATABASE other'])
+  })
+  afterAll(() => expect(drilled()).toBe(''))
+
+  test('what cannot be dropped is in the report, and all else is dropped', { timeout }, async () => {
+    await using archive = await created({ owner: 'drill owner' })
+    const report = await drill(archive, serverPlace(connect), {
+      createRoles: true,
+      onRestored: () =>
+        void server.ask(['CREATE TABLE kept (a integer)', 'GRANT SELECT ON kept TO "drill owner"'], 'other'),
+    })
+    expect(report.problems.filter(({ status }) => status === 'failed')).toEqual([])
+    expect(report.left).toMatch(/^Left on the server: role "drill owner" \(role "drill owner" cannot be dropped/)
+    server.ask(['DROP TABLE kept'], 'other')
+    expect(drilled().trim()).toBe('drill owner')
+    server.ask(['DROP ROLE "drill owner"'])
+  })
+
+  test('what went wrong is told, and what is left beside it', { timeout }, async () => {
+    const findings: Finding[] = []
+    const place: DrillPlace = serverPlace(connect)
+    const leaving: DrillPlace = {
+      ...place,
+      open: async (wanted) => {
+        const opened = await place.open(wanted)
+        const close = async (roles: readonly string[]): Promise<void> => {
+          await opened.close(roles)
+          throw new Error('Left on the server: something')
+        }
+        return { ...opened, close }
+      },
+    }
+    await using archive = await created({})
+    const onRestored = (): never => {
+      throw new Error('the hook')
+    }
+    const options = { onRestored, onWarning: (finding: Finding) => void findings.push(finding) }
+    await expect(drill(archive, leaving, options)).rejects.toThrow('the hook')
+    expect(findings).toMatchObject([{ code: 'DRILL_LEFT', message: 'Left on the server: something' }])
+  })
+
+  test('a connection that is lost in the proof is told as such', { timeout }, async () => {
+    await using archive = await created({})
+    const onRestored = (): void => {
+      const own = `datname LIKE 'pgdmp_drill_%'`
+      server.ask([`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${own}`])
+    }
+    await expect(drill(archive, serverPlace(connect), { onRestored })).rejects.toMatchObject({
+      code: 'CONNECTION_LOST',
+      message: expect.stringMatching(/^Cannot drill further: the connection to the database is lost: /),
+    })
+  })
+
+  test('a database that may not be created is told with what to do', { timeout }, async () => {
+    const place = serverPlace(async (database = 'postgres') =>
+      connectPg({ ...server.parameters(database), user: 'nobody', password: 'nothing' }),
+    )
+    await using archive = await created({})
+    await expect(drill(archive, place)).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: 'Cannot create a database to drill in: permission denied to create database',
+      hint: 'Connect as a role with CREATEDB',
+    })
+  })
+
+  test('releases that do not know WITH (FORCE) drop it all the same', { timeout }, async () => {
+    const older = async (database: string | undefined): Promise<DrillConnection> => {
+      const connection = await connect(database)
+      const query = async (sql: Uint8Array): Promise<void> => {
+        const text = new TextDecoder().decode(sql)
+        if (text.includes('(FORCE)')) throw new ServerError('syntax error at or near "WITH"', { sqlState: '42601' })
+        await connection.query(sql)
+      }
+      return {
+        query,
+        rows: (sql) => connection.rows(sql),
+        copyTo: (statement, onData) => connection.copyTo(statement, onData),
+        copyFrom: (statement) => connection.copyFrom(statement),
+        end: () => connection.end(),
+      }
+    }
+    await using archive = await created({})
+    let watching: DrillConnection | undefined
+    const onRestored = async (): Promise<void> => {
+      const name = server.ask([`SELECT datname FROM pg_database WHERE datname LIKE 'pgdmp_drill_%'`]).trim()
+      watching = await connect(name)
+    }
+    const report = await drill(archive, serverPlace(older), { onRestored })
+    await watching?.end().catch(() => undefined)
+    expect(report.left).toBeUndefined()
+    expect(report.rows).toBe(2)
+  })
+})
