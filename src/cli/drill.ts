@@ -124,10 +124,12 @@ async function print(
 }
 
 /** A receipt is kept, and lies where values of rows may not. */
-function withoutValues({ tables, ...report }: DrillReport): object {
+function withoutValues({ tables, problems, checks, ...report }: DrillReport): object {
   return {
     ...report,
     tables: tables.map(({ difference, ...table }) => ({ ...table, differs: difference !== undefined })),
+    checks: checks.map(({ name, statement, status }) => ({ name, statement, status })),
+    problems: problems.map(({ reason, tellsValues, ...problem }) => (tellsValues ? problem : { ...problem, reason })),
   }
 }
 

@@ -140,7 +140,7 @@ class Drill {
     const version = (await target.rows('SELECT pg_catalog.version()'))[0]?.[0] ?? ''
     const options = await this.#restoreOptions()
     const states = new EntryStates(await this.#roles(options), this.#checksBytes())
-    for (const difference of differences) states.add('unproven', undefined, difference, 'DATABASE')
+    for (const difference of differences) states.add('unproven', undefined, difference, { object: 'DATABASE' })
     const started = performance.now()
     const { view, data } = watched(this.#view, this.#converter())
     const { complete } = await this.#restore(view, states, options)
@@ -279,7 +279,7 @@ class Drill {
       if (row?.[0]) await target.query(utf8.encode(`ANALYZE ${row[0]}`))
     } catch (error) {
       if (!isServerError(error)) throw error
-      states.add('failed', undefined, error.message, 'ANALYZE')
+      states.add('failed', undefined, error.message, { object: 'ANALYZE', tellsValues: true })
     }
   }
 }

@@ -28,19 +28,30 @@ export class EntryStates {
     return this.#problems.get(dumpId)?.status ?? 'proven'
   }
 
-  /** The first reason counts, but what failed is more than what cannot be told. */
-  add(status: 'failed' | 'unproven', entry: TocEntry | undefined, reason: string, object?: string): void {
+  /**
+   * The first reason counts, but what failed is more than what cannot be told.
+   * @param tellsValues the reason may hold values of rows
+   */
+  add(
+    status: 'failed' | 'unproven',
+    entry: TocEntry | undefined,
+    reason: string,
+    { object, tellsValues = false }: { readonly object?: string; readonly tellsValues?: boolean } = {},
+  ): void {
     if (entry === undefined) {
-      this.#others.push({ status, dumpId: undefined, object: object ?? 'the restore', reason })
+      this.#others.push({ status, dumpId: undefined, object: object ?? 'the restore', reason, tellsValues })
       return
     }
     const known = this.#problems.get(entry.dumpId)
     if (known !== undefined && (known.status === 'failed' || status === 'unproven')) return
-    this.#problems.set(entry.dumpId, { status, dumpId: entry.dumpId, object: object ?? nameOf(entry), reason })
+    const problem = { status, dumpId: entry.dumpId, object: object ?? nameOf(entry), reason, tellsValues }
+    this.#problems.set(entry.dumpId, problem)
   }
 
   refused({ entry, error }: RestoreFailure): void {
-    if (entry === undefined) return this.add('failed', undefined, error.message)
+    if (entry === undefined) return this.add('failed', undefined, error.message, { tellsValues: true })
+    // a definition in pre-data is read before there are rows
+    const tellsValues = entry.section !== 'pre-data' || entry.desc === 'SEQUENCE SET'
     const role = this.#missingRoles.get(entry.dumpId)?.find((name) => lacksRole(error, name))
     // the object is there, if with another owner or other privileges
     if (role !== undefined) return this.add('unproven', entry, `role "${role}" is not there`)
@@ -49,10 +60,10 @@ export class EntryStates {
     this.#absent.add(entry.dumpId)
     // character_not_in_repertoire
     const lack = this.#checksBytes && error.sqlState === '22021' ? error.message : lackBehind(entry, error)
-    if (lack !== undefined) return this.add('unproven', entry, lack)
+    if (lack !== undefined) return this.add('unproven', entry, lack, { tellsValues })
     const needed = this.#broken(entry) ?? this.#named(error)
-    if (needed === undefined) return this.add('failed', entry, error.message)
-    this.add(needed.status, entry, `${error.message}: it needs ${needed.object}`)
+    if (needed === undefined) return this.add('failed', entry, error.message, { tellsValues })
+    this.add(needed.status, entry, `${error.message}: it needs ${needed.object}`, { tellsValues })
   }
 
   /** What an entry depends on that is not there, however far away. */

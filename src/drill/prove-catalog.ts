@@ -97,6 +97,7 @@ export class CatalogProof {
       'failed',
       entry,
       `it is at ${row[0]}${used(row[1] === 't')}, in the archive at ${value}${used(isCalled)}`,
+      { tellsValues: true },
     )
   }
 
@@ -180,12 +181,10 @@ export class CatalogProof {
       // a sequence that is where the archive sets it was behind in the database that was dumped
       const asDumped = entry !== undefined && this.#states.statusOf(entry.dumpId) === 'proven'
       const status = asDumped ? 'unproven' : 'failed'
-      this.#states.add(
-        status,
-        entry,
-        asDumped ? `${reason}, as when it was dumped` : reason,
-        `SEQUENCE ${schema}.${name}`,
-      )
+      this.#states.add(status, entry, asDumped ? `${reason}, as when it was dumped` : reason, {
+        object: `SEQUENCE ${schema}.${name}`,
+        tellsValues: true,
+      })
     }
   }
 
@@ -201,7 +200,9 @@ export class CatalogProof {
       const asDumped = entry?.defn?.includes(' NOT VALID') === true
       const reason = asDumped ? 'not validated, as when it was dumped' : 'not validated'
       const object = `CONSTRAINT ${schema}.${table} ${name}`
-      this.#states.add(asDumped ? 'unproven' : 'failed', entry, reason, entry === undefined ? object : nameOf(entry))
+      this.#states.add(asDumped ? 'unproven' : 'failed', entry, reason, {
+        object: entry === undefined ? object : nameOf(entry),
+      })
     }
   }
 
@@ -219,7 +220,7 @@ export class CatalogProof {
         kind === 'I'
           ? (['unproven', 'some partition has no such index'] as const)
           : (['failed', 'it is not valid'] as const)
-      this.#states.add(status, entry, reason, `INDEX ${schema}.${name}`)
+      this.#states.add(status, entry, reason, { object: `INDEX ${schema}.${name}` })
     }
   }
 
@@ -229,7 +230,7 @@ export class CatalogProof {
       return await this.#target.rows(sql)
     } catch (error) {
       if (!isServerError(error)) throw error
-      this.#states.add('failed', entry, `it cannot be looked at: ${error.message}`)
+      this.#states.add('failed', entry, `it cannot be looked at: ${error.message}`, { tellsValues: true })
       return undefined
     }
   }

@@ -225,7 +225,9 @@ export class TableProof {
       return await this.#firstDifference(this.#text(columns), this.#text(source))
     } catch (error) {
       if (!isServerError(error)) throw error
-      this.#all('failed', entries, `its rows are not those of the archive, and reading them again: ${error.message}`)
+      this.#all('failed', entries, `its rows are not those of the archive, and reading them again: ${error.message}`, {
+        tellsValues: true,
+      })
       return nothing
     } finally {
       await this.#target.query(encodeByteString(`DROP TABLE IF EXISTS ${secondReading}`))
@@ -273,7 +275,7 @@ export class TableProof {
       return digest
     } catch (error) {
       if (!isServerError(error)) throw error
-      this.#all('failed', entries, `its rows cannot be read: ${error.message}`)
+      this.#all('failed', entries, `its rows cannot be read: ${error.message}`, { tellsValues: true })
       return undefined
     }
   }
@@ -283,13 +285,18 @@ export class TableProof {
       return await this.#target.rows(sql)
     } catch (error) {
       if (!isServerError(error)) throw error
-      this.#all('failed', entries, `its rows cannot be read: ${error.message}`)
+      this.#all('failed', entries, `its rows cannot be read: ${error.message}`, { tellsValues: true })
       return undefined
     }
   }
 
-  #all(status: 'failed' | 'unproven', entries: readonly TocEntry[], reason: string): void {
-    for (const entry of entries) this.#states.add(status, entry, reason)
+  #all(
+    status: 'failed' | 'unproven',
+    entries: readonly TocEntry[],
+    reason: string,
+    what: { readonly tellsValues?: boolean } = {},
+  ): void {
+    for (const entry of entries) this.#states.add(status, entry, reason, what)
   }
 
   async #speak(encoding: string): Promise<void> {

@@ -9,6 +9,8 @@ export interface DrillProblem {
   /** As in `TABLE public.orders`. */
   readonly object: string
   readonly reason: string
+  /** The reason may hold values of rows, or what a sequence is at: a receipt leaves it out. */
+  readonly tellsValues: boolean
 }
 
 /** What became of a table's rows. */
