@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { fixture } from '../helpers/corpus.ts'
 import { cli } from '../helpers/paths.ts'
@@ -92,11 +94,10 @@ describe.skipIf(servers.length === 0)('on one server', () => {
 
   test('roles that are missing are not made unasked: what names them is not proven', { timeout }, async () => {
     const before = leftOn(server)
-    const archive = fixture('18/latin1-Fc.dump').file
-    const { status, report } = await drill([into(), archive])
-    expect(status).toBe(0)
+    const { report } = await drill([into(), fixture('18/full-Fc.dump').file])
     const roles = report.problems.filter(({ reason }) => /^role ".*" is not there$/.test(reason))
-    expect(roles.map(({ status: state }) => state)).toEqual(roles.map(() => 'unproven'))
+    expect(roles.length).toBeGreaterThan(5)
+    expect(roles.filter(({ status }) => status !== 'unproven')).toEqual([])
     expect(leftOn(server)).toBe(before)
   })
 
@@ -132,11 +133,13 @@ describe.skipIf(servers.length === 0)('on one server', () => {
 
   test('a signal takes the database away, too', { timeout }, async () => {
     const before = leftOn(server)
-    const command = [`${cli}`, 'drill', into(), '--create-roles', fixture('18/full-Fc.dump').file]
-    const killed = `"$0" "$@" & pid=$!; sleep 2; kill -INT $pid; wait $pid`
-    const { status } = await run('sh', ['-c', killed, process.execPath, ...command], { timeout })
-    // 0 where it was over before
-    expect([0, 130]).toContain(status)
+    const args = [cli, 'drill', into(), '--create-roles', fixture('18/full-Fc.dump').file]
+    const child = spawn(process.execPath, args, { stdio: 'ignore' })
+    const ended = once(child, 'close')
+    const isThere = `SELECT datname FROM pg_database WHERE datname LIKE 'pgdmp_drill_%'`
+    while (child.exitCode === null && server.ask([isThere]) === '') await setTimeout(20)
+    child.kill('SIGINT')
+    expect(await ended).toEqual([130, null])
     expect(leftOn(server)).toBe(before)
   })
 })
