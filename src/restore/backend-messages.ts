@@ -1,3 +1,4 @@
+import { joinBytes } from '../bytes/join-bytes.ts'
 import { ServerError } from './target.ts'
 
 /** What a server answers a query, as far as a restore looks at it; bytes are lent for the call. */
@@ -9,11 +10,16 @@ export interface AnswerHandlers {
 
 const utf8 = new TextDecoder()
 
+/** 1 byte  type, 4 bytes  length with itself; then the body. */
+const HEAD = 5
+
 /** Reads messages of the protocol (version 3) as they come, in pieces of any size. */
 export class BackendMessages {
   readonly #handlers: AnswerHandlers
-  /** A message that has begun. */
-  #rest: Uint8Array = new Uint8Array(0)
+  /** A message that has begun, in pieces; how many bytes they have, and must have before they are looked at. */
+  #pieces: Uint8Array[] = []
+  #length = 0
+  #wanted = 0
   /** What the server refused first. */
   error: ServerError | undefined
   /** The server asked for rows of a COPY. */
@@ -29,21 +35,23 @@ export class BackendMessages {
 
   push(chunk: Uint8Array): void {
     let bytes = chunk
-    if (this.#rest.length > 0) {
-      bytes = new Uint8Array(this.#rest.length + chunk.length)
-      bytes.set(this.#rest)
-      bytes.set(chunk, this.#rest.length)
+    if (this.#length > 0) {
+      this.#pieces.push(chunk.slice())
+      this.#length += chunk.length
+      if (this.#length < this.#wanted) return
+      bytes = joinBytes(this.#pieces)
     }
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     let at = 0
-    // 1 byte  type, 4 bytes  length with itself, then the body
-    while (bytes.length - at >= 5) {
+    while (bytes.length - at >= HEAD) {
       const end = at + 1 + view.getUint32(at + 1)
       if (end > bytes.length) break
-      this.#message(bytes[at] ?? 0, bytes.subarray(at + 5, end))
+      this.#message(bytes[at] ?? 0, bytes.subarray(at + HEAD, end))
       at = end
     }
-    this.#rest = bytes.slice(at)
+    this.#length = bytes.length - at
+    this.#wanted = this.#length < HEAD ? HEAD : 1 + view.getUint32(at + 1)
+    this.#pieces = this.#length > 0 ? [bytes.slice(at)] : []
   }
 
   #message(type: number, body: Uint8Array): void {

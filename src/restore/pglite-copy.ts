@@ -1,3 +1,4 @@
+import { joinBytes } from '../bytes/join-bytes.ts'
 import { ServerError, type CopyInput, type ServerErrorFields } from './target.ts'
 
 /** Rows that go into one COPY: PGlite takes a message as a whole. */
@@ -24,6 +25,8 @@ export class PGliteCopy implements CopyInput {
   readonly #session: CopySession
   #pieces: Uint8Array[] = []
   #bytes = 0
+  /** A row ends in them, so that joining them is worth it. */
+  #hasEnd = false
   /** Rows that PGlite has. */
   #rows = 0
   #ownTransaction = false
@@ -40,12 +43,13 @@ export class PGliteCopy implements CopyInput {
     if (this.#ended) return
     this.#pieces.push(chunk.slice())
     this.#bytes += chunk.length
-    if (this.#bytes >= BYTES_PER_COPY) await this.#send(this.#wholeRows())
+    this.#hasEnd ||= chunk.includes(LINE_FEED)
+    if (this.#bytes >= BYTES_PER_COPY && this.#hasEnd) await this.#send(this.#wholeRows())
   }
 
   async end(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
-    const rows = joined(this.#pieces, this.#bytes)
+    const rows = joinBytes(this.#pieces)
     this.#pieces = []
     await this.#send(rows.subarray(0, endOfRows(rows) ?? rows.length))
     if (this.#ownTransaction) await this.#session.command('COMMIT')
@@ -58,7 +62,7 @@ export class PGliteCopy implements CopyInput {
 
   /** All that has come but the beginning of the last row. */
   #wholeRows(): Uint8Array {
-    const all = joined(this.#pieces, this.#bytes)
+    const all = joinBytes(this.#pieces)
     const end = endOfRows(all)
     if (end !== undefined) this.#ended = true
     // `\` may be the beginning of the end
@@ -66,6 +70,7 @@ export class PGliteCopy implements CopyInput {
     const rest = end === undefined ? all.slice(cut) : new Uint8Array(0)
     this.#pieces = rest.length > 0 ? [rest] : []
     this.#bytes = rest.length
+    this.#hasEnd = false
     return all.subarray(0, cut)
   }
 
@@ -107,18 +112,6 @@ function pick(error: ServerErrorFields): ServerErrorFields {
 
 function toError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = pieces
-  if (pieces.length === 1 && only !== undefined) return only
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
-  }
-  return whole
 }
 
 /** Where the line `\.` begins, which comes after the last row; bytes must begin with a row. */

@@ -1,10 +1,11 @@
 import type { Extension, Extensions, PGlite } from '@electric-sql/pglite'
 import { decodeByteString, encodeByteString } from '../bytes/byte-string.ts'
 import { ArchiveError } from '../errors.ts'
-import type { DrillPlace, WantedDatabase } from '../drill/place.ts'
+import type { DrillPlace } from '../drill/place.ts'
 import { splitStatements } from '../sql/split-statements.ts'
 import { BackendMessages, frontendMessages, type AnswerHandlers } from './backend-messages.ts'
 import { PGliteCopy } from './pglite-copy.ts'
+import { differencesOf } from './pglite-differences.ts'
 import { announcedEncoding, convertedEncodings, converterFrom, setUtf8, type ToUtf8 } from './pglite-encoding.ts'
 import { ServerError, type CopyInput, type RestoreTarget, type ServerRow } from './target.ts'
 
@@ -225,21 +226,6 @@ async function refuseUsed(target: PGliteTarget, dataDir: string | undefined): Pr
   throw new ArchiveError('USAGE', `Cannot drill in ${dataDir ?? 'PGlite'}: there is a database with objects`, {
     hint: 'Name a folder that is not there yet',
   })
-}
-
-/** PGlite has one database, in UTF8, without a locale but for what is a letter. */
-function differencesOf({ databaseOptions }: WantedDatabase): readonly string[] {
-  if (databaseOptions === '') return ['its encoding is UTF8 and its locale is C: the archive does not tell its own']
-  const encoding = /\bENCODING = '([^']*)'/.exec(databaseOptions)?.[1]
-  const settings = /\b(LC_COLLATE|LC_CTYPE|LOCALE|ICU_LOCALE|BUILTIN_LOCALE) = '([^']*)'/g
-  const locales = Array.from(databaseOptions.matchAll(settings), ([, setting, locale = '']) =>
-    setting === 'LC_CTYPE' && /^C\.UTF-?8$/i.test(locale) ? 'C' : locale,
-  )
-  const others = [...new Set(locales)].filter((locale) => locale !== 'C')
-  return [
-    ...(encoding === undefined || encoding === 'UTF8' ? [] : [`its encoding is UTF8, in the archive ${encoding}`]),
-    ...(others.length === 0 ? [] : [`its locale is C, in the archive ${others.join(' and ')}`]),
-  ]
 }
 
 async function loadPGlite() {
