@@ -57,7 +57,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   const common = { ...(compat === undefined ? {} : { compat }), onWarning }
   const view = applyRewrites(filter(archive, selection, common), rewrites, common)
   const wish = progressWish(line)
-  using json = wish === undefined ? undefined : new JsonProgress(terminal, wish, view)
+  using json = wish === undefined ? undefined : new JsonProgress(terminal, wish, view, line.archive)
   const objects = new ObjectCounter(view.toc.length)
   const { jobs } = line.options
   const part =
@@ -121,10 +121,15 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   } catch (error) {
     progress?.done()
     tellBeforeLoss(terminal, error)
-    if (place === undefined || tellsOfDatabase(error)) throw error
-    if (!terminal.signal.aborted) complain(terminal, messageOf(error), hintOf(error))
+    if (place === undefined) throw error
     const { bytes, entry } = place
-    log.write({ event: 'broken-off', message: messageOf(error), dumpId: entry, bytes })
+    try {
+      log.write({ event: 'broken-off', message: messageOf(error), dumpId: entry, bytes })
+    } catch (unwritten) {
+      complain(terminal, messageOf(unwritten), hintOf(unwritten))
+    }
+    if (tellsOfDatabase(error) && !terminal.signal.aborted) throw error
+    if (!terminal.signal.aborted) complain(terminal, messageOf(error), hintOf(error))
     const where = entry === undefined ? '' : ` at ${labelOf(view, entry)}`
     const isUndone = !restored && sqlOptions.singleTransaction === true
     complain(
