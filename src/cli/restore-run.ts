@@ -14,7 +14,7 @@ import { decisionFrom } from './ask-decision.ts'
 import { selectionFrom, type CommandLine } from './command-line.ts'
 import { JsonLog } from './json-log.ts'
 import { JsonProgress, ObjectCounter, progressWish } from './json-progress.ts'
-import { formatBytes } from './layout.ts'
+import { firstOf, formatBytes } from './layout.ts'
 import { jobsDone, labelOf, labelOfWorkers, partsDone } from './parts-done.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
 import { Progress } from './progress.ts'
@@ -206,12 +206,7 @@ function tellBeforeLoss(terminal: Terminal, error: unknown): void {
   for (const group of groups as readonly FailureGroup[]) complain(terminal, groupLine(group), group.hint)
 }
 
-/** Names in a line of the summary. */
-const SHOWN = 5
-
 function groupLine({ cause, messages, sqlState, count, entries }: FailureGroup): string {
   const number = messages.length > 1 ? `: ${formatNumber(messages.length)}` : ''
-  const listed = messages.length > 0 ? messages : entries
-  const more = listed.length > SHOWN ? ', …' : ''
-  return `${formatNumber(count)} × ${cause}${number} [${sqlState}] (${listed.slice(0, SHOWN).join(', ')}${more})`
+  return `${formatNumber(count)} × ${cause}${number} [${sqlState}] ${firstOf(messages.length > 0 ? messages : entries)}`
 }
