@@ -12,9 +12,12 @@ export interface MarkedRule extends AuditRule {
 export interface Marks {
   /** One of these in its text; undefined: never. */
   readonly anywhere?: RegExp
-  /** One of these in the text of a definition that has a string. */
-  readonly withString?: RegExp
+  /** One of these in the text of a definition that has a string or a comment. */
+  readonly inStringOrComment?: RegExp
 }
+
+/** What strings and comments begin with. */
+const stringOrComment = /['$]|--|\/\*/
 
 /** Of a rule about commands that no plain definition has. */
 export const neverPlain: Marks = {}
@@ -26,9 +29,9 @@ export type IsMarked = (text: string) => boolean
 export function isMarkedBy(marks: readonly (Marks | undefined)[]): IsMarked | undefined {
   if (marks.includes(undefined)) return undefined
   const anywhere = anyOf(marks.flatMap((one) => one?.anywhere ?? []))
-  const withString = anyOf(marks.flatMap((one) => one?.withString ?? []))
+  const quoted = anyOf(marks.flatMap((one) => one?.inStringOrComment ?? []))
   return (text) =>
-    anywhere?.test(text) === true || (withString !== undefined && text.includes("'") && withString.test(text))
+    anywhere?.test(text) === true || (quoted !== undefined && stringOrComment.test(text) && quoted.test(text))
 }
 
 function anyOf(patterns: readonly RegExp[]): RegExp | undefined {

@@ -77,7 +77,7 @@ export class PlainColumns {
     const name = this.#name(written)
     if (plain === kind) {
       const column = { name, ...found }
-      if (this.#known.size < MOST_COLUMNS && line.length <= MOST_BYTES) this.#known.set(line, column)
+      if (this.#known.size < MOST_COLUMNS && line.length <= MOST_BYTES) this.#known.set(copyOf(line), column)
       return column
     }
     const { type, notNull, default: value, identity, generated } = found
@@ -92,7 +92,8 @@ export class PlainColumns {
   #name(name: string): string {
     const known = this.#names.get(name)
     if (known !== undefined || this.#names.size >= MOST_COLUMNS) return known ?? name
-    this.#names.set(name, name)
-    return name
+    const own = copyOf(name)
+    this.#names.set(own, own)
+    return own
   }
 }

@@ -46,6 +46,9 @@ const namesIs = /[ .]is[ .]/
 /** Longer ones are few, and not to be given to regular expressions that go back. */
 const MOST_BYTES = 65_536
 
+/** What names of samples begin with: in a definition they would be taken for those that stand in its place. */
+const ofSamples = /pgdmp_/i
+
 /**
  * Reads plain definitions: those that are what pg_dump writes for most of its entries, about the entry's own object, with
  * names that need no quotes. They are cut into their names and the rest, and the rest is one of a few, each of which is
@@ -71,7 +74,7 @@ export class PlainReader {
 
   /** Whether the definition is plain: then what it says has been told. */
   read(entry: TocEntry, desc: string, text: string): boolean {
-    if (text.length > MOST_BYTES) return false
+    if (text.length > MOST_BYTES || ofSamples.test(text)) return false
     const { raw } = entry
     const schema = raw.byteString('namespace') ?? ''
     if (schema !== this.#schema) {

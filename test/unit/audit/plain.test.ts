@@ -220,6 +220,10 @@ describe('what is read the short way is what is read token by token', () => {
       ' COLLATE "C"',
       ' REFERENCES x(y)',
       ' ON TABLE @ ',
+      ' ON TABLE pgdmp_schema.pgdmp_name ',
+      'pgdmp_schema.pgdmp_name',
+      '$$AKIAIOSFODNN7EXAMPLE$$',
+      '/* AKIAIOSFODNN7EXAMPLE */',
     ]
     let place = 0
     const fields: EntryFields[] = []
@@ -242,6 +246,30 @@ describe('what is read the short way is what is read token by token', () => {
       expectSame(viewOn(fields))
     }
   })
+})
+
+test('names of samples, and secrets in dollar quotes and comments, are found as they are token by token', () => {
+  const of = (desc: string, tag: string, defn: string): EntryFields => ({ namespace: 'app', desc, tag, defn })
+  const fields = [
+    of(
+      'ACL',
+      'TABLE orders',
+      'GRANT ALL ON TABLE pgdmp_schema.pgdmp_name TO mallory;\nGRANT SELECT ON TABLE app.orders TO bob;\n',
+    ),
+    of(
+      'TRIGGER',
+      'orders x',
+      "CREATE TRIGGER x BEFORE INSERT ON pgdmp_schema.pgdmp_name FOR EACH ROW WHEN (new.a = ' ON app.orders ') EXECUTE FUNCTION app.f();\n",
+    ),
+    of('INDEX', 'i', 'CREATE INDEX i ON app.t USING btree (a) WHERE (k <> $$AKIAIOSFODNN7EXAMPLE$$);\n'),
+    of(
+      'CONSTRAINT',
+      't c',
+      'ALTER TABLE ONLY app.t\n    ADD CONSTRAINT c PRIMARY KEY (a) /* AKIAIOSFODNN7EXAMPLE */;\n',
+    ),
+  ]
+  for (const one of fields) expectSame(viewOn([one]))
+  expect(findingsOf(viewOn(fields), {}, false)).toContain('AWS')
 })
 
 test('more definitions of a form than are remembered are read like the first', () => {
