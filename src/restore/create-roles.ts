@@ -3,7 +3,7 @@ import type { ArchiveView } from '../view.ts'
 import { checkTarget } from './check.ts'
 import { problems } from './check-problems.ts'
 import type { RestoreOptions } from './options.ts'
-import { questionsOf } from './server-facts.ts'
+import { questionsOf, quoted } from './questions.ts'
 import { isServerError, type RestoreTarget } from './target.ts'
 
 /** What {@link createRoles} did. */
@@ -11,23 +11,25 @@ export interface CreatedRoles {
   readonly created: readonly string[]
 }
 
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
-
 /**
  * Creates the roles that a restore of the view with these options names and the server does not have: without login and
  * without rights. A role that restores and is no superuser is made a member, so that it can give them their objects.
  * All of them are created, or none.
  *
- * @throws ArchiveError USAGE when the role may not create roles, UNSUPPORTED for a target that answers no questions
+ * @throws ArchiveError USAGE when the role may not create roles, UNSUPPORTED for a target that answers no questions,
+ * CONNECTION_LOST when it is gone; the reason of the signal
  */
 export async function createRoles(
   view: ArchiveView,
   target: RestoreTarget,
   options: RestoreOptions = {},
 ): Promise<CreatedRoles> {
-  const ask = questionsOf(target)
   const { findings, server } = await checkTarget(view, target, options)
-  if (ask === undefined || server === undefined) {
+  using questions = questionsOf(target, options.signal, {
+    message: 'Cannot create roles',
+    hint: 'Nothing was restored: try again',
+  })
+  if (questions === undefined || server === undefined) {
     throw new ArchiveError('UNSUPPORTED', 'Cannot create roles: the target answers no questions')
   }
   const missing = findings.find(({ what }) => what === problems.roles.what)?.names ?? []
@@ -39,7 +41,7 @@ export async function createRoles(
   })
   try {
     // one message is one transaction
-    await ask(statements.join('\n'))
+    await questions.ask(statements.join('\n'))
   } catch (cause) {
     if (!isServerError(cause) || cause.sqlState !== '42501') throw cause
     throw new ArchiveError('USAGE', `Cannot create roles ${missing.join(', ')}: ${cause.message}`, {

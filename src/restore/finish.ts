@@ -7,8 +7,8 @@ import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { createdObjects, keyOf } from './created-objects.ts'
 import type { FinishRefusal, FinishReport, RowDifference, SequenceMended } from './finish-report.ts'
-import { literal, prepareSession, questionsOf, textArray, type Ask } from './server-facts.ts'
-import { ArchiveError } from '../errors.ts'
+import { FinishSessions } from './finish-sessions.ts'
+import { literal, quoted, textArray, type Ask } from './questions.ts'
 import { isServerError, type EndableTarget, type RestoreTarget, type ServerRow } from './target.ts'
 
 /** Options of {@link finish}. */
@@ -50,7 +50,8 @@ const finishOptionKinds: OptionKinds<FinishOptions> = {
  *
  * @param view the view that was restored
  * @param target in the database that was restored into, outside of a transaction; its settings change
- * @throws ArchiveError UNSUPPORTED for a target that answers no questions; what the server refuses is in the report
+ * @throws ArchiveError UNSUPPORTED for a target that answers no questions, CONNECTION_LOST when one is gone; the reason of
+ * the signal, which ends what is running. What the server refuses is in the report
  *
  * @example
  * const { view, rows } = countRows(archive)
@@ -63,70 +64,16 @@ export async function finish(
   options: FinishOptions = {},
 ): Promise<FinishReport> {
   checkOptions('finish', options, finishOptionKinds)
-  const ask = questionsOf(target)
-  if (ask === undefined)
-    throw new ArchiveError('UNSUPPORTED', 'Cannot finish the restore: the target answers no questions')
   const another = options.another ?? target.another?.bind(target)
-  await using sessions = new Sessions(ask, { ...options, ...(another !== undefined && { another }) })
+  await using sessions = new FinishSessions(target, { ...options, another })
   return await new Finish(view, sessions, options).run()
 }
 
-/** The sessions that work at the same time: the first is there, others are opened when there is enough to do. */
-class Sessions implements AsyncDisposable {
-  readonly first: Ask
-  readonly #options: FinishOptions
-  readonly #others: EndableTarget[] = []
-
-  constructor(first: Ask, options: FinishOptions) {
-    this.first = first
-    this.#options = options
-  }
-
-  /** Does one thing after another in each session until nothing is left. */
-  async each<T>(items: readonly T[], work: (ask: Ask, item: T) => Promise<void>): Promise<void> {
-    const wanted = Math.min(this.#options.jobs ?? 1, items.length)
-    while (this.#others.length + 1 < wanted && (await this.#another())) {
-      // as many as there are to be
-    }
-    let next = 0
-    const worker = async (ask: Ask): Promise<void> => {
-      for (let item = items[next++]; item !== undefined; item = items[next++]) {
-        this.#options.signal?.throwIfAborted()
-        await work(ask, item)
-      }
-    }
-    const asks = [this.first, ...this.#others.flatMap((session) => questionsOf(session) ?? [])]
-    await Promise.all(asks.slice(0, Math.max(1, wanted)).map(worker))
-  }
-
-  async #another(): Promise<boolean> {
-    const session = await this.#options.another?.()
-    if (session === undefined) return false
-    this.#others.push(session)
-    const ask = questionsOf(session)
-    if (ask !== undefined) await prepareForWork(ask)
-    return true
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const session of this.#others) await session.end().catch(() => undefined)
-  }
-}
-
-async function prepareForWork(ask: Ask): Promise<void> {
-  await prepareSession(ask)
-  await ask('SET statement_timeout = 0')
-  await ask('SET lock_timeout = 0')
-  // a count of some rows only would be a wrong one
-  await ask('SET row_security = off')
-}
-
 const name = (...parts: readonly string[]): string => parts.join('.')
-const quoted = (...parts: readonly string[]): string => parts.map((part) => `"${part.replaceAll('"', '""')}"`).join('.')
 
 class Finish {
   readonly #view: ArchiveView
-  readonly #sessions: Sessions
+  readonly #sessions: FinishSessions
   readonly #ask: Ask
   readonly #reading: Reading
   readonly #options: FinishOptions
@@ -135,7 +82,7 @@ class Finish {
   readonly #tables = new Set<string>()
   readonly #schemas = new Set<string>()
 
-  constructor(view: ArchiveView, sessions: Sessions, options: FinishOptions) {
+  constructor(view: ArchiveView, sessions: FinishSessions, options: FinishOptions) {
     this.#view = view
     this.#sessions = sessions
     this.#ask = sessions.first
@@ -149,7 +96,7 @@ class Finish {
       this.#schemas.add(entry.namespace ?? '')
       this.#tables.add(`${entry.namespace ?? ''}\0${entry.tag ?? ''}`)
     }
-    await prepareForWork(this.#ask)
+    await this.#sessions.begin()
     const sequences = await this.#mendSequences()
     const { validated, notValid } = await this.#validate()
     const { counted, rows, incomplete } = await this.#countRows()
@@ -190,7 +137,6 @@ class Finish {
 
   /** What the server refuses is told, and the rest goes on. */
   async #trying(step: FinishRefusal['step'], object: string, work: () => Promise<void>): Promise<void> {
-    this.#options.signal?.throwIfAborted()
     try {
       await work()
     } catch (error) {
