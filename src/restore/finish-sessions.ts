@@ -1,6 +1,6 @@
 import { ArchiveError } from '../errors.ts'
 import { untilAborted } from '../io/abort.ts'
-import { prepareSession, questionsOf, type Ask, type Questions } from './questions.ts'
+import { prepareSession, questionsOf, quoted, type Ask, type Questions } from './questions.ts'
 import type { EndableTarget, RestoreTarget } from './target.ts'
 
 /** What is the same for each session of {@link FinishSessions}. */
@@ -9,6 +9,8 @@ export interface SessionOptions {
   readonly jobs?: number
   /** Opens another session, which is ended in any case. */
   readonly another?: (() => Promise<EndableTarget>) | undefined
+  /** Of each session; default: the one of the first. */
+  readonly role?: string
   readonly signal?: AbortSignal
 }
 
@@ -21,6 +23,7 @@ export class FinishSessions implements AsyncDisposable {
   /** Comes when one has failed. */
   readonly #stop = new AbortController()
   readonly #signal: AbortSignal
+  #role: string | undefined
   readonly #first: Questions
   readonly #questions: Questions[] = []
   readonly #others: EndableTarget[] = []
@@ -29,6 +32,7 @@ export class FinishSessions implements AsyncDisposable {
   constructor(target: RestoreTarget, options: SessionOptions) {
     const { signal } = options
     this.#options = options
+    this.#role = options.role
     this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal])
     const first = this.#ask(target)
     if (first === undefined) {
@@ -44,7 +48,13 @@ export class FinishSessions implements AsyncDisposable {
 
   /** Makes the first session ready; the others are when they are opened. */
   async begin(): Promise<void> {
-    await prepareForWork(this.first)
+    await prepareSession(this.first)
+    if (this.#role === undefined) {
+      const [role] = await this.first(`SELECT current_setting('role')`)
+      // what it is where there is none
+      if (role?.[0] !== 'none') this.#role = role?.[0] ?? undefined
+    }
+    await this.#prepareForWork(this.first)
   }
 
   /**
@@ -96,20 +106,24 @@ export class FinishSessions implements AsyncDisposable {
     }
     this.#others.push(session)
     const questions = this.#ask(session)
-    if (questions !== undefined) await prepareForWork(questions.ask)
-    return questions !== undefined
+    if (questions === undefined) return false
+    await prepareSession(questions.ask)
+    await this.#prepareForWork(questions.ask)
+    return true
+  }
+
+  async #prepareForWork(ask: Ask): Promise<void> {
+    // a restore leaves it as the owner of the last object, or as the superuser who switched triggers on
+    await ask('RESET SESSION AUTHORIZATION')
+    if (this.#role !== undefined) await ask(`SET ROLE ${quoted(this.#role)}`)
+    await ask('SET statement_timeout = 0')
+    await ask('SET lock_timeout = 0')
+    // a count of some rows only would be a wrong one
+    await ask('SET row_security = off')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const questions of this.#questions) questions[Symbol.dispose]()
     await Promise.all(this.#others.map((session) => session.end().catch(() => undefined)))
   }
-}
-
-async function prepareForWork(ask: Ask): Promise<void> {
-  await prepareSession(ask)
-  await ask('SET statement_timeout = 0')
-  await ask('SET lock_timeout = 0')
-  // a count of some rows only would be a wrong one
-  await ask('SET row_security = off')
 }
