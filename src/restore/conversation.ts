@@ -92,7 +92,7 @@ export class Conversation {
     } finally {
       this.#interrupt = undefined
       // else it could cancel what comes next
-      if (!this.#lost) await cancelled
+      if (!this.#lost && cancelled !== undefined) await Promise.race([cancelled, interrupted]).catch(() => undefined)
       clearTimeout(timer)
     }
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { checkTarget, filter, open, restore, rewriteDatabaseName } from '../../src/index.ts'
+import { checkTarget, createRoles, filter, open, restore, rewriteDatabaseName } from '../../src/index.ts'
 import type { CheckKind, FilteredView, RestoreFailure, RestoreOptions, Selection } from '../../src/index.ts'
 import { connectPg, type PgTarget } from '../../src/restore/pg.ts'
 import { allArchives, fixture } from '../helpers/corpus.ts'
@@ -217,3 +217,27 @@ test.skipIf(newest === undefined)(
   },
   timeout,
 )
+
+test.each(
+  [...new Set([oldest, newest])].flatMap((server) => (server === undefined ? [] : ([[server.major, server]] as const))),
+)('roles are created in the role of the restore where who connected may not: %i', async (major, server) => {
+  await inNewDatabase(server, async (name) => {
+    const [user, maker] = [`check_${name}`, `maker_${name}`]
+    server.ask([`CREATE ROLE ${maker} CREATEROLE`, `CREATE ROLE ${user} LOGIN PASSWORD 'of-a-test' IN ROLE ${maker}`])
+    const target = await connect(server, name, user)
+    let made: readonly string[] = []
+    try {
+      await using archive = await open(fixture(`${major}/full-Fc.dump`).file)
+      await expect(createRoles(archive, target)).rejects.toMatchObject({ code: 'USAGE' })
+      const { created } = await createRoles(archive, target, { role: maker })
+      made = created
+      expect(created).toContain('alice')
+      expect(await createRoles(archive, target, { role: maker })).toEqual({ created: [] })
+      // and the session is again who connected
+      expect(await target.rows('SELECT current_user')).toEqual([[user]])
+    } finally {
+      await target.end()
+      server.ask([...made, user, maker].map((role) => `DROP ROLE "${role.replaceAll('"', '""')}"`))
+    }
+  })
+})
