@@ -17,6 +17,11 @@ export function decisionFrom(terminal: Terminal, line: CommandLine): Decide {
   if (value !== 'ask') {
     throw new ArchiveError('USAGE', `restore: --on-error is "${value}", must be stop, continue or ask`)
   }
+  if (line.own('quiet').length > 0) {
+    throw new ArchiveError('USAGE', 'restore: --on-error=ask and --quiet exclude each other', {
+      hint: 'What is asked about has to be shown',
+    })
+  }
   if (line.archive === null || !terminal.stdin.isTTY) {
     const why = line.archive === null ? 'the archive comes from standard input' : 'standard input is no terminal'
     throw new ArchiveError('USAGE', `restore: --on-error=ask has nobody to ask: ${why}`, {

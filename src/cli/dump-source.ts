@@ -49,6 +49,8 @@ export interface DumpSource extends ProgramConnection {
  * @throws ArchiveError USAGE in libpq's words for a bad connection string
  */
 export async function findSource(terminal: Terminal, given: GivenSource): Promise<DumpSource> {
+  // refuses what cannot be handed on, before anybody is asked for anything
+  programConnection(given)
   let asked: string | undefined
   const ask = async (): Promise<string> => {
     asked ??= await askPassword(terminal, given.prompt)
@@ -109,8 +111,9 @@ export function programConnection(given: GivenSource, asked?: string): ProgramCo
       })
     }
     args.push('-d', [...parameters].map(([name, value]) => `${name}=${quoted(value)}`).join(' '))
-  } else if (given.dbname !== undefined) {
-    args.push('-d', given.dbname)
+  } else if (given.dbname) {
+    // pg_dumpall takes no name alone
+    args.push('-d', `dbname=${quoted(given.dbname)}`)
   }
   return { args, env }
 }

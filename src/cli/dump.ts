@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { ArchiveError, openSink, type Receipt, type Sink } from '../index.ts'
+import { ArchiveError, openSink, type Sink } from '../index.ts'
 import { keepArchive, keepDirectory, type KeepOptions, type KeptArchive } from '../inspect/keep-archive.ts'
 import { dumpHelp } from './dump-help.ts'
 import { reportDump, wholeness, type DumpFacts } from './dump-report.ts'
@@ -172,11 +172,13 @@ class Dump {
       const state = wholeness(kept.report)
       if (state === 'broken') await kept.abort()
       else {
+        const receiptBytes = new TextEncoder().encode(`${JSON.stringify(kept.receipt, null, 1)}\n`)
+        const hasReceipt = receiptSink !== undefined && kept.receipt !== null
+        // what could still fail comes before anything gets its name
+        if (hasReceipt) await namingOutput(receipt, receiptSink.write(receiptBytes))
         await namingOutput(output, kept.commit())
         if (globalsSink !== undefined) await namingOutput(globals, globalsSink.commit())
-        if (receiptSink !== undefined && kept.receipt !== null) {
-          await this.#writeReceipt(receiptSink, kept.receipt)
-        }
+        if (hasReceipt) await namingOutput(receipt, receiptSink.commit())
       }
       const isKept = state !== 'broken'
       return await this.#report(kept, state, {
@@ -270,19 +272,16 @@ class Dump {
     })
   }
 
-  async #writeReceipt(sink: Sink, receipt: Receipt): Promise<void> {
-    const file = this.#task.receipt
-    await namingOutput(file, sink.write(new TextEncoder().encode(`${JSON.stringify(receipt, null, 1)}\n`)))
-    await namingOutput(file, sink.commit())
-  }
-
   async #report(kept: KeptArchive, state: ReturnType<typeof wholeness>, facts: DumpFacts): Promise<number> {
     const { quiet, json } = this.#task
-    const text = reportDump(kept, facts, json)
-    if (json || !quiet || state !== 'sound') await writeText(this.#terminal, undefined, text)
-    if (state === 'sound') return exit.good
-    complain(this.#terminal, verdicts[state])
-    return exit.bad
+    if (state !== 'sound') complain(this.#terminal, verdicts[state])
+    try {
+      if (json || !quiet || state !== 'sound') await writeText(this.#terminal, undefined, reportDump(kept, facts, json))
+    } catch (error) {
+      // the dump failed, whether somebody reads the report or not
+      if (state === 'sound') throw error
+    }
+    return state === 'sound' ? exit.good : exit.bad
   }
 }
 

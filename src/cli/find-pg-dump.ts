@@ -42,7 +42,9 @@ export async function findPgDumps(terminal: Terminal, given: string | undefined)
   if (given !== undefined) {
     const found = await ask(terminal, given, true)
     if (typeof found !== 'string') return [found]
-    throw new ProgramFailed(`Cannot use "${given}" as pg_dump: ${found}`)
+    throw new ProgramFailed(`Cannot use "${given}" as pg_dump: ${found}`, {
+      hint: 'Name a program that can be run and calls itself pg_dump',
+    })
   }
   const own = (terminal.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '')
   const others = places.flatMap(({ folder, name, bin }) =>
@@ -140,9 +142,13 @@ export function whereToGet(server: number | string | undefined): string {
 
 /** Another program of the same release. @throws ProgramFailed when it is not there */
 export function besides({ path }: PgDump, name: string): string {
-  const file = basename(path).replace('pg_dump', name)
-  for (const folder of [dirname(path), dirname(realpathSync(path))]) {
-    if (existsSync(join(folder, file))) return join(folder, file)
+  const hint = `Name the pg_dump of an installation that has ${name} as well: --pg-dump`
+  if (!basename(path).includes('pg_dump')) {
+    throw new ProgramFailed(`Cannot tell where ${name} is beside "${path}"`, { hint })
   }
-  throw new ProgramFailed(`Cannot find ${name} beside "${path}"`)
+  const file = basename(path).replace('pg_dump', name)
+  const folders = [dirname(path), ...(existsSync(path) ? [dirname(realpathSync(path))] : [])]
+  const found = folders.map((folder) => join(folder, file)).find((candidate) => existsSync(candidate))
+  if (found === undefined) throw new ProgramFailed(`Cannot find ${name} beside "${path}"`, { hint })
+  return found
 }

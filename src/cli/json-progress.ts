@@ -1,7 +1,10 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, writeSync } from 'node:fs'
 import { ArchiveError } from '../index.ts'
 import type { ArchiveView, DumpId } from '../index.ts'
 import type { CommandLine } from './command-line.ts'
+import { openBeside } from './json-log.ts'
+import { outputError } from './output.ts'
+import { isSystemError } from './strerror.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Lines come that often at most. */
@@ -9,7 +12,7 @@ const EVERY_MS = 200
 
 /** Progress as a line of JSON each: on standard error, or in a file, which may be a pipe (`json:/dev/fd/3`). */
 export class JsonProgress implements Disposable {
-  readonly #write: (line: string) => void
+  #write: (line: string) => void
   readonly #file: number | undefined
   readonly #view: ArchiveView
   readonly #started = performance.now()
@@ -17,17 +20,17 @@ export class JsonProgress implements Disposable {
   #part: number | undefined
   #pending: (() => string) | undefined
 
-  /** @throws ArchiveError USAGE for a value other than `json` and `json:FILE` */
-  constructor(terminal: Terminal, value: string, view: ArchiveView) {
+  /** @throws ArchiveError USAGE for a value other than `json` and `json:FILE`, and for a file of the archive */
+  constructor(terminal: Terminal, value: string, view: ArchiveView, archive: string | null) {
     const [format, ...rest] = value.split(':')
     const path = rest.join(':')
     if (format !== 'json' || (value !== 'json' && path === '')) {
       throw new ArchiveError('USAGE', `restore: --progress is "${value}", must be json or json:FILE`)
     }
     this.#view = view
-    this.#file = value === 'json' ? undefined : openSync(path, 'w')
+    this.#file = value === 'json' ? undefined : openBeside('progress', path, archive)
     const { stderr } = terminal
-    this.#write = (line) => void (this.#file === undefined ? stderr.write(line) : writeSync(this.#file, line))
+    this.#write = (line) => (this.#file === undefined ? void stderr.write(line) : this.#writeTo(this.#file, path, line))
   }
 
   /**
@@ -64,9 +67,20 @@ export class JsonProgress implements Disposable {
   }
 
   #flush(): void {
-    if (this.#pending === undefined) return
-    this.#write(this.#pending())
+    const line = this.#pending?.()
     this.#pending = undefined
+    if (line !== undefined) this.#write(line)
+  }
+
+  #writeTo(file: number, path: string, line: string): void {
+    try {
+      writeSync(file, line)
+    } catch (error) {
+      if (!isSystemError(error)) throw error
+      // nobody wants to know any more
+      this.#write = () => undefined
+      if (error.code !== 'EPIPE') throw outputError(path, error)
+    }
   }
 
   #line(

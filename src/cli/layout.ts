@@ -6,6 +6,14 @@ export interface Column {
   readonly align?: 'left' | 'right'
 }
 
+/** Names in a line of a summary. */
+const SHOWN = 5
+
+/** The first names, in parentheses, and whether there are more. */
+export function firstOf(names: readonly string[]): string {
+  return `(${names.slice(0, SHOWN).join(', ')}${names.length > SHOWN ? ', …' : ''})`
+}
+
 /** Rows in aligned columns, with a line of titles; no blanks at the ends of lines. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const widths = columns.map((column) => width(column.title))

@@ -67,7 +67,8 @@ async function run(terminal: Terminal, args: readonly string[]): Promise<number>
 async function explain(terminal: Terminal, error: unknown): Promise<number> {
   const { reason }: { reason: unknown } = terminal.signal
   if (reason instanceof Ended) return reason.status
-  if (isClosedPipe(error)) return 0
+  // what has written to standard output says so
+  if (error instanceof Error && error.name === 'ClosedOutput') return 0
   const { complain, exit, hintOf, messageOf } = await import('./terminal.ts')
   complain(terminal, messageOf(error), hintOf(error))
   return isArchiveError(error) && error.code === 'USAGE' ? exit.usage : exit.bad

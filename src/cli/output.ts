@@ -43,6 +43,15 @@ export async function writeStream(terminal: Terminal, file: string | undefined, 
   }
 }
 
+/** Whoever read standard output has read enough, which is no failure. */
+export class ClosedOutput extends Error {
+  override readonly name = 'ClosedOutput'
+
+  constructor(cause: SystemError) {
+    super('Cannot write to standard output: its reader has gone', { cause })
+  }
+}
+
 /** What the operating system refused of an output, told by the name that the user gave it. */
 class OutputError extends Error {
   override readonly name = 'OutputError'
@@ -60,17 +69,24 @@ const hints: Readonly<Record<string, string>> = {
   EDQUOT: 'Remove what is not needed, or write to another disk',
   EFBIG: 'Write to a file system that takes larger files, or raise the limit (ulimit -f)',
   EISDIR: 'Give the name of a file',
+  EPIPE: 'What reads it has ended',
   ENOENT: 'Make the directory first',
   ENOSPC: 'Make room, or write to another disk',
   EROFS: 'Write to another place',
 }
 
-/** Adds to errors of the system what was being written; a pipe whose reader has gone is none. */
+/** An error of the system with what was being written. */
+export function outputError(file: string | undefined, error: SystemError): Error {
+  const isStandard = file === undefined || file === '-' || file === '/dev/stdout'
+  return isStandard && error.code === 'EPIPE' ? new ClosedOutput(error) : new OutputError(file, error)
+}
+
+/** Adds to errors of the system what was being written. */
 async function naming<T>(file: string | undefined, writing: T | PromiseLike<T>): Promise<T> {
   try {
     return await writing
   } catch (error) {
-    throw isSystemError(error) && error.code !== 'EPIPE' ? new OutputError(file, error) : error
+    throw isSystemError(error) ? outputError(file, error) : error
   }
 }
 
@@ -79,8 +95,7 @@ export async function namingOutput<T>(file: string | null | undefined, writing: 
   try {
     return await writing
   } catch (error) {
-    if (!isSystemError(error) || error.code === 'EPIPE' || !isAboutOutput(error, file)) throw error
-    throw new OutputError(file ?? undefined, error)
+    throw isSystemError(error) && isAboutOutput(error, file) ? outputError(file ?? undefined, error) : error
   }
 }
 

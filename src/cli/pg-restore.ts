@@ -21,7 +21,7 @@ import type { GivenOptions } from './pg-restore-options.ts'
 import { addFilter, selectionOf, sqlOptionsOf } from './pg-restore-selection.ts'
 import { isSystemError, strerror, type SystemError } from './strerror.ts'
 import { messageOf, type Terminal } from './terminal.ts'
-import { writeText } from './output.ts'
+import { ClosedOutput, outputError, writeText } from './output.ts'
 
 /** What a run of the drop-in works with. */
 interface Run {
@@ -68,7 +68,7 @@ export async function pgRestore(terminal: Terminal, args: readonly string[]): Pr
     const timeZone = await loadTimeZone(terminal.env['TZ'])
     return await restore({ terminal, rules, options, archive, stdinUsed, timeZone })
   } catch (error) {
-    if (terminal.signal.aborted || (isSystemError(error) && error.code === 'EPIPE')) throw error
+    if (terminal.signal.aborted || error instanceof ClosedOutput) throw error
     say(terminal, `error: ${fatalText(error, rules)}`)
     return 1
   }
@@ -279,14 +279,15 @@ async function write(run: Run, next: () => Promise<Uint8Array | null>): Promise<
     await sink.commit()
   } catch (error) {
     await sink.abort(error)
-    throw isSystemError(error) && error.syscall === 'write' ? writeError(error, run.rules) : error
+    throw isSystemError(error) && error.syscall === 'write' ? writeError(error, run) : error
   }
 }
 
-/** A reader that went away ends the run quietly. */
-function writeError(error: SystemError, rules: CompatRules): Error {
+/** A reader of standard output that went away ends the run quietly. */
+function writeError(error: SystemError, { rules, options }: Run): Error {
+  const told = outputError(textOf(options.values.get('file') ?? '-'), error)
   const file = rules.writesToFile ? 'file' : 'output file'
-  return error.code === 'EPIPE' ? error : fatal(`could not write to ${file}: ${strerror(error)}`, error)
+  return told instanceof ClosedOutput ? told : fatal(`could not write to ${file}: ${strerror(error)}`, error)
 }
 
 async function openOutput({ terminal, options }: Run): Promise<Sink> {

@@ -94,7 +94,11 @@ export class Program implements AsyncIterable<Uint8Array> {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
     // what nobody reads would keep it from ending
     child.stdout?.destroy()
-    const timer = setTimeout(() => void child.kill('SIGKILL'), PATIENCE)
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      // what it has started may hold it open, and is not told of signals
+      child.stderr?.destroy()
+    }, PATIENCE)
     await this.#exit.catch(() => undefined)
     clearTimeout(timer)
     this.#release()

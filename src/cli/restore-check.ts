@@ -1,6 +1,7 @@
 import { ArchiveError, checkTarget, createRoles, formatNumber, isServerError } from '../index.ts'
 import type { CheckFinding, CheckReport, FilteredView, RestoreOptions, RestoreTarget } from '../index.ts'
 import type { CommandLine, OwnOptionId } from './command-line.ts'
+import { firstOf } from './layout.ts'
 import { complain, exit, type Terminal } from './terminal.ts'
 
 /** Options about what comes before a restore. */
@@ -95,16 +96,11 @@ function tell(terminal: Terminal, { server, findings }: CheckReport): void {
   for (const finding of findings) complain(terminal, `${finding.severity}: ${lineOf(finding)}`, finding.hint)
 }
 
-/** Names in a line. */
-const SHOWN = 5
-
 function lineOf({ what, names, statements }: CheckFinding): string {
-  const more = names.length > SHOWN ? ', …' : ''
-  const shown = names.length === 0 ? '' : `: ${formatNumber(names.length)} (${names.slice(0, SHOWN).join(', ')}${more})`
+  const shown = names.length === 0 ? '' : `: ${formatNumber(names.length)} ${firstOf(names)}`
   return `${what}${shown}${statements === 0 ? '' : `, ${formatNumber(statements)} statement${statements === 1 ? '' : 's'}`}`
 }
 
 function some(names: readonly string[], what: string): string {
-  const more = names.length > SHOWN ? ', …' : ''
-  return `${formatNumber(names.length)} ${what}${names.length === 1 ? '' : 's'} (${names.slice(0, SHOWN).join(', ')}${more})`
+  return `${formatNumber(names.length)} ${what}${names.length === 1 ? '' : 's'} ${firstOf(names)}`
 }

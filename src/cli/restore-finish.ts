@@ -1,5 +1,6 @@
 import { finish, formatNumber } from '../index.ts'
 import type { ArchiveView, FinishReport, RestoreTarget } from '../index.ts'
+import { firstOf } from './layout.ts'
 import { complain, type Terminal } from './terminal.ts'
 
 /** What {@link afterRestore} needs. */
@@ -31,11 +32,8 @@ export async function afterRestore(
   return report.good
 }
 
-/** Names in a line. */
-const SHOWN = 5
-
 function list(items: readonly string[]): string {
-  return `${formatNumber(items.length)} (${items.slice(0, SHOWN).join(', ')}${items.length > SHOWN ? ', …' : ''})`
+  return `${formatNumber(items.length)} ${firstOf(items)}`
 }
 
 interface Line {

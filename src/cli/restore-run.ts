@@ -14,7 +14,7 @@ import { decisionFrom } from './ask-decision.ts'
 import { selectionFrom, type CommandLine } from './command-line.ts'
 import { JsonLog } from './json-log.ts'
 import { JsonProgress, ObjectCounter, progressWish } from './json-progress.ts'
-import { formatBytes } from './layout.ts'
+import { firstOf, formatBytes } from './layout.ts'
 import { jobsDone, labelOf, labelOfWorkers, partsDone } from './parts-done.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
 import { Progress } from './progress.ts'
@@ -57,7 +57,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   const common = { ...(compat === undefined ? {} : { compat }), onWarning }
   const view = applyRewrites(filter(archive, selection, common), rewrites, common)
   const wish = progressWish(line)
-  using json = wish === undefined ? undefined : new JsonProgress(terminal, wish, view)
+  using json = wish === undefined ? undefined : new JsonProgress(terminal, wish, view, line.archive)
   const objects = new ObjectCounter(view.toc.length)
   const { jobs } = line.options
   const part =
@@ -121,10 +121,15 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   } catch (error) {
     progress?.done()
     tellBeforeLoss(terminal, error)
-    if (place === undefined || tellsOfDatabase(error)) throw error
-    if (!terminal.signal.aborted) complain(terminal, messageOf(error), hintOf(error))
+    if (place === undefined) throw error
     const { bytes, entry } = place
-    log.write({ event: 'broken-off', message: messageOf(error), dumpId: entry, bytes })
+    try {
+      log.write({ event: 'broken-off', message: messageOf(error), dumpId: entry, bytes })
+    } catch (unwritten) {
+      complain(terminal, messageOf(unwritten), hintOf(unwritten))
+    }
+    if (tellsOfDatabase(error) && !terminal.signal.aborted) throw error
+    if (!terminal.signal.aborted) complain(terminal, messageOf(error), hintOf(error))
     const where = entry === undefined ? '' : ` at ${labelOf(view, entry)}`
     const isUndone = !restored && sqlOptions.singleTransaction === true
     complain(
@@ -201,12 +206,7 @@ function tellBeforeLoss(terminal: Terminal, error: unknown): void {
   for (const group of groups as readonly FailureGroup[]) complain(terminal, groupLine(group), group.hint)
 }
 
-/** Names in a line of the summary. */
-const SHOWN = 5
-
 function groupLine({ cause, messages, sqlState, count, entries }: FailureGroup): string {
   const number = messages.length > 1 ? `: ${formatNumber(messages.length)}` : ''
-  const listed = messages.length > 0 ? messages : entries
-  const more = listed.length > SHOWN ? ', …' : ''
-  return `${formatNumber(count)} × ${cause}${number} [${sqlState}] (${listed.slice(0, SHOWN).join(', ')}${more})`
+  return `${formatNumber(count)} × ${cause}${number} [${sqlState}] ${firstOf(messages.length > 0 ? messages : entries)}`
 }

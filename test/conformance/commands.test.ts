@@ -383,6 +383,14 @@ describe.skipIf(process.platform === 'win32')('pgdmp ends', () => {
     }
   })
 
+  test('with status 1 when what reads another output has ended', async () => {
+    for (const command of ['sql', 'pg_restore']) {
+      const line = `rm -f pipe; mkfifo pipe; (head -c 1 pipe > /dev/null &); $PGDMP ${command} -f pipe "$DUMP"`
+      const { status, stderr } = await shell(line)
+      expect([status, stderr]).toEqual([1, expect.stringMatching(/ write .*: Broken pipe/)])
+    }
+  })
+
   test('reads redirected input at random, so that order does not matter', async () => {
     write('rows.list', (await pgdmp(['list', dump])).text.split('\n').reverse().join('\n'))
     const direct = await shell(`$PGDMP pg_restore ${restrict} -f- -L rows.list "$DUMP"`)

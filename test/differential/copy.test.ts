@@ -203,28 +203,37 @@ describe('from server to server', () => {
     }
   })
 
-  test('copy says that the target is incomplete when pg_dump is killed half-way', async () => {
-    await inNewDatabase(server, async (target) => {
-      const { letGo } = await stuck(target)
-      const ids = join(folder, 'id')
-      const marked = join(folder, 'pg_dump')
-      const real = shellQuote([pgDump])
-      const mark = `[ "$1" = --version ] || { echo $$ > ${ids}.new; mv ${ids}.new ${ids}; }`
-      writeFileSync(marked, `#!/bin/sh\n${mark}\nexec ${real} "$@"\n`)
-      chmodSync(marked, 0o755)
-      const args = ['--from', database(source), '--to', database(target), '-a', '-t', 'app.big', '--pg-dump', marked]
-      const child = spawn(process.execPath, [cli, 'copy', ...args], { env })
-      const copied = outcome(child)
-      const waiting = `SELECT count(*) FROM pg_stat_activity WHERE datname = '${target}' AND wait_event = 'advisory'`
-      while (ask([waiting]).trim() === '0') await sleep(100)
-      expect(existsSync(ids)).toBe(true)
-      process.kill(Number(readFileSync(ids, 'utf8')), 'SIGKILL')
-      await letGo()
-      const { status, stderr } = await copied
-      expect([status, stderr]).toEqual([1, expect.stringMatching(/pg_dump was killed by SIGKILL\n.*INCOMPLETE/)])
-      expect(ask(['SELECT count(*) FROM app.big'], target).trim()).toBe('0')
-    })
-  })
+  test.each(['pg_dump', 'pgdmp'])(
+    'copy says that the target is incomplete when %s is ended half-way',
+    async (which) => {
+      await inNewDatabase(server, async (target) => {
+        const { letGo } = await stuck(target)
+        const ids = join(folder, 'id')
+        const marked = join(folder, 'pg_dump')
+        const real = shellQuote([pgDump])
+        const mark = `[ "$1" = --version ] || { echo $$ > ${ids}.new; mv ${ids}.new ${ids}; }`
+        writeFileSync(marked, `#!/bin/sh\n${mark}\nexec ${real} "$@"\n`)
+        chmodSync(marked, 0o755)
+        const args = ['--from', database(source), '--to', database(target), '-a', '-t', 'app.big', '--pg-dump', marked]
+        const child = spawn(process.execPath, [cli, 'copy', ...args], { env })
+        const copied = outcome(child)
+        const waiting = `SELECT count(*) FROM pg_stat_activity WHERE datname = '${target}' AND wait_event = 'advisory'`
+        while (ask([waiting]).trim() === '0') await sleep(100)
+        expect(existsSync(ids)).toBe(true)
+        const id = Number(readFileSync(ids, 'utf8'))
+        if (which === 'pg_dump') process.kill(id, 'SIGKILL')
+        else child.kill('SIGTERM')
+        await letGo()
+        const { status, stderr } = await copied
+        const killed = expect.stringMatching(/pg_dump was killed by SIGKILL\n.*INCOMPLETE/)
+        expect([status, stderr]).toEqual(
+          which === 'pg_dump' ? [1, killed] : [143, expect.stringContaining('INCOMPLETE')],
+        )
+        expect(() => process.kill(id, 0)).toThrow('ESRCH')
+        expect(ask(['SELECT count(*) FROM app.big'], target).trim()).toBe('0')
+      })
+    },
+  )
 
   test('copy is not done when pg_dump ends badly after the last row', async () => {
     await inNewDatabase(server, async (target) => {

@@ -92,23 +92,25 @@ describe.each(servers)('pgdmp dump of server $major', (server) => {
     })
   })
 
+  // by the oldest rules and by the newest
   const isAtAnEnd = server === servers.at(-1) || server === servers[0]
-  const some = isAtAnEnd ? test : () => undefined
-  some('writes directories and tar archives, and hands options on', async () => {
-    const directory = join(place(), 'app.dir')
-    const first = await pgdmp(pgDump, ['-Fd', '-j2', '-Z1', '-T', 'logs', '-d', database(name), '-f', directory])
-    expect([first.status, first.stderr]).toEqual([0, ''])
-    await using opened = await open(directory)
-    expect(opened.header.format).toBe('directory')
-    expect(opened.toc.filter(({ desc }) => desc === 'TABLE DATA').map(({ tag }) => tag)).toEqual(['empty_one', 't'])
-    const tar = join(place(), 'app.tar')
-    const second = await pgdmp(pgDump, ['--format=tar', '--json', '--no-receipt', '-d', database(name), '-f', tar])
-    const report = JSON.parse(second.stdout.toString())
-    expect(report).toMatchObject({ kept: true, sound: true, format: 'tar', receipt: null, totals: { rows: 5100 } })
-    expect(report.sha256).toBe(createHash('sha256').update(readFileSync(tar)).digest('hex'))
-    expect(readdirSync(dirname(tar))).toEqual(['app.tar'])
-    expect(execFileSync(pgRestore, ['-l', tar]).toString()).toContain('TABLE DATA public t')
-  })
+  if (isAtAnEnd) {
+    test('writes directories and tar archives, and hands options on', async () => {
+      const directory = join(place(), 'app.dir')
+      const first = await pgdmp(pgDump, ['-Fd', '-j2', '-Z1', '-T', 'logs', '-d', database(name), '-f', directory])
+      expect([first.status, first.stderr]).toEqual([0, ''])
+      await using opened = await open(directory)
+      expect(opened.header.format).toBe('directory')
+      expect(opened.toc.filter(({ desc }) => desc === 'TABLE DATA').map(({ tag }) => tag)).toEqual(['empty_one', 't'])
+      const tar = join(place(), 'app.tar')
+      const second = await pgdmp(pgDump, ['--format=tar', '--json', '--no-receipt', '-d', database(name), '-f', tar])
+      const report = JSON.parse(second.stdout.toString())
+      expect(report).toMatchObject({ kept: true, sound: true, format: 'tar', receipt: null, totals: { rows: 5100 } })
+      expect(report.sha256).toBe(createHash('sha256').update(readFileSync(tar)).digest('hex'))
+      expect(readdirSync(dirname(tar))).toEqual(['app.tar'])
+      expect(execFileSync(pgRestore, ['-l', tar]).toString()).toContain('TABLE DATA public t')
+    })
+  }
 
   test('knows every option of its pg_dump', () => {
     const text = execFileSync(pgDump, ['--help']).toString()
@@ -239,26 +241,48 @@ describe('what pgdmp dump does not keep', () => {
     expect(readFileSync(output).subarray(0, 5).toString()).toBe('PGDMP')
   })
 
-  test('works without node-postgres; then pg_dump itself finds the server too new', async () => {
+  test('takes a name alone, and finds the rest as libpq does, for pg_dumpall as well', async () => {
+    const output = join(place(), 'app.dump')
+    const { host, port, user, password } = parameters('postgres')
+    const env = { PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password }
+    const { status, stderr } = await pgdmp(pgDump, ['-d', name, '--globals', '-f', output], env)
+    expect([status, stderr]).toEqual([0, ''])
+    expect(readdirSync(dirname(output)).sort()).toEqual(['app.dump', 'app.dump.globals.sql', 'app.dump.receipt.json'])
+  })
+
+  test('is told as failed when nobody reads the report, and a receipt that cannot be written leaves nothing', async () => {
+    const output = join(place(), 'app.dump')
+    const broken = script(pgDump, 'pg_dump', 'echo hello')
+    const args = [process.execPath, cli, 'dump', '--pg-dump', broken, '-d', database(name), '-f', output]
+    const closed = await run('bash', ['-c', `set -o pipefail; ${shellQuote(args)} | :`])
+    expect([closed.status, closed.stderr]).toEqual([1, expect.stringContaining('not whole')])
+    const full = await pgdmp(pgDump, ['-d', database(name), '-f', output, '--receipt', '/dev/full'])
+    expect([full.status, full.stderr]).toEqual([1, expect.stringContaining('/dev/full')])
+    expect(readdirSync(dirname(output))).toEqual([])
+  })
+
+  const [oldest] = postgres
+  const oneRelease = 'there is one release of PostgreSQL only'
+
+  test('works without node-postgres; then pg_dump itself finds the server too new', async ({ skip }) => {
     const alone = place()
     cpSync(dirname(cli), join(alone, 'cli'), { recursive: true })
     writeFileSync(join(alone, 'package.json'), '{"type":"module"}')
     const output = join(place(), 'app.dump')
     const dump = (file: string) =>
       run(process.execPath, [join(alone, 'cli/main.js'), 'dump', '--pg-dump', file, '-d', database(name), '-f', output])
-    const [oldest] = postgres
-    if (oldest !== undefined && oldest.major < server.major) {
-      const { status, stderr } = await dump(oldest.pgDump)
-      expect([status, stderr]).toEqual([
-        1,
-        expect.stringMatching(
-          /version mismatch[^]*Get one of the server's release .*npm install pg, pgdmp looks for one/,
-        ),
-      ])
-      expect(readdirSync(dirname(output))).toEqual([])
-    }
-    const { status, stderr } = await dump(pgDump)
-    expect([status, stderr]).toEqual([0, ''])
+    const good = await dump(pgDump)
+    expect([good.status, good.stderr]).toEqual([0, ''])
+    for (const file of readdirSync(dirname(output))) rmSync(join(dirname(output), file))
+    if (oldest === undefined || oldest.major >= server.major) return skip(oneRelease)
+    const { status, stderr } = await dump(oldest.pgDump)
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /version mismatch[^]*Get one of the server's release .*npm install pg, pgdmp looks for one/,
+      ),
+    ])
+    expect(readdirSync(dirname(output))).toEqual([])
   })
 
   test('includes no password on a command line', async () => {
@@ -273,7 +297,7 @@ describe('what pgdmp dump does not keep', () => {
     expect(password).not.toBe('')
   })
 
-  test('has usage errors, and advice where there is no pg_dump that fits', async () => {
+  test('has usage errors', async () => {
     const output = join(place(), 'app.dump')
     for (const [args, text] of [
       [['-d', 'x'], 'the output is missing'],
@@ -285,8 +309,11 @@ describe('what pgdmp dump does not keep', () => {
       const { status, stderr } = await pgdmp(pgDump, args)
       expect([status, stderr]).toEqual([2, expect.stringContaining(text)])
     }
-    const [oldest] = postgres
-    if (oldest === undefined || oldest.major >= server.major) return
+  })
+
+  test('has advice where there is no pg_dump that fits, and takes the first of those that do', async ({ skip }) => {
+    if (oldest === undefined || oldest.major >= server.major) return skip(oneRelease)
+    const output = join(place(), 'app.dump')
     const args = ['--pg-dump', oldest.pgDump, '-d', database(name), '-f', output]
     const { status, stderr } = await pgdmp(pgDump, args)
     expect([status, stderr]).toEqual([1, expect.stringMatching(/must be as new as the server\. Get one .*--pg-dump/)])

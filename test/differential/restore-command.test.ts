@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { open, restore } from '../../src/index.ts'
 import { connectPg } from '../../src/restore/pg.ts'
 import { fixture } from '../helpers/corpus.ts'
 import { cli, root } from '../helpers/paths.ts'
-import { run } from '../helpers/process.ts'
+import { run, shellQuote } from '../helpers/process.ts'
 import { ownServers, withoutServers } from '../helpers/servers.ts'
 
 /* `pgdmp restore` and `restore()` with a real server, where there is no pg_restore to compare with. */
@@ -158,6 +158,27 @@ describe('pgdmp restore', () => {
     const { stdout } = await run('python3', [...args, '--on-error=ask', '-d', database(name), file], { env })
     return JSON.parse(stdout.toString())
   }
+
+  test('a log that nobody reads is a failure, progress that nobody reads is none, and neither goes onto the archive', async () => {
+    const copied = join(folder, 'copy.dump')
+    copyFileSync(fixture('18/latin1-Fc.dump').file, copied)
+    const before = readFileSync(copied)
+    for (const option of [`--progress=json:${copied}`, `--log=${copied}`]) {
+      const { status, stderr } = await pgdmp(option, '-O', '-d', database('postgres'), copied)
+      expect([status, stderr]).toEqual([2, expect.stringContaining('belongs to the archive')])
+    }
+    expect(readFileSync(copied)).toEqual(before)
+    const outcomes: (number | null)[] = []
+    for (const option of ['--log=/dev/fd/3', '--progress=json:/dev/fd/3']) {
+      const name = newName()
+      ask([`CREATE DATABASE ${name} TEMPLATE template0`])
+      const args = shellQuote([process.execPath, cli, 'restore', option, '-O', '-x', '-d', database(name), copied])
+      // nobody reads at the other end of descriptor 3 any more
+      const { status } = await run('bash', ['-c', `exec 3> >(exec true); sleep 0.3; exec ${args}`])
+      outcomes.push(status)
+    }
+    expect(outcomes).toEqual([1, 0])
+  })
 
   test('--on-error=ask asks at the terminal, and not again about what is alike', async () => {
     const file = await orphaned(`asked_${process.pid}`)

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { programConnection } from '../../../src/cli/dump-source.ts'
 import { parseConnectionString } from '../../../src/cli/connection-string.ts'
 
-test('programConnection() hands options and names on as they are', () => {
+test('programConnection() hands options on as they are, and names as pg_dumpall takes them', () => {
   const { args, env } = programConnection({ dbname: 'app', host: 'h', port: '1', user: 'u', password: 'never' })
-  expect([args, env]).toEqual([['-h', 'h', '-p', '1', '-U', 'u', '-w', '-d', 'app'], {}])
+  expect([args, env]).toEqual([['-h', 'h', '-p', '1', '-U', 'u', '-w', '-d', "dbname='app'"], {}])
   expect(programConnection({ dbname: undefined })).toEqual({ args: [], env: {} })
 })
 
