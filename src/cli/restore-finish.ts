@@ -11,15 +11,22 @@ export interface FinishRun {
   /** Rows of TABLE DATA entries by dump id. */
   readonly rows: ReadonlyMap<number, number>
   readonly jobs?: number
+  /** Default: the one that the target has after the restore. */
+  readonly role?: string
 }
 
 /** Finishes a restore, and says what came of it. @returns whether all is well */
 export async function afterRestore(
-  { terminal, quiet, log, rows, jobs }: FinishRun,
+  { terminal, quiet, log, rows, jobs, role }: FinishRun,
   view: ArchiveView,
   target: RestoreTarget,
 ): Promise<boolean> {
-  const report = await finish(view, target, { rows, signal: terminal.signal, ...(jobs !== undefined && { jobs }) })
+  const report = await finish(view, target, {
+    rows,
+    signal: terminal.signal,
+    ...(jobs !== undefined && { jobs }),
+    ...(role !== undefined && { role }),
+  })
   log({ event: 'finish', ...report })
   if (!quiet || !report.good) for (const { text, hint } of linesOf(report)) complain(terminal, text, hint)
   return report.good

@@ -4,6 +4,7 @@ import { privilegedActsOf } from '../audit/privileged.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { Problem } from './check-report.ts'
 import { problems } from './check-problems.ts'
+import { labelOf } from './entry-label.ts'
 import { namedIn } from './named-in-statement.ts'
 import type { ServerFacts } from './server-facts.ts'
 
@@ -126,9 +127,4 @@ function ownerPlace(statement: SqlStatement): number {
     if (statement.has(at, 'owner', 'to') && statement.depth(at) === 0) return at
   }
   return -1
-}
-
-/** An entry in a message: `TABLE app.t`. */
-export function labelOf({ desc, namespace, tag }: TocEntry): string {
-  return `${desc} ${namespace ? `${namespace}.` : ''}${tag ?? ''}`.trimEnd()
 }

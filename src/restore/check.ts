@@ -7,15 +7,8 @@ import { CheckWalk } from './check-walk.ts'
 import { readObjectsThere } from './objects-there.ts'
 import { restoreOptionKinds, type RestoreOptions } from './options.ts'
 import { plannedCommands } from './planned-commands.ts'
-import {
-  literal,
-  prepareSession,
-  questionsOf,
-  readServerFacts,
-  textArray,
-  type Ask,
-  type ServerFacts,
-} from './server-facts.ts'
+import { literal, prepareSession, questionsOf, quoted, textArray, type Ask } from './questions.ts'
+import { readServerFacts, type ServerFacts } from './server-facts.ts'
 import { isServerError, type RestoreTarget } from './target.ts'
 
 /**
@@ -30,7 +23,8 @@ import { isServerError, type RestoreTarget } from './target.ts'
  *
  * @param options those of the restore; what is called back is not
  * @returns a report without `server` for a target that answers no questions (no `rows`)
- * @throws ArchiveError USAGE for options that exclude each other, ServerError when the server refuses a question
+ * @throws ArchiveError USAGE for options that exclude each other, CONNECTION_LOST when the target is gone; ServerError
+ * when the server refuses a question; the reason of the signal
  *
  * @example
  * const { good, findings } = await checkTarget(archive, target, { noOwner: true })
@@ -42,8 +36,12 @@ export async function checkTarget(
   options: RestoreOptions = {},
 ): Promise<CheckReport> {
   checkOptions('checkTarget', options, restoreOptionKinds satisfies OptionKinds<RestoreOptions>)
-  const ask = questionsOf(target)
-  if (ask === undefined) return { good: true, findings: [], server: undefined }
+  using questions = questionsOf(target, options.signal, {
+    message: 'Cannot check the target',
+    hint: 'Nothing was changed: check again',
+  })
+  if (questions === undefined) return { good: true, findings: [], server: undefined }
+  const { ask } = questions
   const { onProgress: _p, onMessage: _m, onWarning: _w, ...sqlOptions } = options
   const prepared = prepareScript(view, { ...sqlOptions, restrictKey: false })
   await prepareSession(ask)
@@ -54,15 +52,14 @@ export async function checkTarget(
     const findings = walk.findings.list()
     return { good: !findings.some(({ severity }) => severity === 'error'), findings, server: walk.server }
   } finally {
-    // the connection may be gone, which is then the error to tell
-    if (options.role !== undefined) await ask('RESET ROLE').catch(() => undefined)
+    if (options.role !== undefined) await questions.undo('RESET ROLE')
   }
 }
 
 /** Questions are then answered as of that role. */
 async function takeRole(ask: Ask, role: string): Promise<boolean> {
   try {
-    await ask(`SET ROLE "${role.replaceAll('"', '""')}"`)
+    await ask(`SET ROLE ${quoted(role)}`)
     return true
   } catch (error) {
     if (!isServerError(error)) throw error

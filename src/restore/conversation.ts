@@ -6,10 +6,14 @@ import { endsSession, isServerError, type RestoreTarget } from './target.ts'
 /** Milliseconds that a statement has to end once it was cancelled. */
 const CANCEL_PATIENCE = 5000
 
-/** How far a restore is, for whoever is told that a connection is lost. */
+/** What is going on, for whoever is told that a connection is lost. */
 export interface Whereabouts {
-  readonly dumpId: DumpId | undefined
-  readonly details: Readonly<Record<string, unknown>>
+  /** What cannot be done any more: `Cannot restore further`. */
+  readonly message: string
+  /** What became of the database, and what to do about it. */
+  readonly hint: string
+  readonly dumpId?: DumpId | undefined
+  readonly details?: Readonly<Record<string, unknown>>
 }
 
 /** What is said to the server in one session, one thing at a time, and what ends it: a lost connection, or a signal. */
@@ -58,15 +62,11 @@ export class Conversation {
       this.#lost = true
       if (isArchiveError(error)) throw error
       const why = error instanceof Error ? error.message : String(error)
-      throw new ArchiveError(
-        'CONNECTION_LOST',
-        `Cannot restore further: the connection to the server is lost: ${why}`,
-        {
-          ...this.#whereabouts(),
-          hint: 'The database is incomplete: restore again into an empty one',
-          cause: error,
-        },
-      )
+      const { message, ...whereabouts } = this.#whereabouts()
+      throw new ArchiveError('CONNECTION_LOST', `${message}: the connection to the server is lost: ${why}`, {
+        ...whereabouts,
+        cause: error,
+      })
     }
   }
 
@@ -92,13 +92,13 @@ export class Conversation {
     } finally {
       this.#interrupt = undefined
       // else it could cancel what comes next
-      if (!this.#lost) await cancelled
+      if (!this.#lost && cancelled !== undefined) await Promise.race([cancelled, interrupted]).catch(() => undefined)
       clearTimeout(timer)
     }
   }
 
-  /** Ends a transaction without a word about it, signal or not. */
-  async rollBack(): Promise<void> {
-    if (!this.#lost) await this.target.query(encodeByteString('ROLLBACK;')).catch(() => undefined)
+  /** Says one thing more, signal or not, to leave the session as it was: without a word about how that went. */
+  async undo(sql: string): Promise<void> {
+    if (!this.#lost) await this.target.query(encodeByteString(sql)).catch(() => undefined)
   }
 }

@@ -3,31 +3,33 @@ import type { ArchiveView } from '../view.ts'
 import { checkTarget } from './check.ts'
 import { problems } from './check-problems.ts'
 import type { RestoreOptions } from './options.ts'
-import { questionsOf } from './server-facts.ts'
-import { isServerError, type RestoreTarget } from './target.ts'
+import { questionsOf, quoted } from './questions.ts'
+import { isServerError, type RestoreTarget, type ServerError } from './target.ts'
 
 /** What {@link createRoles} did. */
 export interface CreatedRoles {
   readonly created: readonly string[]
 }
 
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
-
 /**
  * Creates the roles that a restore of the view with these options names and the server does not have: without login and
  * without rights. A role that restores and is no superuser is made a member, so that it can give them their objects.
- * All of them are created, or none.
+ * All of them are created, or none: by who connected, or where that may not, in the role of the restore (`role`).
  *
- * @throws ArchiveError USAGE when the role may not create roles, UNSUPPORTED for a target that answers no questions
+ * @throws ArchiveError USAGE when the role may not create roles, UNSUPPORTED for a target that answers no questions,
+ * CONNECTION_LOST when it is gone; the reason of the signal
  */
 export async function createRoles(
   view: ArchiveView,
   target: RestoreTarget,
   options: RestoreOptions = {},
 ): Promise<CreatedRoles> {
-  const ask = questionsOf(target)
   const { findings, server } = await checkTarget(view, target, options)
-  if (ask === undefined || server === undefined) {
+  using questions = questionsOf(target, options.signal, {
+    message: 'Cannot create roles',
+    hint: 'Nothing was restored: try again',
+  })
+  if (questions === undefined || server === undefined) {
     throw new ArchiveError('UNSUPPORTED', 'Cannot create roles: the target answers no questions')
   }
   const missing = findings.find(({ what }) => what === problems.roles.what)?.names ?? []
@@ -37,15 +39,27 @@ export async function createRoles(
     const role = quoted(name)
     return `CREATE ROLE ${role} NOLOGIN;${server.superuser ? '' : ` GRANT ${role} TO ${quotedUser};`}`
   })
+  // one message is one transaction
+  const sql = statements.join('\n')
+  const { role } = options
   try {
-    // one message is one transaction
-    await ask(statements.join('\n'))
+    try {
+      await questions.ask(sql)
+    } catch (error) {
+      if (role === undefined || !isRefusal(error)) throw error
+      await questions.ask(`SET ROLE ${quoted(role)};\n${sql}\nRESET ROLE`)
+    }
   } catch (cause) {
-    if (!isServerError(cause) || cause.sqlState !== '42501') throw cause
+    if (!isRefusal(cause)) throw cause
     throw new ArchiveError('USAGE', `Cannot create roles ${missing.join(', ')}: ${cause.message}`, {
       hint: 'Connect as a role with CREATEROLE, have somebody create them, or restore with --no-owner and --no-privileges',
       cause,
     })
   }
   return { created: missing }
+}
+
+/** insufficient_privilege */
+function isRefusal(error: unknown): error is ServerError {
+  return isServerError(error) && error.sqlState === '42501'
 }

@@ -42,6 +42,8 @@ export class EntryRestorer {
   #failed = 0
   /** A transaction that the restore began and has not ended. */
   #inTransaction = false
+  /** Whether the last thing that was said was a COMMIT of the restore's own. */
+  #committing = false
 
   /** @param worker absent: the only session at the time */
   constructor(run: RestoreRun, target: RestoreTarget, worker?: WorkerOptions) {
@@ -53,6 +55,8 @@ export class EntryRestorer {
     this.#signal = worker === undefined ? run.options.signal : worker.signal
     this.session = new RestoreSession(this.#context)
     this.#conversation = new Conversation(target, this.#signal, () => ({
+      message: 'Cannot restore further',
+      hint: this.#remains(),
       dumpId: this.#entry?.dumpId,
       details: { ...run.tally, groups: run.groups },
     }))
@@ -330,7 +334,8 @@ export class EntryRestorer {
   async send(command: Command): Promise<void> {
     const { sql } = command
     // whether it succeeds or not
-    if (endsTransaction.test(sql)) this.#inTransaction = false
+    this.#committing = endsTransaction.test(sql)
+    if (this.#committing) this.#inTransaction = false
     try {
       await this.#conversation.ask(() => this.#conversation.target.query(encodeByteString(sql)))
       if (beginsTransaction.test(sql)) this.#inTransaction = true
@@ -356,7 +361,15 @@ export class EntryRestorer {
 
   /** Leaves the session without a transaction. */
   async rollBack(): Promise<void> {
-    if (this.#inTransaction) await this.#conversation.rollBack()
+    if (this.#inTransaction) await this.#conversation.undo('ROLLBACK;')
+  }
+
+  /** What is left in the database where the connection is lost. */
+  #remains(): string {
+    if (!this.#context.options.singleTransaction) return 'The database is incomplete: restore again into an empty one'
+    return this.#committing
+      ? 'The connection was lost at the COMMIT: see whether the database has all that was restored, or nothing'
+      : 'Nothing was restored: the transaction was rolled back'
   }
 }
 

@@ -1,4 +1,7 @@
 import type { TocEntry } from '../toc/types.ts'
+import type { Problem } from './check-report.ts'
+import { problems } from './check-problems.ts'
+import { labelOf } from './entry-label.ts'
 import type { ServerError } from './target.ts'
 
 /** When a statement failed: before the first entry, or for one; the last COMMIT counts to the last entry. */
@@ -69,7 +72,7 @@ export class FailureGroups {
     }
     group.count++
     if (kind.cause !== message && group.messages.size < KEPT_MESSAGES) group.messages.add(message)
-    if (entry !== undefined && group.entries.size < NAMED_ENTRIES) group.entries.add(nameOf(entry))
+    if (entry !== undefined && group.entries.size < NAMED_ENTRIES) group.entries.add(labelOf(entry))
   }
 
   /** The largest first. */
@@ -92,11 +95,6 @@ export function failureCause({ statement, error }: RestoreFailure): string {
   return kindOf(error, statement)?.cause ?? error.message
 }
 
-/** An entry in a message: `TABLE public.t`. */
-function nameOf({ desc, namespace, tag }: TocEntry): string {
-  return `${desc} ${namespace ? `${namespace}.` : ''}${tag ?? ''}`.trimEnd()
-}
-
 interface Kind {
   readonly cause: string
   readonly hint: string | undefined
@@ -105,18 +103,13 @@ interface Kind {
 /** Statements in which an object that does not exist is a role. */
 const namesRole = /\bOWNER TO\b|^\s*(?:GRANT|REVOKE)\b|\bROLE\b|SESSION AUTHORIZATION|USER MAPPING|CREATE POLICY/
 
-const notEmpty: Kind = {
-  cause: 'objects that are there already',
-  hint: 'Restore into an empty database, or with --clean --if-exists',
-}
-const extensions: Kind = {
-  cause: 'extensions that the server does not have',
-  hint: 'Install them on the server, or leave them out with a list (-L)',
-}
-const tablespaces: Kind = {
-  cause: 'tablespaces that do not exist',
-  hint: 'Create them, or restore with --no-tablespaces or --map-tablespace',
-}
+/** What a check would have told. */
+const foreseen = ({ what, hint }: Problem): Kind => ({ cause: what, hint })
+
+const notEmpty = foreseen(problems.objectsThere)
+const extensions = foreseen(problems.extensions)
+const tablespaces = foreseen(problems.tablespaces)
+const roles = foreseen(problems.roles)
 
 /** Kinds that SQLSTATE alone tells. */
 const kinds: Readonly<Record<string, Kind>> = {
@@ -162,12 +155,7 @@ function kindOf({ sqlState, message }: ServerError, statement = ''): Kind | unde
       if (/^\s*SET \w+ = /.test(statement)) {
         return { cause: 'settings that the server does not know', hint: 'Restore with --target-version' }
       }
-      return namesRole.test(statement)
-        ? {
-            cause: 'roles that do not exist',
-            hint: 'Restore with --create-roles, with --no-owner and --no-privileges, or with --map-owner',
-          }
-        : undefined
+      return namesRole.test(statement) ? roles : undefined
     // invalid_parameter_value
     case '22023':
       return message.includes('default_tablespace') ? tablespaces : undefined

@@ -1,14 +1,23 @@
-import { aBoolean, aFunction, anyOf, aNumber, aSignal, checkOptions, type OptionKinds } from '../check-options.ts'
+import {
+  aBoolean,
+  aString,
+  aFunction,
+  anyOf,
+  aNumber,
+  aSignal,
+  checkOptions,
+  type OptionKinds,
+} from '../check-options.ts'
 import { qualifiedName, readingOf, type Reading } from '../audit/reading.ts'
 import { statementsOf } from '../audit/statement.ts'
 import { isFiltered } from '../ops/filter.ts'
 import { storesData } from '../ops/sql-plan.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
-import { createdObjects, keyOf } from './created-objects.ts'
+import { keyOf } from './created-objects.ts'
 import type { FinishRefusal, FinishReport, RowDifference, SequenceMended } from './finish-report.ts'
-import { literal, prepareSession, questionsOf, textArray, type Ask } from './server-facts.ts'
-import { ArchiveError } from '../errors.ts'
+import { FinishSessions } from './finish-sessions.ts'
+import { literal, quoted, textArray, type Ask } from './questions.ts'
 import { isServerError, type EndableTarget, type RestoreTarget, type ServerRow } from './target.ts'
 
 /** Options of {@link finish}. */
@@ -21,6 +30,8 @@ export interface FinishOptions {
   readonly jobs?: number
   /** Opens another session in the same database, which is ended when all is done; default: that of the target. */
   readonly another?: () => Promise<EndableTarget>
+  /** The role of each session, as `role` of the restore; default: the one that the target has. */
+  readonly role?: string
   readonly signal?: AbortSignal
   /** Called as it goes on: what is being done, and how much of it is done. */
   readonly onProgress?: (progress: FinishProgress) => void
@@ -38,6 +49,7 @@ const finishOptionKinds: OptionKinds<FinishOptions> = {
   analyze: aBoolean,
   jobs: aNumber('an integer, 1 or more', (value) => Number.isInteger(value) && value >= 1),
   another: aFunction,
+  role: aString,
   signal: aSignal,
   onProgress: aFunction,
 }
@@ -49,8 +61,10 @@ const finishOptionKinds: OptionKinds<FinishOptions> = {
  * were left off are told. Only tables of the view are looked at. Never VACUUM FULL.
  *
  * @param view the view that was restored
- * @param target in the database that was restored into, outside of a transaction; its settings change
- * @throws ArchiveError UNSUPPORTED for a target that answers no questions; what the server refuses is in the report
+ * @param target in the database that was restored into, outside of a transaction; its settings change. It is again who
+ * connected, whoever the restore has become last
+ * @throws ArchiveError UNSUPPORTED for a target that answers no questions, CONNECTION_LOST when one is gone; the reason of
+ * the signal, which ends what is running. What the server refuses is in the report
  *
  * @example
  * const { view, rows } = countRows(archive)
@@ -63,70 +77,16 @@ export async function finish(
   options: FinishOptions = {},
 ): Promise<FinishReport> {
   checkOptions('finish', options, finishOptionKinds)
-  const ask = questionsOf(target)
-  if (ask === undefined)
-    throw new ArchiveError('UNSUPPORTED', 'Cannot finish the restore: the target answers no questions')
   const another = options.another ?? target.another?.bind(target)
-  await using sessions = new Sessions(ask, { ...options, ...(another !== undefined && { another }) })
+  await using sessions = new FinishSessions(target, { ...options, another })
   return await new Finish(view, sessions, options).run()
 }
 
-/** The sessions that work at the same time: the first is there, others are opened when there is enough to do. */
-class Sessions implements AsyncDisposable {
-  readonly first: Ask
-  readonly #options: FinishOptions
-  readonly #others: EndableTarget[] = []
-
-  constructor(first: Ask, options: FinishOptions) {
-    this.first = first
-    this.#options = options
-  }
-
-  /** Does one thing after another in each session until nothing is left. */
-  async each<T>(items: readonly T[], work: (ask: Ask, item: T) => Promise<void>): Promise<void> {
-    const wanted = Math.min(this.#options.jobs ?? 1, items.length)
-    while (this.#others.length + 1 < wanted && (await this.#another())) {
-      // as many as there are to be
-    }
-    let next = 0
-    const worker = async (ask: Ask): Promise<void> => {
-      for (let item = items[next++]; item !== undefined; item = items[next++]) {
-        this.#options.signal?.throwIfAborted()
-        await work(ask, item)
-      }
-    }
-    const asks = [this.first, ...this.#others.flatMap((session) => questionsOf(session) ?? [])]
-    await Promise.all(asks.slice(0, Math.max(1, wanted)).map(worker))
-  }
-
-  async #another(): Promise<boolean> {
-    const session = await this.#options.another?.()
-    if (session === undefined) return false
-    this.#others.push(session)
-    const ask = questionsOf(session)
-    if (ask !== undefined) await prepareForWork(ask)
-    return true
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const session of this.#others) await session.end().catch(() => undefined)
-  }
-}
-
-async function prepareForWork(ask: Ask): Promise<void> {
-  await prepareSession(ask)
-  await ask('SET statement_timeout = 0')
-  await ask('SET lock_timeout = 0')
-  // a count of some rows only would be a wrong one
-  await ask('SET row_security = off')
-}
-
 const name = (...parts: readonly string[]): string => parts.join('.')
-const quoted = (...parts: readonly string[]): string => parts.map((part) => `"${part.replaceAll('"', '""')}"`).join('.')
 
 class Finish {
   readonly #view: ArchiveView
-  readonly #sessions: Sessions
+  readonly #sessions: FinishSessions
   readonly #ask: Ask
   readonly #reading: Reading
   readonly #options: FinishOptions
@@ -135,7 +95,7 @@ class Finish {
   readonly #tables = new Set<string>()
   readonly #schemas = new Set<string>()
 
-  constructor(view: ArchiveView, sessions: Sessions, options: FinishOptions) {
+  constructor(view: ArchiveView, sessions: FinishSessions, options: FinishOptions) {
     this.#view = view
     this.#sessions = sessions
     this.#ask = sessions.first
@@ -149,7 +109,7 @@ class Finish {
       this.#schemas.add(entry.namespace ?? '')
       this.#tables.add(`${entry.namespace ?? ''}\0${entry.tag ?? ''}`)
     }
-    await prepareForWork(this.#ask)
+    await this.#sessions.begin()
     const sequences = await this.#mendSequences()
     const { validated, notValid } = await this.#validate()
     const { counted, rows, incomplete } = await this.#countRows()
@@ -184,13 +144,18 @@ class Finish {
       .map((row: ServerRow) => row.map((value) => value ?? ''))
   }
 
+  /** Whether the server is of a release, or newer. */
+  async #isFrom(major: number): Promise<boolean> {
+    const [row] = await this.#ask(`SELECT current_setting('server_version_num')::int >= ${major * 10000}`)
+    return row?.[0] === 't'
+  }
+
   get #inSchemas(): string {
     return `n.nspname = ANY (${textArray(this.#schemas)})`
   }
 
   /** What the server refuses is told, and the rest goes on. */
   async #trying(step: FinishRefusal['step'], object: string, work: () => Promise<void>): Promise<void> {
-    this.#options.signal?.throwIfAborted()
     try {
       await work()
     } catch (error) {
@@ -218,35 +183,47 @@ class Finish {
       JOIN pg_catalog.pg_class c ON c.oid = of.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = of.number
       WHERE NOT q.seqcycle AND a.atttypid IN (20, 21, 23, 1700) AND c.relkind IN ('r', 'p') AND ${this.#inSchemas}`)
+    // partitions and others share one, which is set to what the furthest has reached
+    const sequences = new Map<string, (readonly string[])[]>()
+    for (const row of rows) {
+      const key = `${row[3]}\0${row[4]}`
+      sequences.set(key, [...(sequences.get(key) ?? []), row])
+    }
     const mended: SequenceMended[] = []
     let done = 0
-    await this.#sessions.each(
-      rows,
-      async (ask, [schema = '', table = '', column = '', in_ = '', sequence = '', rises]) => {
-        const object = name(in_, sequence)
-        await this.#trying('sequence', object, async () => {
-          const [most, beyond] = rises === 't' ? ['max', '>'] : ['min', '<']
-          const [found] = await ask(`SELECT r.reached, CASE WHEN s.is_called THEN s.last_value END,
-          pg_catalog.setval(${literal(quoted(in_, sequence))}::regclass, r.reached)
-          FROM (SELECT pg_catalog.${most}(${quoted(column)})::bigint AS reached FROM ${quoted(schema, table)}) r, ${quoted(in_, sequence)} s
-          WHERE r.reached ${beyond} s.last_value OR (r.reached = s.last_value AND NOT s.is_called)`)
-          if (found === undefined) return
-          mended.push({
-            sequence: object,
-            column: name(schema, table, column),
-            from: found[1] ?? null,
-            to: found[0] ?? '',
-          })
-        })
-        this.#progress('sequences', ++done, rows.length)
-      },
-    )
+    await this.#sessions.each([...sequences.values()], async (ask, columns) => {
+      let set: SequenceMended | undefined
+      for (const column of columns) set = await this.#mendSequence(ask, column, set)
+      if (set !== undefined) mended.push(set)
+      this.#progress('sequences', ++done, sequences.size)
+    })
     return mended
   }
 
+  /** @returns what became of the sequence, `before` included */
+  async #mendSequence(
+    ask: Ask,
+    [schema = '', table = '', column = '', in_ = '', sequence = '', rises]: readonly string[],
+    before: SequenceMended | undefined,
+  ): Promise<SequenceMended | undefined> {
+    const object = name(in_, sequence)
+    let set = before
+    await this.#trying('sequence', object, async () => {
+      const [most, beyond] = rises === 't' ? ['max', '>'] : ['min', '<']
+      const [found] = await ask(`SELECT r.reached, CASE WHEN s.is_called THEN s.last_value END,
+        pg_catalog.setval(${literal(quoted(in_, sequence))}::regclass, r.reached)
+        FROM (SELECT pg_catalog.${most}(${quoted(column)})::bigint AS reached FROM ${quoted(schema, table)}) r, ${quoted(in_, sequence)} s
+        WHERE r.reached ${beyond} s.last_value OR (r.reached = s.last_value AND NOT s.is_called)`)
+      if (found === undefined) return
+      const [to, from = null] = found
+      const is = { sequence: object, column: name(schema, table, column), to: to ?? '' }
+      set = { ...is, from: before === undefined ? from : before.from }
+    })
+    return set
+  }
+
   async #validate(): Promise<Pick<FinishReport, 'validated' | 'notValid'>> {
-    const [version] = await this.#ask(`SELECT current_setting('server_version_num')::int >= 180000`)
-    const enforced = version?.[0] === 't' ? 'AND o.conenforced' : ''
+    const enforced = (await this.#isFrom(18)) ? 'AND o.conenforced' : ''
     const rows = await this.#ofTables(`SELECT n.nspname, c.relname, o.conname FROM pg_catalog.pg_constraint o
       JOIN pg_catalog.pg_class c ON c.oid = o.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE NOT o.convalidated ${enforced} AND o.coninhcount = 0 AND ${this.#inSchemas}`)
@@ -274,8 +251,11 @@ class Finish {
       const defn = entry.raw.byteString('defn') ?? ''
       if (!/NOT VALID/i.test(defn)) continue
       for (const statement of statementsOf(defn, reading)) {
-        if (!statement.has(statement.length - 2, 'not', 'valid')) continue
-        for (const { key } of createdObjects(reading, statement, entry)) keys.add(key)
+        if (statement.command !== 'ALTER TABLE' || !statement.has(statement.length - 2, 'not', 'valid')) continue
+        const table = qualifiedName(reading, statement, statement.word(2) === 'only' ? 3 : 2, entry)
+        if (table === undefined || !statement.has(table.next, 'add', 'constraint')) continue
+        const constraint = reading.decode(statement.name(table.next + 2) ?? '')
+        keys.add(keyOf('constraint', table.schema, table.name, constraint))
       }
     }
     return keys
@@ -364,9 +344,13 @@ class Finish {
   }
 
   async #disabledTriggers(): Promise<readonly string[]> {
+    // what switches one of a partitioned table off does the same to those that partitions have of it
+    const byItself = (await this.#isFrom(13))
+      ? `AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger p WHERE p.oid = t.tgparentid AND p.tgenabled = 'D')`
+      : ''
     const rows = await this.#ofTables(`SELECT n.nspname, c.relname, t.tgname FROM pg_catalog.pg_trigger t
       JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE t.tgenabled = 'D' AND ${this.#inSchemas}`)
+      WHERE t.tgenabled = 'D' ${byItself} AND ${this.#inSchemas}`)
     const off = new Set(
       this.#view.toc.flatMap(({ desc, defn, namespace, tag }) =>
         desc === 'TRIGGER' && / DISABLE TRIGGER /.test(defn ?? '') ? [`${namespace}\0${tag}`] : [],

@@ -1,5 +1,5 @@
 import { keyOf } from './created-objects.ts'
-import { literal, textArray, type Ask } from './server-facts.ts'
+import { literal, textArray, type Ask } from './questions.ts'
 
 /**
  * Objects by kind and name, as `kind\0schema\0name…`; each with what the role that restores may do with it: `owned` to

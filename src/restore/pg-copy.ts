@@ -85,6 +85,7 @@ export class PgCopy implements CopyInput {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
+    if (chunk.length === 0) return
     const { stream } = connectionOf(this.#client)
     await this.#wait((done) => {
       stream.cork()

@@ -29,6 +29,16 @@ export function* plannedCommands(prepared: PreparedScript): Generator<PlannedCom
   ): Generator<PlannedCommand, void, void> {
     for (const { sql } of session.takeCommands()) yield { entry, sql, step }
   }
+  const rows = function* (entry: TocEntry): Generator<PlannedCommand | PlannedData, void, void> {
+    const switchesTriggers = context.options.disableTriggers && entry.desc === 'TABLE DATA'
+    if (switchesTriggers) {
+      session.becomeUser(context.options.superuser)
+      session.becomeOwner(entry)
+      yield* taken(entry, 'entry')
+    }
+    yield { entry, step: 'data' }
+    if (switchesTriggers) session.becomeUser(context.options.superuser)
+  }
   session.setFixedState()
   yield* taken(undefined, 'begin')
   if (context.options.clean) {
@@ -51,7 +61,7 @@ export function* plannedCommands(prepared: PreparedScript): Generator<PlannedCom
     if (data) {
       if (entry.hadDumper || !schema) putEntry(session, entry, 'Data for ')
       yield* taken(entry, 'entry')
-      if (entry.hadDumper) yield { entry, step: 'data' }
+      if (entry.hadDumper) yield* rows(entry)
     }
     if (statistics) putEntry(session, entry, 'Statistics for ')
     yield* taken(entry, 'entry')

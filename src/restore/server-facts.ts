@@ -1,7 +1,4 @@
-import type { RestoreTarget, ServerRow } from './target.ts'
-
-/** What `rows` of a target does. */
-export type Ask = (sql: string) => Promise<readonly ServerRow[]>
+import { literal, textArray, type Ask } from './questions.ts'
 
 /** A role of the server, as the one that restores sees it. */
 export interface RoleFacts {
@@ -68,29 +65,7 @@ export interface ServerFacts {
   readonly databases: ReadonlySet<string>
 }
 
-/** A string constant, whatever standard_conforming_strings says. */
-export function literal(text: string): string {
-  const quoted = text.replaceAll("'", "''").replaceAll('\\', '\\\\')
-  return quoted.includes('\\') ? `E'${quoted}'` : `'${quoted}'`
-}
-
-/** An array of text. */
-export function textArray(texts: Iterable<string>): string {
-  return `ARRAY[${Array.from(texts, literal).join(', ')}]::text[]`
-}
-
 const yes = (value: string | null | undefined): boolean => value === 't'
-
-/** The questions of a target, or undefined for one that answers none. */
-export function questionsOf(target: RestoreTarget): Ask | undefined {
-  return target.rows === undefined ? undefined : target.rows.bind(target)
-}
-
-/** The session as questions need it; a restore sets all of it anew. */
-export async function prepareSession(ask: Ask): Promise<void> {
-  await ask(`SET client_encoding = 'UTF8'`)
-  await ask(`SELECT pg_catalog.set_config('search_path', '', false)`)
-}
 
 /**
  * Asks the server what any check needs: a dozen questions, whatever the size of the archive.

@@ -40,8 +40,8 @@ export class Workers {
     const workers = [this.#target, ...others].map(
       (target, at) => new EntryRestorer(this.#run, target, { worker: at + 1, signal: this.#signal }),
     )
-    this.#run.setWorkers(jobs)
     try {
+      this.#run.setWorkers(jobs)
       for (const worker of workers) this.#start(worker, () => worker.startOver())
       await this.#all()
       // the first one's session goes on
@@ -56,6 +56,17 @@ export class Workers {
 
   /** Gives out entries until there are no more, or something has failed; none is at work afterwards. */
   async #all(): Promise<void> {
+    try {
+      await this.#giveOut()
+    } catch (error) {
+      // what is called back may throw as well, while others are at work
+      this.#fail(error)
+      while (this.#running > 0) await this.#change()
+      throw error
+    }
+  }
+
+  async #giveOut(): Promise<void> {
     for (;;) {
       const place = this.#failure === undefined && this.#idle.length > 0 ? this.#schedule.next() : undefined
       const entry = this.#entries[place ?? -1]
@@ -90,15 +101,17 @@ export class Workers {
     void work()
       .then(
         () => void this.#idle.push(worker),
-        (error: unknown) => {
-          this.#failure ??= { error }
-          this.#stop.abort(new Stopped())
-        },
+        (error: unknown) => this.#fail(error),
       )
       .finally(() => {
         this.#running--
         this.#wake()
       })
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.#stop.abort(new Stopped())
   }
 
   async #change(): Promise<void> {

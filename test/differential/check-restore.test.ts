@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { checkTarget, filter, open, restore, rewriteDatabaseName } from '../../src/index.ts'
+import { checkTarget, createRoles, filter, open, restore, rewriteDatabaseName } from '../../src/index.ts'
 import type { CheckKind, FilteredView, RestoreFailure, RestoreOptions, Selection } from '../../src/index.ts'
 import { connectPg, type PgTarget } from '../../src/restore/pg.ts'
 import { allArchives, fixture } from '../helpers/corpus.ts'
@@ -157,10 +157,10 @@ test.each((wantsAll ? archives : archives.slice(0, 1)).map(({ path, file, server
   timeout,
 )
 
-const [oldest, ...others] = servers
-const newest = others.at(-1)
+const [oldest] = servers
+const newest = servers.at(-1)
 
-test.skipIf(newest === undefined)(
+test.skipIf(oldest === newest)(
   'an archive of the newest release, into the oldest server',
   async () => {
     if (oldest === undefined) return
@@ -193,4 +193,51 @@ test.skipIf(newest === undefined)('the database itself, and its encoding', async
     },
     'LATIN1',
   )
+})
+
+test.skipIf(newest === undefined)(
+  'rows, with triggers that are switched by a superuser whom there is not',
+  async () => {
+    if (newest === undefined) return
+    await inNewDatabase(newest, async (name) => {
+      const target = await connect(newest, name)
+      try {
+        await using archive = await open(fixture(`${newest.major}/full-Fc.dump`).file)
+        const compat = newest.version
+        await restore(filter(archive, { schemaOnly: true }, { compat }), target, { compat, noOwner: true })
+        const rows = filter(archive, { dataOnly: true, noPrivileges: true }, { compat })
+        const options = { disableTriggers: true, noOwner: true, compat }
+        const { findings } = await checkTarget(rows, target, options)
+        expect(findings.filter(({ severity }) => severity === 'error')).toEqual([])
+        expect(await compare(target, rows, { ...options, superuser: 'nobody' })).toEqual([])
+      } finally {
+        await target.end()
+      }
+    })
+  },
+  timeout,
+)
+
+test.each(
+  [...new Set([oldest, newest])].flatMap((server) => (server === undefined ? [] : ([[server.major, server]] as const))),
+)('roles are created in the role of the restore where who connected may not: %i', async (major, server) => {
+  await inNewDatabase(server, async (name) => {
+    const [user, maker] = [`check_${name}`, `maker_${name}`]
+    server.ask([`CREATE ROLE ${maker} CREATEROLE`, `CREATE ROLE ${user} LOGIN PASSWORD 'of-a-test' IN ROLE ${maker}`])
+    const target = await connect(server, name, user)
+    let made: readonly string[] = []
+    try {
+      await using archive = await open(fixture(`${major}/full-Fc.dump`).file)
+      await expect(createRoles(archive, target)).rejects.toMatchObject({ code: 'USAGE' })
+      const { created } = await createRoles(archive, target, { role: maker })
+      made = created
+      expect(created).toContain('alice')
+      expect(await createRoles(archive, target, { role: maker })).toEqual({ created: [] })
+      // and the session is again who connected
+      expect(await target.rows('SELECT current_user')).toEqual([[user]])
+    } finally {
+      await target.end()
+      server.ask([...made, user, maker].map((role) => `DROP ROLE "${role.replaceAll('"', '""')}"`))
+    }
+  })
 })

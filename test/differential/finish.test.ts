@@ -36,6 +36,23 @@ const spoil = `
   REFRESH MATERIALIZED VIEW app.sums WITH NO DATA;
   ALTER TABLE app.child DISABLE TRIGGER ALL`
 
+/** A sequence that two tables share, a trigger that is off, and rows that the owner of the rest may not see. */
+const owned = [
+  'CREATE SEQUENCE shared',
+  `CREATE TABLE a (id int DEFAULT nextval('shared'))`,
+  `CREATE TABLE b (id int DEFAULT nextval('shared'))`,
+  'CREATE TABLE bare (d int)',
+  'CREATE TABLE p (x int) PARTITION BY LIST (x)',
+  'CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)',
+  `CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`,
+  'CREATE TRIGGER off AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION same()',
+  'ALTER TABLE p DISABLE TRIGGER off',
+  'INSERT INTO a SELECT FROM generate_series(1, 30)',
+  'INSERT INTO b SELECT FROM generate_series(1, 30)',
+  'INSERT INTO bare VALUES (NULL)',
+]
+const notNull = ['ALTER TABLE bare ADD CONSTRAINT present NOT NULL d NOT VALID']
+
 const chosen = servers.filter(({ major }) => major === 13 || major === 18)
 
 describe.skipIf(chosen.length === 0)(chosen.length === 0 ? withoutServers : 'finish()', () => {
@@ -116,6 +133,57 @@ describe.skipIf(chosen.length === 0)(chosen.length === 0 ? withoutServers : 'fin
           await target.end()
         }
       })
+    },
+    60_000,
+  )
+
+  test.each(chosen.map((server) => [server.major, server] as const))(
+    'takes what is as in the archive for good, whoever the restore became last: %i',
+    async (major, server) => {
+      const file = join(folder, `owned-${major}.dump`)
+      const owner = `pgdmp_finish_${process.pid}`
+      server.ask([`CREATE ROLE ${owner}`])
+      try {
+        await inNewDatabase(server, async (name) => {
+          server.ask([...owned, ...(major >= 18 ? notNull : [])], name)
+          for (const table of ['shared', 'a', 'b', 'p', 'p1'])
+            server.ask([`ALTER TABLE ${table} OWNER TO ${owner}`], name)
+          await run(server.pgDump, ['-Fc', '-f', file, '-d', server.database(name)])
+        })
+        await inNewDatabase(server, async (name) => {
+          await using archive = await open(file)
+          const target = await connectPg(server.parameters(name))
+          try {
+            const { view, rows } = countRows(archive)
+            const options = { compat: server.version, useSetSessionAuthorization: true }
+            server.ask([`GRANT CREATE ON SCHEMA public TO ${owner}`], name)
+            expect(await restore(view, target, options)).toMatchObject({ failed: 0 })
+            const [last] = await target.rows('SELECT session_user')
+            expect(last).toEqual([owner])
+            server.ask([`SELECT setval('shared', 7)`], name)
+            expect(await finish(view, target, { rows, jobs: 2 })).toMatchObject({
+              good: true,
+              counted: 4,
+              sequences: [{ sequence: 'public.shared', column: 'public.b.id', from: '7', to: '60' }],
+              notValid: major >= 18 ? ['public.bare present'] : [],
+              disabledTriggers: [],
+            })
+            expect(server.ask([`SELECT nextval('shared')`], name).trim()).toBe('61')
+            // one that may not read all: that of the session, or one that is named, in every session
+            await target.query(Buffer.from(`SET ROLE ${owner}`))
+            for (const role of [{}, { role: owner }]) {
+              const { refused } = await finish(view, target, { rows, jobs: 4, analyze: false, ...role })
+              expect(refused).toMatchObject([{ step: 'rows', object: 'public.bare', sqlState: '42501' }])
+              expect(await target.rows('SELECT current_user')).toEqual([[owner]])
+              await target.query(Buffer.from('RESET ROLE'))
+            }
+          } finally {
+            await target.end()
+          }
+        })
+      } finally {
+        server.ask([`DROP ROLE ${owner}`])
+      }
     },
     60_000,
   )

@@ -90,6 +90,7 @@ describe('a session', () => {
           }
           await expect(target.copyFrom(Buffer.from('SELECT 1/0'))).rejects.toMatchObject({ sqlState: '22012' })
           const after = await target.copyFrom(Buffer.from('SELECT 1; COPY t FROM STDIN'))
+          await after.write(new Uint8Array())
           await after.write(Buffer.from('1\n'))
           await after.end()
           const two = await target.copyFrom(Buffer.from('COPY t FROM STDIN; COPY t FROM STDIN'))

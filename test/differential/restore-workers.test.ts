@@ -59,6 +59,45 @@ describe('restore() with jobs', () => {
   })
 })
 
+describe('what is called back and throws', () => {
+  test.each(['onProgress', 'onMessage'])('ends all sessions: %s', async (callback) => {
+    await using archive = await open(fixture('18/full-Fc.dump').file)
+    let atWork = 0
+    let most = 0
+    let ended = 0
+    const session = () => ({
+      query: async () => {
+        most = Math.max(most, ++atWork)
+        await new Promise((resolve) => setTimeout(resolve, 2))
+        atWork--
+      },
+      // it ends soon enough
+      cancel: async () => undefined,
+      copyFrom: () => Promise.reject(new Error('no rows are expected')),
+    })
+    const target = { ...session(), another: async () => ({ ...session(), end: async () => void ended++ }) }
+    const no = new Error('no screen')
+    const restored = restore(filter(archive, { schemaOnly: true }), target, {
+      jobs: 3,
+      ...(callback === 'onMessage'
+        ? {
+            // others are at work by then
+            onMessage: (message) => {
+              if (atWork > 1 && message.includes('launching')) throw no
+            },
+          }
+        : {
+            onProgress: ({ workers }) => {
+              if (workers !== undefined) throw no
+            },
+          }),
+    })
+    await expect(restored).rejects.toBe(no)
+    expect([atWork, ended]).toEqual([0, 2])
+    expect(most).toBeGreaterThan(callback === 'onMessage' ? 1 : 0)
+  })
+})
+
 describe('workers', () => {
   if (server === undefined) return test(withoutServers, ({ skip }) => skip(withoutServers))
   const { ask, database, uri } = server

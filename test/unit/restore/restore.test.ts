@@ -189,6 +189,19 @@ describe('restore()', () => {
     }
   })
 
+  test.each([
+    ['CREATE TABLE', {}, 'The database is incomplete'],
+    ['CREATE TABLE', { singleTransaction: true }, 'Nothing was restored'],
+    ['BEGIN', { singleTransaction: true }, 'Nothing was restored'],
+    ['COMMIT', { singleTransaction: true }, 'lost at the COMMIT'],
+  ])('says what is left where the connection is lost at %s, with %o', async (at, options, hint) => {
+    await using archive = await open(file)
+    const target = new Recorder()
+    target.refuse = (sql) => (sql.startsWith(at) ? new Error('read ECONNRESET') : undefined)
+    const lost = { code: 'CONNECTION_LOST', hint: expect.stringContaining(hint) }
+    await expect(restore(archive, target, options)).rejects.toMatchObject(lost)
+  })
+
   test('ends a COPY without rows when its data cannot be read', async () => {
     const bytes = readFileSync(fixture('18/full-Fc-pipe.dump').file)
     // cut within the data of a table, and read as from a pipe

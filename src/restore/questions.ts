@@ -1,0 +1,53 @@
+import { Conversation, type Whereabouts } from './conversation.ts'
+import type { RestoreTarget, ServerRow } from './target.ts'
+
+/**
+ * What `rows` of a target does, and hears the signal.
+ * @throws ServerError, ArchiveError CONNECTION_LOST, the reason of the signal
+ */
+export type Ask = (sql: string) => Promise<readonly ServerRow[]>
+
+/** The questions that are asked in one session before or after a restore, until they are disposed of. */
+export interface Questions extends Disposable {
+  readonly ask: Ask
+  /** Leaves the session as it was, signal or not. */
+  undo(sql: string): Promise<void>
+}
+
+/** The questions of a target, or undefined for one that answers none. */
+export function questionsOf(
+  target: RestoreTarget,
+  signal: AbortSignal | undefined,
+  whereabouts: Whereabouts,
+): Questions | undefined {
+  const rows = target.rows?.bind(target)
+  if (rows === undefined) return undefined
+  const conversation = new Conversation(target, signal, () => whereabouts)
+  return {
+    ask: (sql) => conversation.ask(() => rows(sql)),
+    undo: (sql) => conversation.undo(sql),
+    [Symbol.dispose]: () => conversation.close(),
+  }
+}
+
+/** The session as questions need it; a restore sets all of it anew. */
+export async function prepareSession(ask: Ask): Promise<void> {
+  await ask(`SET client_encoding = 'UTF8'`)
+  await ask(`SELECT pg_catalog.set_config('search_path', '', false)`)
+}
+
+/** A string constant, whatever standard_conforming_strings says. */
+export function literal(text: string): string {
+  const doubled = text.replaceAll("'", "''").replaceAll('\\', '\\\\')
+  return doubled.includes('\\') ? `E'${doubled}'` : `'${doubled}'`
+}
+
+/** An array of text. */
+export function textArray(texts: Iterable<string>): string {
+  return `ARRAY[${Array.from(texts, literal).join(', ')}]::text[]`
+}
+
+/** A name, or one with its schema, whatever is in it. */
+export function quoted(...parts: readonly string[]): string {
+  return parts.map((part) => `"${part.replaceAll('"', '""')}"`).join('.')
+}
