@@ -113,7 +113,14 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     // what fails now leaves nothing incomplete
     place = undefined
     const good = await afterRestore(
-      { terminal, quiet, log: write, rows: counted.rows, jobs: Math.max(1, jobs) },
+      {
+        terminal,
+        quiet,
+        log: write,
+        rows: counted.rows,
+        jobs: Math.max(1, jobs),
+        ...(typeof sqlOptions.role === 'string' && { role: sqlOptions.role }),
+      },
       view,
       target,
     )
