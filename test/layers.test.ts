@@ -186,6 +186,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...foundation,
     border,
     'bytes',
+    'copy',
     'sql',
     'toc',
     'ops',

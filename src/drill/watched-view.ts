@@ -1,6 +1,6 @@
 import { createSha256, toHex } from '../codec/sha256.ts'
 import { InsertScanner } from '../copy/insert-scanner.ts'
-import { byteStream, type ByteStream } from '../io/byte-stream.ts'
+import { seeing, type ByteStream } from '../io/byte-stream.ts'
 import type { FilteredView } from '../ops/selection.ts'
 import type { ToUtf8 } from '../restore/pglite-encoding.ts'
 import { isServerError } from '../restore/target.ts'
@@ -81,20 +81,4 @@ async function* digestObjects(
     const end = (): void => void objects.set(oid, { sha256: toHex(hash.digest()), entry })
     yield { oid, data: seeing(data, (chunk) => hash.update(chunk), end) }
   }
-}
-
-/** The same stream; `onEnd` is called when it was read to its end. */
-function seeing(stream: ByteStream, onChunk: (chunk: Uint8Array) => void, onEnd?: () => void): ByteStream {
-  return byteStream(() => {
-    const source = stream.borrow()
-    return {
-      async next() {
-        const chunk = await source.next()
-        if (chunk === null) onEnd?.()
-        else onChunk(chunk)
-        return chunk
-      },
-      cancel: () => source.cancel(),
-    }
-  })
 }

@@ -171,3 +171,19 @@ async function pipe(source: ChunkSource, output: ArchiveOutput, signal: AbortSig
     await source.cancel()
   }
 }
+
+/** The same stream, whose chunks somebody else sees as well; `onEnd` is called when it was read to its end. */
+export function seeing(stream: ByteStream, onChunk: (chunk: Uint8Array) => void, onEnd?: () => void): ByteStream {
+  return byteStream(() => {
+    const source = stream.borrow()
+    return {
+      async next() {
+        const chunk = await source.next()
+        if (chunk === null) onEnd?.()
+        else onChunk(chunk)
+        return chunk
+      },
+      cancel: () => source.cancel(),
+    }
+  })
+}
