@@ -47,7 +47,7 @@ const namesIs = /[ .]is[ .]/
 const MOST_BYTES = 65_536
 
 /** What names of samples begin with: in a definition they would be taken for those that stand in its place. */
-const ofSamples = /pgdmp_/i
+const ofSamples = /pgdmp_sample_/i
 
 /**
  * Reads plain definitions: those that are what pg_dump writes for most of its entries, about the entry's own object, with
