@@ -10,8 +10,8 @@ export type OnRow = (bytes: Uint8Array, starts: Int32Array, ends: Int32Array, fi
 const MAX_FIELDS = 1664
 
 /** Where the fields of a row lie: of the one that was read last, whichever entry's. An archive may have many entries. */
-const starts = new Int32Array(MAX_FIELDS)
-const ends = new Int32Array(MAX_FIELDS)
+const fieldStarts = new Int32Array(MAX_FIELDS)
+const fieldEnds = new Int32Array(MAX_FIELDS)
 
 /**
  * Takes COPY text apart into rows and fields, escapes left as they are: pg_dump writes the same value the same way, so
@@ -82,13 +82,13 @@ export class CopyFields {
     let start = from
     for (let at = from; at <= to && fields < MAX_FIELDS; at++) {
       if (at < to && bytes[at] !== TAB) continue
-      starts[fields] = start
-      ends[fields] = at
+      fieldStarts[fields] = start
+      fieldEnds[fields] = at
       fields++
       start = at + 1
     }
     this.rows++
-    this.#onRow(bytes, starts, ends, fields)
+    this.#onRow(bytes, fieldStarts, fieldEnds, fields)
   }
 }
 
