@@ -20,7 +20,8 @@ export class IndexesByTable {
   constructor({ indexes }: AuditCatalog) {
     this.#indexes = indexes
     this.#next = new Int32Array(indexes.length)
-    for (const [place, { schema, table }] of indexes.entries()) {
+    for (let place = 0; place < indexes.length; place++) {
+      const { schema = '', table = '' } = indexes[place] ?? {}
       const ends = this.#last.get(schema, table)
       if (ends === undefined) {
         const one = { schema, name: table, first: place, last: place }

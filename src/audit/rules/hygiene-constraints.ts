@@ -8,6 +8,13 @@ function shapeOf({ method, keys, include, where }: CatalogIndex): string {
   return [method, keys.length, ...keys, ...include, '', where ?? ''].join('\u0000')
 }
 
+/** Whether no two can be the same: so it is with most tables, and seen without an order of them. */
+function areDifferent(indexes: readonly CatalogIndex[]): boolean {
+  const [first, second] = indexes
+  if (indexes.length !== 2 || first === undefined || second === undefined) return false
+  return first.method !== second.method || first.keys.length !== second.keys.length || first.keys[0] !== second.keys[0]
+}
+
 /** How much else hangs on an index: foreign keys on a primary key, what a constraint promises on its index. */
 function weightOf({ constraint, unique, nullsNotDistinct }: CatalogIndex): number {
   if (constraint?.kind === 'primary key') return 5
@@ -107,6 +114,7 @@ export const constraintRules: readonly MarkedRule[] = [
       const isAttached = ({ schema, name }: CatalogIndex): boolean => attached.has(nameIn(schema, name))
       const weight = (index: CatalogIndex): number => weightOf(index) + (isAttached(index) ? 0.5 : 0)
       for (const indexes of new IndexesByTable(catalog).several()) {
+        if (areDifferent(indexes)) continue
         const seen = new Map<string, CatalogIndex>()
         // what others may need comes first: what is the same and comes later can go
         const ordered = [...indexes].sort((a, b) => weight(b) - weight(a))
