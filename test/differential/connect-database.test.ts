@@ -47,7 +47,7 @@ async function both(args: readonly string[], env: Readonly<Record<string, string
 describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a connection', () => {
   const uri = `postgresql://postgres:${password}@${host}:${port}/postgres`
 
-  test.each<readonly [string, readonly string[], Readonly<Record<string, string>>]>([
+  test.each([
     ['a URI', [`-d`, uri], {}],
     ['a URI that prefers TLS where there is none', ['-d', `${uri}?sslmode=prefer`], {}],
     ['key=value', ['-d', `host=${host} port=${port} user=postgres password=${password} dbname=postgres`], {}],
@@ -66,17 +66,6 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     ],
     ['channel_binding=disable', ['-d', `${uri}?channel_binding=disable`], {}],
     ['sslcertmode=disable', ['-d', `${uri}?sslcertmode=disable`], {}],
-    ['target_session_attrs=any', ['-d', `${uri}?target_session_attrs=any`], {}],
-    ['target_session_attrs=read-write', ['-d', `${uri}?target_session_attrs=read-write`], {}],
-    ['target_session_attrs=primary', ['-d', `${uri}?target_session_attrs=primary`], {}],
-    ['target_session_attrs=prefer-standby', ['-d', `${uri}?target_session_attrs=prefer-standby`], {}],
-    [
-      'target_session_attrs=read-only',
-      ['-d', `${uri}?target_session_attrs=read-only`],
-      { PGOPTIONS: '-c default_transaction_read_only=on' },
-    ],
-    ['load_balance_hosts=random', ['-d', `${uri}?load_balance_hosts=random`], {}],
-    ['sslnegotiation=postgres', ['-d', `${uri}?sslnegotiation=postgres`], {}],
     ['PGREQUIRESSL beside PGSSLMODE', ['-d', uri], { PGREQUIRESSL: '1', PGSSLMODE: 'disable' }],
   ])('is made by %s', async (_, args, env) => {
     const { real, ours } = await both(args, env)
@@ -96,7 +85,7 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
   })
 
   const wrong = `postgresql://postgres:wrong@${host}:${port}`
-  test.each<readonly [string, readonly string[]]>([
+  test.each([
     ['a wrong password', ['-d', `${wrong}/postgres`]],
     ['a database that is not there', ['-d', `${uri}_not_there`]],
     ['TLS that the server does not have', ['-d', `${uri}?sslmode=require`]],
@@ -117,20 +106,6 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     ['an sslcertmode that does not exist', ['-d', `${uri}?sslcertmode=maybe`]],
     ['the roots of the system with a weak sslmode', ['-d', `${uri}?sslrootcert=system&sslmode=require`]],
     ['the roots of the system where there is no TLS', ['-d', `${uri}?sslrootcert=system`]],
-    ['a session that is not read-only', ['-d', `${uri}?target_session_attrs=read-only`]],
-    ['a server that is no standby', ['-d', `${uri}?target_session_attrs=standby`]],
-    ['a target_session_attrs that does not exist', ['-d', `${uri}?target_session_attrs=sometimes`]],
-    [
-      'sessions that are read-only on every host',
-      [
-        '-d',
-        `host=${host},${host} port=${port} user=postgres password=${password} dbname=postgres target_session_attrs=read-write options='-c default_transaction_read_only=on'`,
-      ],
-    ],
-    ['a load_balance_hosts that does not exist', ['-d', `${uri}?load_balance_hosts=maybe`]],
-    ['an sslnegotiation that does not exist', ['-d', `${uri}?sslnegotiation=maybe`]],
-    ['direct TLS with a weak sslmode', ['-d', `${uri}?sslnegotiation=direct&sslmode=prefer`]],
-    ['direct TLS where there is none', ['-d', `${uri}?sslnegotiation=direct&sslmode=require`]],
     ['an address that is not closed', ['-d', 'postgresql://[::1/d']],
     ['a password that is missing', ['-w', '-d', `host=${host} port=${port} user=postgres dbname=postgres`]],
     ['a certificate that is missing', ['-d', `${uri}?sslmode=verify-full`]],
@@ -138,6 +113,47 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     const { real, ours } = await both(args)
     expect(ours).toEqual(real)
     expect(ours[0]).toBe(1)
+  })
+
+  describe.skipIf((server?.major ?? 0) < 17)('with what libpq knows since 17', () => {
+    test.each([
+      ['target_session_attrs=any', ['-d', `${uri}?target_session_attrs=any`], {}],
+      ['target_session_attrs=read-write', ['-d', `${uri}?target_session_attrs=read-write`], {}],
+      ['target_session_attrs=primary', ['-d', `${uri}?target_session_attrs=primary`], {}],
+      ['target_session_attrs=prefer-standby', ['-d', `${uri}?target_session_attrs=prefer-standby`], {}],
+      [
+        'target_session_attrs=read-only',
+        ['-d', `${uri}?target_session_attrs=read-only`],
+        { PGOPTIONS: '-c default_transaction_read_only=on' },
+      ],
+      ['load_balance_hosts=random', ['-d', `${uri}?load_balance_hosts=random`], {}],
+      ['sslnegotiation=postgres', ['-d', `${uri}?sslnegotiation=postgres`], {}],
+    ])('is made with %s', async (_, args, env) => {
+      const { real, ours } = await both(args, env)
+      expect(ours).toEqual(real)
+      expect(ours).toEqual([0, ''])
+    })
+
+    test.each([
+      ['a session that is not read-only', ['-d', `${uri}?target_session_attrs=read-only`]],
+      ['a server that is no standby', ['-d', `${uri}?target_session_attrs=standby`]],
+      ['a target_session_attrs that does not exist', ['-d', `${uri}?target_session_attrs=sometimes`]],
+      [
+        'sessions that are read-only on every host',
+        [
+          '-d',
+          `host=${host},${host} port=${port} user=postgres password=${password} dbname=postgres target_session_attrs=read-write options='-c default_transaction_read_only=on'`,
+        ],
+      ],
+      ['a load_balance_hosts that does not exist', ['-d', `${uri}?load_balance_hosts=maybe`]],
+      ['an sslnegotiation that does not exist', ['-d', `${uri}?sslnegotiation=maybe`]],
+      ['direct TLS with a weak sslmode', ['-d', `${uri}?sslnegotiation=direct&sslmode=prefer`]],
+      ['direct TLS where there is none', ['-d', `${uri}?sslnegotiation=direct&sslmode=require`]],
+    ])('is refused as by pg_restore for %s', async (_, args) => {
+      const { real, ours } = await both(args)
+      expect(ours).toEqual(real)
+      expect(ours[0]).toBe(1)
+    })
   })
 
   test('is refused as by pg_restore for PGREQUIRESSL where there is no TLS', async () => {
