@@ -3,6 +3,7 @@ import { parseCopyStatement } from '../copy/copy-statement.ts'
 import type { FilteredView } from '../ops/selection.ts'
 import { storesData } from '../ops/sql-plan.ts'
 import { saysViaRoot } from '../restore/entry-restorer.ts'
+import { literal, quoted } from '../restore/questions.ts'
 import { isServerError, type ServerRow } from '../restore/target.ts'
 import { decoderFor } from '../toc/encoding.ts'
 import type { TocEntry } from '../toc/types.ts'
@@ -45,8 +46,6 @@ const SHOWN = 500
 
 /** Where the archive's rows go when they are read a second time. */
 const secondReading = 'pg_temp.pgdmp_drill_rows'
-
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 /** Compares the rows that were restored with those of the archive. */
 export class TableProof {
@@ -111,7 +110,7 @@ export class TableProof {
     copied.set(key, known)
     known.entries.push(entry)
     known.archive.addAll(rows)
-    known.columnsOf.set(entry, columns.map(quoted).join(', '))
+    known.columnsOf.set(entry, listOf(columns))
     known.viaRoot ||= goesToRoot(entry, table)
     return true
   }
@@ -133,7 +132,7 @@ export class TableProof {
   /** Rows that came as INSERT statements: how many there are. */
   async #counted(entry: TocEntry): Promise<DrillTable> {
     const { namespace, tag } = entry
-    const name = `${namespace ? `${quoted(namespace)}.` : ''}${quoted(tag ?? '')}`
+    const name = quoted(...(namespace ? [namespace] : []), tag ?? '')
     await this.#speak('UTF8')
     const archiveRows = this.#data.inserted.get(entry.dumpId) ?? 0
     const answer = await this.#ask([entry], `SELECT count(*), ${isPartition(name)} FROM ONLY ${name}`)
@@ -151,9 +150,9 @@ export class TableProof {
 
   async #compared(copied: Copied): Promise<DrillTable> {
     const { entries, archive } = copied
-    const name = copied.table.map(quoted).join('.')
+    const name = quoted(...copied.table)
     const source = copied.viaRoot ? `${name}${await this.#others(copied)}` : `ONLY ${name}`
-    const columns = copied.columns.map(quoted).join(', ')
+    const columns = listOf(copied.columns)
     await this.#speak(this.#view.settings.encoding)
     const database = await this.#digestOf(entries, `SELECT ${columns} FROM ${source}`)
     // rows with their fields in different orders have no digest together
@@ -186,7 +185,7 @@ export class TableProof {
    */
   async #others({ table, entries }: Copied): Promise<string> {
     await this.#speak('UTF8')
-    const name = table.map((part) => quoted(this.#text(part))).join('.')
+    const name = quoted(...table.map(this.#text))
     const partitions = await this.#ask(entries, partitionsOf(name))
     const oids = (partitions ?? [])
       .filter(([schema, partition]) => this.#direct.has(JSON.stringify([schema, partition])))
@@ -304,6 +303,10 @@ export class TableProof {
   }
 }
 
+function listOf(columns: readonly string[]): string {
+  return columns.map((column) => quoted(column)).join(', ')
+}
+
 function isPartition(name: string): string {
   return `(SELECT relispartition FROM pg_catalog.pg_class WHERE oid = ${regclass(name)})`
 }
@@ -316,7 +319,7 @@ function partitionsOf(name: string): string {
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind <> 'p'`
 }
 
-const regclass = (name: string): string => `'${name.replaceAll("'", "''")}'::pg_catalog.regclass`
+const regclass = (name: string): string => `${literal(name)}::pg_catalog.regclass`
 
 function tableName({ namespace, tag }: TocEntry): string {
   return `${namespace ? `${namespace}.` : ''}${tag ?? ''}`
