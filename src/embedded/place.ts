@@ -37,10 +37,14 @@ export function embeddedPlace(options: EmbeddedPlaceOptions = {}): DrillPlace {
   return {
     name: major === undefined ? 'embedded' : `embedded:${major}`,
     async open(wanted) {
+      const binaries = findBinaries(major, from)
+      // before anything is made
       await loadPg()
-      const { stop, ...server } = await started(major, from, wanted.signal)
+      const server = await startServer(binaries, wanted.signal)
+      const stop = (): Promise<void> => server.stop()
+      const { host, port, user, password } = server
       const connect = async (database = 'postgres'): Promise<DrillConnection> =>
-        connectPg({ ...server, database, ssl: false })
+        connectPg({ host, port, user, password, database, ssl: false })
       try {
         // what goes with the server need not be dropped
         const database = await serverPlace(connect, { onKept: () => undefined }).open(wanted)
@@ -51,10 +55,4 @@ export function embeddedPlace(options: EmbeddedPlaceOptions = {}): DrillPlace {
       }
     },
   }
-}
-
-async function started(major: number | undefined, from: string, signal: AbortSignal | undefined) {
-  const server = await startServer(findBinaries(major, from), signal)
-  const { host, port, user, password } = server
-  return { host, port, user, password, stop: () => server.stop() }
 }
