@@ -59,7 +59,11 @@ export class PlainForms {
     this.foreignKeys = new Templates(
       read,
       (rest) => constraint('FK CONSTRAINT')(rest.replace('@', `${otherSchema}.${other}`)),
-      (found) => (countsIn(found) === 'tables 1' ? only(found.tables[0]?.constraints) : undefined),
+      (found) => {
+        const key = countsIn(found) === 'tables 1' ? only(found.tables[0]?.constraints) : undefined
+        const { schema: ofSchema, name: of } = key?.references ?? {}
+        return ofSchema === otherSchema && of === other ? key : undefined
+      },
     )
     this.defaults = new Templates(
       read,
@@ -79,7 +83,11 @@ export class PlainForms {
         const statement = rest.replace('INDEX ', `INDEX ${name} ON `).replace('@', `${otherSchema}.${other}`)
         return [{ desc: 'INDEX', tag: name, defn: `CREATE ${statement}` }]
       },
-      (found) => (countsIn(found) === 'indexes 1' ? found.indexes[0] : undefined),
+      (found) => {
+        const index = countsIn(found) === 'indexes 1' ? found.indexes[0] : undefined
+        // behind a dot the rest would go on with the name
+        return index?.schema === otherSchema && index.table === other ? index : undefined
+      },
     )
     this.sequences = new Templates(
       read,

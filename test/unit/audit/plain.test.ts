@@ -261,6 +261,7 @@ test('names of samples, and secrets in dollar quotes and comments, are found as 
       'orders x',
       "CREATE TRIGGER x BEFORE INSERT ON pgdmp_sample_schema.pgdmp_sample_name FOR EACH ROW WHEN (new.a = ' ON app.orders ') EXECUTE FUNCTION app.f();\n",
     ),
+    of('INDEX', 'i', 'CREATE INDEX i ON app.t .x USING btree (a);\n'),
     of('INDEX', 'i', 'CREATE INDEX i ON app.t USING btree (a) WHERE (k <> $$AKIAIOSFODNN7EXAMPLE$$);\n'),
     of(
       'CONSTRAINT',
