@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { fixture } from './helpers/corpus.ts'
 import { cli, root, shipped } from './helpers/paths.ts'
 import { run } from './helpers/process.ts'
-import { inNewDatabase, servers, withoutServers } from './helpers/servers.ts'
+import { inNewDatabase, servers, withoutServers, type Server } from './helpers/servers.ts'
 
 const folder = join(root, 'examples')
 const latin1 = fixture('18/latin1-Fc.dump').file
@@ -54,27 +54,44 @@ const examples: Readonly<
 }
 
 /** What needs servers. */
-const live = 'server-to-server.mjs'
+const live = ['restore-with-pg.mjs', 'server-to-server.mjs']
 const server = servers.at(-1)
 
-test.skipIf(server === undefined)(server === undefined ? withoutServers : `${live} copies what it says`, async () => {
-  if (server === undefined) return
-  const { ask, database, pgDump } = server
+const lines = (name: string): number => readFileSync(join(folder, name), 'utf8').split('\n').length - 1
+
+if (server === undefined) test(live.join(', '), ({ skip }) => skip(withoutServers))
+
+describe.skipIf(server === undefined)('with a server', () => {
+  const { ask, database, pgDump } = server ?? ({} as Server)
   const uri = (name: string): string => {
     const [, host, port, user, password] = /^host=(\S+) port=(\S+) user=(\S+) password=(\S+)/.exec(database(name)) ?? []
     return `postgres://${user}:${password}@${host}:${port}/${name}`
   }
-  await inNewDatabase(server, async (source) => {
-    ask(['CREATE TABLE plain_one AS SELECT 1 AS a', 'CREATE TABLE secret_one AS TABLE plain_one'], source)
-    await inNewDatabase(server, async (target) => {
-      const args = [join(folder, live), uri(source), uri(target), 'secret_*', 'nobody=postgres']
-      const env = { PATH: `${dirname(pgDump)}${delimiter}${process.env['PATH'] ?? ''}` }
-      const { status, stdout, stderr } = await run(process.execPath, args, { env })
-      expect([status, stdout.toString(), stderr]).toEqual([0, '7 bytes of data, 0 statements refused\n', ''])
-      expect(ask(['SELECT count(*) FROM plain_one', 'SELECT count(*) FROM secret_one'], target)).toBe('1\n0\n')
+  const node = async (name: string, args: readonly string[]) => {
+    expect(lines(name)).toBeLessThan(40)
+    const env = { PATH: `${dirname(pgDump)}${delimiter}${process.env['PATH'] ?? ''}` }
+    const { status, stdout, stderr } = await run(process.execPath, [join(folder, name), ...args], { env })
+    return [status, stdout.toString(), stderr]
+  }
+
+  test('server-to-server.mjs copies what it says', async () => {
+    await inNewDatabase(server as Server, async (source) => {
+      ask(['CREATE TABLE plain_one AS SELECT 1 AS a', 'CREATE TABLE secret_one AS TABLE plain_one'], source)
+      await inNewDatabase(server as Server, async (target) => {
+        const printed = await node('server-to-server.mjs', [uri(source), uri(target), 'secret_*', 'nobody=postgres'])
+        expect(printed).toEqual([0, '7 bytes of data, 0 statements refused\n', ''])
+        expect(ask(['SELECT count(*) FROM plain_one', 'SELECT count(*) FROM secret_one'], target)).toBe('1\n0\n')
+      })
     })
   })
-  expect(readFileSync(join(folder, live), 'utf8').split('\n').length).toBeLessThanOrEqual(41)
+
+  test('restore-with-pg.mjs restores, and says what is there', async () => {
+    await inNewDatabase(server as Server, async (target) => {
+      const printed = await node('restore-with-pg.mjs', [latin1, uri(target)])
+      expect(printed).toEqual([0, '0 statements refused, 1 tables analyzed\n', ''])
+      expect(ask(['SELECT count(*) FROM "Größe"."Straße"'], target)).toBe('3\n')
+    })
+  })
 })
 
 /** A workflow for GitHub Actions. */
@@ -103,23 +120,26 @@ test(`${workflow} has commands that work as it says`, async () => {
 })
 
 /** Tests of somebody's own. */
-const ownTest = 'restore-in-vitest.test.mjs'
+const ownTests = ['drill-in-vitest.test.mjs', 'restore-in-vitest.test.mjs']
 
-test(`${ownTest} restores an archive for its tests`, { timeout: 120_000 }, async () => {
+test('archives are restored and drilled in tests of somebody', { timeout: 240_000 }, async () => {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  // whoever copies it has no configuration like that of this package
+  // whoever copies them has no configuration like that of this package; one after the other takes less memory
   const config = join(scratch, 'vitest.config.mjs')
   writeFileSync(config, `export default { cacheDir: ${JSON.stringify(join(scratch, 'vite'))} }\n`)
-  const outcome = await run(process.execPath, [vitest, 'run', '--root', folder, '--config', config, ownTest], {
-    env: { BACKUP: latin1, VITEST: '' },
-    timeout: 120_000,
+  const args = ['run', '--root', folder, '--config', config, '--no-file-parallelism', '--hookTimeout=120000']
+  const outcome = await run(process.execPath, [vitest, ...args, ...ownTests], {
+    env: { BACKUP: latin1, VITEST: '', TMPDIR: scratch },
+    timeout: 240_000,
   })
-  expect(outcome.stdout.toString()).toMatch(/Tests .*1 passed/)
+  expect(outcome.stdout.toString()).toMatch(/Tests .*2 passed/)
   expect(outcome.status).toBe(0)
+  expect(readdirSync(scratch).filter((name) => name.startsWith('drill-'))).toEqual([])
+  for (const name of ownTests) expect(lines(name)).toBeLessThan(40)
 })
 
 test('every example is run', () => {
-  expect(readdirSync(folder).sort()).toEqual([...Object.keys(examples), live, ownTest, workflow].sort())
+  expect(readdirSync(folder).sort()).toEqual([...Object.keys(examples), ...live, ...ownTests, workflow].sort())
 })
 
 describe.each(Object.entries(examples))('%s', (name, { args, stdin, prints }) => {

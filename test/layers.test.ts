@@ -213,6 +213,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'restore',
     'io/byte-stream.ts',
   ],
+  // runs a server of its own for a drill: programs, folders and ports, none of which the library itself needs
+  embedded: ['errors.ts', border, 'drill', 'restore'],
   // what connects to a server is no part of the library's own entry: it needs packages that few have
   // the drop-in asks what an archive version has, as pg_restore does
   // a dump is kept by what is no part of the library either, before it has shown what else it is good for
@@ -221,6 +223,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'restore/pg.ts',
     'restore/pg-client.ts',
     'restore/pglite.ts',
+    'embedded/place.ts',
     'toc/version.ts',
     'inspect/keep-archive.ts',
   ],
@@ -228,19 +231,19 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 
 /** Node's modules, and the layers that may use them (rule 6; `cli` may use what a program needs). */
 const nodeModules: Readonly<Record<string, readonly string[]>> = {
-  fs: ['io', 'cli'],
+  fs: ['io', 'cli', 'embedded'],
   'fs/promises': ['io', 'cli'],
   stream: ['io', 'cli'],
   'stream/web': ['io'],
   zlib: ['codec'],
   crypto: ['codec'],
-  path: ['io', 'cli'],
+  path: ['io', 'cli', 'embedded'],
   url: ['io', 'cli'],
-  os: ['io', 'cli', 'codec'],
-  net: ['io'],
-  module: ['cli', 'codec'],
+  os: ['io', 'cli', 'codec', 'embedded'],
+  net: ['io', 'embedded'],
+  module: ['cli', 'codec', 'embedded'],
   process: ['cli'],
-  child_process: ['cli'],
+  child_process: ['cli', 'embedded'],
   buffer: ['cli', 'codec'],
   events: ['cli', 'io'],
   util: ['cli'],
@@ -339,10 +342,11 @@ test('packages are imported by format, io, codec, what draws, and what connects 
   ).toEqual([])
 })
 
-test('process and console are used in cli/ only', () => {
+test('process and console are used in cli/ only, and process by what starts programs', () => {
   expect(
     breaches(function* (file) {
       if (file.layer === 'cli') return
+      if (file.layer === 'embedded' && !/(?<![\w$.'"])console\s*(\??\.|\[)/.test(file.bare)) return
       const used = /(?<![\w$.'"])(process|console)\s*(\??\.|\[)/.exec(file.bare)
       if (used !== null) yield `uses ${used[1]}`
     }),

@@ -80,6 +80,8 @@ export class Catalog implements AuditCatalog {
   readonly #tables = new ObjectsByName<TableDraft>()
   readonly #sequences = new ObjectsByName<SequenceDraft>()
   readonly #plain: PlainReader | undefined
+  /** Tables whose name no other table has. */
+  #byName: ReadonlyMap<string, TableDraft | undefined> | undefined
   /** What concerns a table or sequence that has not come yet. */
   #late: (() => void)[] = []
   #authorization: string | undefined
@@ -112,7 +114,7 @@ export class Catalog implements AuditCatalog {
     this.#late = []
     for (const again of late) again()
     for (const entry of this.ofType('TABLE DATA')) {
-      const table = this.#tables.get(entry.namespace ?? '', entry.tag ?? '')
+      const table = this.#tableOfRows(entry)
       if (table !== undefined) table.data = entry
     }
     this.#roles = this.#gatherer.roles()
@@ -146,6 +148,14 @@ export class Catalog implements AuditCatalog {
 
   table(schema: string, name: string): CatalogTable | undefined {
     return this.#tables.get(schema, name)
+  }
+
+  #tableOfRows({ namespace, tag }: TocEntry): TableDraft | undefined {
+    const name = tag ?? ''
+    if (namespace !== null) return this.#tables.get(namespace, name)
+    // archives of before 1.6 do not say the schema, their definitions may
+    this.#byName ??= onlyByName(this.tables)
+    return this.#tables.get('', name) ?? this.#byName.get(name)
   }
 
   #entry(entry: TocEntry, isMarked: MarkTests, reader: DefinitionReader | undefined): void {
@@ -348,6 +358,12 @@ export class Catalog implements AuditCatalog {
   }
 }
 
+function onlyByName(tables: readonly TableDraft[]): ReadonlyMap<string, TableDraft | undefined> {
+  const found = new Map<string, TableDraft | undefined>()
+  for (const table of tables) found.set(table.name, found.has(table.name) ? undefined : table)
+  return found
+}
+
 /** Entries that somebody made up, read as those of an archive are. */
 function sampleCatalog(view: ArchiveView, entries: readonly TocEntry[]): Catalog {
   const catalog = new Catalog(derive(view, { toc: entries }), { lexesAll: true })
@@ -363,7 +379,7 @@ function push<T>(list: T[], item: T | undefined): void {
 
 /** The index that a constraint makes. */
 function indexOf(table: CatalogTable, constraint: CatalogConstraint): CatalogIndex | undefined {
-  const { kind, columns, name, entry } = constraint
+  const { kind, columns, name, nullsNotDistinct, entry } = constraint
   if (kind !== 'primary key' && kind !== 'unique' && kind !== 'exclude') return undefined
   return {
     entry,
@@ -372,6 +388,7 @@ function indexOf(table: CatalogTable, constraint: CatalogConstraint): CatalogInd
     table: table.name,
     method: kind === 'exclude' ? '' : 'btree',
     unique: kind !== 'exclude',
+    nullsNotDistinct,
     constraint,
     keys: columns,
     include: nothing,

@@ -3,11 +3,15 @@ const LINE_FEED = 0x0a
 const BACKSLASH = 0x5c
 const LETTER_N = 0x4e
 
-/** Receives each row of COPY text: the fields as stored lie in `bytes` from `starts[i]` up to `ends[i]`. */
+/** Receives each row of COPY text: the fields as stored lie in `bytes` from `starts[i]` up to `ends[i]`, until it returns. */
 export type OnRow = (bytes: Uint8Array, starts: Int32Array, ends: Int32Array, fields: number) => void
 
 /** Fields of a row that can be told apart: PostgreSQL's limit. */
 const MAX_FIELDS = 1664
+
+/** Where the fields of a row lie: of the one that was read last, whichever entry's. An archive may have many entries. */
+const fieldStarts = new Int32Array(MAX_FIELDS)
+const fieldEnds = new Int32Array(MAX_FIELDS)
 
 /**
  * Takes COPY text apart into rows and fields, escapes left as they are: pg_dump writes the same value the same way, so
@@ -17,8 +21,6 @@ const MAX_FIELDS = 1664
 export class CopyFields {
   readonly #onRow: OnRow
   readonly #maxRowBytes: number
-  readonly #starts = new Int32Array(MAX_FIELDS)
-  readonly #ends = new Int32Array(MAX_FIELDS)
   #rest: Uint8Array[] = []
   #restBytes = 0
   #isEnded = false
@@ -80,13 +82,13 @@ export class CopyFields {
     let start = from
     for (let at = from; at <= to && fields < MAX_FIELDS; at++) {
       if (at < to && bytes[at] !== TAB) continue
-      this.#starts[fields] = start
-      this.#ends[fields] = at
+      fieldStarts[fields] = start
+      fieldEnds[fields] = at
       fields++
       start = at + 1
     }
     this.rows++
-    this.#onRow(bytes, this.#starts, this.#ends, fields)
+    this.#onRow(bytes, fieldStarts, fieldEnds, fields)
   }
 }
 

@@ -1,6 +1,11 @@
 /** Bytes of memory for one key: two halves of a hash, in a table that is at most half full. */
 const BYTES_PER_KEY = 16
 
+/** Most tables of many are small. */
+const FEWEST_PLACES = 16
+
+const none = new Uint32Array(0)
+
 /** Memory that all sets of an audit share. */
 export class KeyBudget {
   #left: number
@@ -31,8 +36,8 @@ export class KeySet {
 
   constructor(budget: KeyBudget) {
     this.#budget = budget
-    this.#high = new Uint32Array(0)
-    this.#low = new Uint32Array(0)
+    this.#high = none
+    this.#low = none
   }
 
   has(high: number, low: number): boolean {
@@ -55,8 +60,8 @@ export class KeySet {
     this.#budget.give(this.#taken)
     this.#taken = 0
     this.#count = 0
-    this.#high = new Uint32Array(0)
-    this.#low = new Uint32Array(0)
+    this.#high = none
+    this.#low = none
   }
 
   /** A free place, or −1 − the place where the key is. An empty place has 0 in its lower half. */
@@ -71,7 +76,7 @@ export class KeySet {
   }
 
   #grow(): boolean {
-    const places = Math.max(1024, this.#low.length * 2)
+    const places = Math.max(FEWEST_PLACES, this.#low.length * 2)
     const bytes = (places / 2) * BYTES_PER_KEY
     // the old tables live until the keys have moved
     if (!this.#budget.take(bytes)) return false

@@ -47,7 +47,7 @@ const namesIs = /[ .]is[ .]/
 const MOST_BYTES = 65_536
 
 /** What names of samples begin with: in a definition they would be taken for those that stand in its place. */
-const ofSamples = /pgdmp_/i
+const ofSamples = /pgdmp_sample_/i
 
 /**
  * Reads plain definitions: those that are what pg_dump writes for most of its entries, about the entry's own object, with
@@ -146,8 +146,8 @@ export class PlainReader {
     const rest = restOf(text, `ALTER TABLE ONLY ${place.schema}.${place.name}\n    ADD CONSTRAINT ${name} `)
     const known = rest && this.#forms.constraints.get(rest)
     if (!known) return false
-    const { kind, columns, notValid, notEnforced, deferrable } = known
-    const flags = { notValid, notEnforced, deferrable }
+    const { kind, columns, notValid, notEnforced, deferrable, nullsNotDistinct } = known
+    const flags = { notValid, notEnforced, deferrable, nullsNotDistinct }
     this.#facts.constraint(place, { name, kind, columns, references: undefined, ...flags, entry })
     return true
   }
@@ -158,9 +158,10 @@ export class PlainReader {
     if (before === undefined || !this.#isName(otherSchema) || !this.#isName(other)) return false
     const known = this.#forms.foreignKeys.get(`${before}@${after ?? ''}`)
     if (known?.references === undefined) return false
-    const { kind, columns, notValid, notEnforced, deferrable } = known
+    const { kind, columns, notValid, notEnforced, deferrable, nullsNotDistinct } = known
+    const flags = { notValid, notEnforced, deferrable, nullsNotDistinct }
     const references = { schema: otherSchema, name: other, columns: known.references.columns }
-    this.#facts.constraint(place, { name, kind, columns, references, notValid, notEnforced, deferrable, entry })
+    this.#facts.constraint(place, { name, kind, columns, references, ...flags, entry })
     return true
   }
 
@@ -189,8 +190,9 @@ export class PlainReader {
     const rest = text.slice(head.length + found.length)
     const known = this.#forms.indexes.get(`${unique ? 'UNIQUE ' : ''}INDEX ${isOnly}@ ${rest}`)
     if (known === undefined) return false
-    const { method, constraint, keys, include, where, only } = known
-    this.#facts.index({ entry, name, schema, table, method, unique, constraint, keys, include, where, only })
+    const { method, nullsNotDistinct, constraint, keys, include, where, only } = known
+    const shape = { method, unique, nullsNotDistinct, constraint, keys, include, where, only }
+    this.#facts.index({ entry, name, schema, table, ...shape })
     return true
   }
 

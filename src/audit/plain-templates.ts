@@ -6,11 +6,11 @@ import type { AuditCatalog } from './types.ts'
 
 /** Names in a sample, in place of those of an entry: no word of SQL. */
 export const sample = {
-  schema: 'pgdmp_schema',
-  name: 'pgdmp_name',
-  part: 'pgdmp_part',
-  otherSchema: 'pgdmp_other_schema',
-  other: 'pgdmp_other',
+  schema: 'pgdmp_sample_schema',
+  name: 'pgdmp_sample_name',
+  part: 'pgdmp_sample_part',
+  otherSchema: 'pgdmp_sample_other_schema',
+  other: 'pgdmp_sample_other',
 } as const
 
 /** Reads entries the way all entries are read. */

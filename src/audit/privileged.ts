@@ -1,5 +1,6 @@
 import type { TocEntry } from '../toc/types.ts'
 import type { DefinitionStatement } from './types.ts'
+import { areBuiltIn, castTypes } from './built-in-types.ts'
 import type { PrivilegedAct } from './target.ts'
 
 /** Extensions of PostgreSQL's own that whoever may create in a database can create (`trusted = true`, from 13 on). */
@@ -170,7 +171,8 @@ function actsOf(statement: DefinitionStatement): readonly Privileged[] {
     case 'CREATE TYPE':
       return statement.find('as') === -1 ? [{ act: 'base-type' }] : []
     case 'CREATE CAST':
-      return statement.find('without') === -1 ? [] : [{ act: 'cast-without-function' }]
+      if (statement.find('without') !== -1) return [{ act: 'cast-without-function' }]
+      return areBuiltIn(castTypes(statement)) ? [{ act: 'cast-of-built-in-types' }] : []
     case 'CREATE FUNCTION':
     case 'CREATE PROCEDURE':
       return ofRoutine(statement)

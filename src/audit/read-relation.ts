@@ -48,6 +48,7 @@ export function readIndex(reading: Reading, statement: DefinitionStatement, entr
     table: table.name,
     method,
     unique,
+    nullsNotDistinct: statement.has(at, 'nulls', 'not', 'distinct'),
     constraint: undefined,
     keys: keys.list,
     include,

@@ -168,7 +168,7 @@ function pushColumnConstraint(
   name: string | undefined,
   kind: 'not null' | 'primary key' | 'unique',
 ): void {
-  const rest = { references: undefined, notValid: false, notEnforced: false, deferrable: false, entry: table.entry }
+  const rest = { references: undefined, ...noFlags, entry: table.entry }
   table.constraints = withOne(table.constraints, { name, kind, columns: [column.name], ...rest })
 }
 
@@ -260,17 +260,18 @@ function openParenthesis(statement: DefinitionStatement, from: number, to: numbe
   return -1
 }
 
-function flagsAfter(
-  statement: DefinitionStatement,
-  from: number,
-  to: number,
-): Pick<CatalogConstraint, 'notValid' | 'notEnforced' | 'deferrable'> {
+type Flags = Pick<CatalogConstraint, 'notValid' | 'notEnforced' | 'deferrable' | 'nullsNotDistinct'>
+
+const noFlags: Flags = { notValid: false, notEnforced: false, deferrable: false, nullsNotDistinct: false }
+
+function flagsAfter(statement: DefinitionStatement, from: number, to: number): Flags {
   const depth = statement.depth(from)
-  const flags = { notValid: false, notEnforced: false, deferrable: false }
+  const flags: { -readonly [Key in keyof Flags]: boolean } = { ...noFlags }
   for (let at = from; at < to; at++) {
     if (statement.depth(at) !== depth) continue
     const word = statement.word(at)
     if (word === 'deferrable') flags.deferrable = statement.word(at - 1) !== 'not'
+    if (word === 'nulls' && statement.has(at + 1, 'not', 'distinct')) flags.nullsNotDistinct = true
     if (word !== 'not') continue
     if (statement.word(at + 1) === 'valid') flags.notValid = true
     if (statement.word(at + 1) === 'enforced') flags.notEnforced = true

@@ -133,7 +133,7 @@ function stringOf(source: string): StringContent {
 /** Secrets in a string that may be SQL: the body of a function, what EXECUTE runs; or a connection string, a note. */
 function inString(string: StringContent, search: Search, depth: number): readonly FoundSecret[] {
   const { content } = string
-  if (depth < 2 && /[;=]/.test(content) && content.includes("'")) {
+  if (depth < 2 && content.includes("'") && (/[;=]/.test(content) || firstOfSql.test(content))) {
     const inside = look(content, search, depth + 1)
     if (inside.length > 0) return inside
     // what programs do with passwords reads like giving one

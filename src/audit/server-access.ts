@@ -50,7 +50,7 @@ const functions = new Map<string, string>([
 
 /** A text without any of these has no such place: most need not be read again. */
 export const serverMarks: RegExp =
-  /copy|dblink|lo_(?:im|ex)port|pg_(?:read|ls|stat_file|file|logdir|current_logfile|reload|rotate|promote|terminate|cancel|switch_wal|create_restore|wal_replay|drop_repl|replication_origin_d)|alter\s+system|\bload\b/i
+  /copy|foreign\s+table|dblink|lo_(?:im|ex)port|pg_(?:read|ls|stat_file|file|logdir|current_logfile|reload|rotate|promote|terminate|cancel|switch_wal|create_restore|wal_replay|drop_repl|replication_origin_d)|alter\s+system|\bload\b/i
 
 /** Deeper than this no string holds SQL that holds strings. */
 const maxDepth = 3

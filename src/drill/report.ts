@@ -25,7 +25,7 @@ export interface DrillTable {
   readonly compared: 'text' | 'values' | 'count' | 'nothing'
   readonly archiveRows: number | undefined
   readonly databaseRows: number | undefined
-  /** Of the archive's rows (spec/drill.md); undefined where they are INSERT statements, or of several forms. */
+  /** Of the archive's rows (spec/drill.md); undefined where they cannot be read, or are of several forms. */
   readonly digest: string | undefined
   /** The first row on either side that the other does not have, at most 500 characters. */
   readonly difference: { readonly archive: string | undefined; readonly database: string | undefined } | undefined

@@ -1,8 +1,9 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
 import { isServerError } from '../restore/target.ts'
 import { ArchiveError } from '../errors.ts'
+import { quoted } from '../restore/questions.ts'
+import { conversing } from './conversing-target.ts'
 import type { DrillPlace, DrillTarget, WantedDatabase } from './place.ts'
-import { untilLost } from './until-lost.ts'
 
 /** A connection to a database of a server: what `connectPg` of `pgdmp/pg` gives. */
 export interface DrillConnection extends DrillTarget {
@@ -17,7 +18,6 @@ export interface ServerPlaceOptions {
   readonly onKept?: (database: string, roles: readonly string[]) => void
 }
 
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 const utf8 = new TextEncoder()
 
 /**
@@ -54,7 +54,8 @@ export function serverPlace(
         }
       }
       try {
-        const differences = await create(untilLost(maintenance), name, wanted)
+        using hearing = conversing(maintenance)
+        const differences = await create(hearing, name, wanted)
         created = true
         wanted.signal?.throwIfAborted()
         target = await connect(name)

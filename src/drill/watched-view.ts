@@ -1,19 +1,30 @@
 import { createSha256, toHex } from '../codec/sha256.ts'
+import { InsertRows, type InsertTarget } from '../copy/insert-rows.ts'
 import { InsertScanner } from '../copy/insert-scanner.ts'
 import { seeing, type ByteStream } from '../io/byte-stream.ts'
 import type { FilteredView } from '../ops/selection.ts'
 import type { ToUtf8 } from '../restore/pglite-encoding.ts'
 import { isServerError } from '../restore/target.ts'
+import { charLengthOf } from '../sql/multibyte.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { derive, type ArchiveView, type DataOptions, type LargeObject } from '../view.ts'
 import { RowDigest, RowSplitter } from './row-digest.ts'
+
+/** What INSERT statements say. */
+export interface InsertedRows {
+  readonly rows: number
+  /** As COPY text; undefined where they cannot be read. */
+  readonly digest: RowDigest | undefined
+  /** Undefined where they cannot be read, or there are none. */
+  readonly target: InsertTarget | undefined
+}
 
 /** What the archive's data are, seen as they were restored. */
 export class WatchedData {
   /** Rows of tables that are copied; those of a table that cannot be converted are not here. */
   readonly rows = new Map<DumpId, RowDigest>()
   /** Rows of tables that are INSERT statements. */
-  readonly inserted = new Map<DumpId, number>()
+  readonly inserted = new Map<DumpId, InsertedRows>()
   /** SHA-256 of large objects by OID. */
   readonly objects = new Map<number, { readonly sha256: string; readonly entry: TocEntry }>()
 }
@@ -36,7 +47,7 @@ export function watched(view: FilteredView, convert: ToUtf8 | undefined): { view
       const stream = view.data(entry, options)
       if (entry.desc !== 'TABLE DATA') return stream
       return entry.copyStmt === null
-        ? countInserts(view, entry, stream, data)
+        ? digestInserts(view, entry, stream, data, convert)
         : digestRows(entry, stream, data, convert)
     },
     largeObjects: (entry: TocEntry, options?: DataOptions) => digestObjects(view, entry, options, data),
@@ -61,13 +72,36 @@ function digestRows(entry: TocEntry, stream: ByteStream, data: WatchedData, conv
   return seeing(stream, push, () => splitter.finish())
 }
 
-function countInserts(view: ArchiveView, entry: TocEntry, stream: ByteStream, data: WatchedData): ByteStream {
-  const scanner = new InsertScanner({ stdStrings: view.settings.stdStrings })
-  return seeing(
-    stream,
-    (chunk) => scanner.push(chunk),
-    () => void data.inserted.set(entry.dumpId, scanner.finish().rows),
-  )
+function digestInserts(
+  view: ArchiveView,
+  entry: TocEntry,
+  stream: ByteStream,
+  data: WatchedData,
+  convert: ToUtf8 | undefined,
+): ByteStream {
+  const { encoding, stdStrings } = view.settings
+  const scanner = new InsertScanner({ stdStrings })
+  const digest = new RowDigest()
+  const charLength = convert === undefined ? charLengthOf(encoding) : undefined
+  let rows: InsertRows | undefined = new InsertRows({ stdStrings, charLength }, (row) => digest.add(row))
+  const push = (chunk: Uint8Array): void => {
+    scanner.push(chunk)
+    try {
+      rows?.push(convert === undefined ? chunk : convert(chunk))
+    } catch (error) {
+      if (!isServerError(error)) throw error
+      // as above
+      rows = undefined
+    }
+  }
+  return seeing(stream, push, () => {
+    const target = rows?.finish()
+    data.inserted.set(entry.dumpId, {
+      rows: scanner.finish().rows,
+      digest: target === undefined ? undefined : digest,
+      target: target === 'none' ? undefined : target,
+    })
+  })
 }
 
 async function* digestObjects(

@@ -117,7 +117,7 @@ export async function readServerFacts(
       ).map(([a, b]) => `${a}\0${b}`),
     ),
     tablespaces: await pairs(`SELECT spcname, has_tablespace_privilege(oid, 'CREATE') FROM pg_catalog.pg_tablespace`),
-    extensions: await readExtensions(ask),
+    extensions: await readExtensions(ask, major),
     languages: await pairs(
       `SELECT lanname, lanpltrusted AND has_language_privilege(oid, 'USAGE') FROM pg_catalog.pg_language`,
     ),
@@ -139,9 +139,9 @@ async function readRoles(ask: Ask, major: number): Promise<ReadonlyMap<string, R
   )
 }
 
-async function readExtensions(ask: Ask): Promise<ReadonlyMap<string, ExtensionFacts>> {
+async function readExtensions(ask: Ask, major: number): Promise<ReadonlyMap<string, ExtensionFacts>> {
   const rows = await ask(`SELECT coalesce(a.name, e.extname), a.name IS NOT NULL, e.oid IS NOT NULL,
-    pg_has_role(e.extowner, 'USAGE'), v.superuser, v.trusted, array_to_string(v.requires, ' ')
+    pg_has_role(e.extowner, 'USAGE'), v.superuser, ${major >= 13 ? 'v.trusted' : 'false'}, array_to_string(v.requires, ' ')
     FROM pg_catalog.pg_available_extensions a
     FULL JOIN pg_catalog.pg_extension e ON e.extname = a.name
     LEFT JOIN pg_catalog.pg_available_extension_versions v ON v.name = a.name AND v.version = a.default_version`)

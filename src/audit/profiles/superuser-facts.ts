@@ -17,6 +17,11 @@ const acts: Readonly<Record<PrivilegedAct, { readonly page: string; readonly why
     why: 'only a superuser can create a base type',
     fix: 'Use the extension that brings the type, or a domain or composite type instead',
   },
+  'cast-of-built-in-types': {
+    page: 'sql-createcast.html',
+    why: 'only the owner of one of its types can create a cast, and built-in types belong to the superuser that made the cluster',
+    fix: 'Call the function of the cast where it is needed, or use a type of your own',
+  },
   'cast-without-function': {
     page: 'sql-createcast.html',
     why: 'only a superuser can create a cast WITHOUT FUNCTION',

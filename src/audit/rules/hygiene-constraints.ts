@@ -1,68 +1,47 @@
+import type { TocEntry } from '../../toc/types.ts'
 import type { MarkedRule } from '../marked-rule.ts'
-import { ObjectsByName } from '../objects-by-name.ts'
-import type { AuditCatalog, CatalogConstraint, CatalogIndex, CatalogTable, QualifiedName } from '../types.ts'
-
-/** `a`, `b`: the columns of an index without order and operator class; undefined for an expression. */
-function columnsOf({ keys }: CatalogIndex): readonly (string | undefined)[] {
-  return keys.map((key) => {
-    const plain = /^(?:"((?:[^"]|"")+)"|([a-z_\u0080-\uffff][\w$\u0080-\uffff]*))(?:\s|$)/.exec(key)
-    return plain === null ? undefined : (plain[1]?.replaceAll('""', '"') ?? plain[2])
-  })
-}
+import { columnsOf, IndexesByTable } from '../indexes-by-table.ts'
+import type { AuditCatalog, CatalogConstraint, CatalogIndex, CatalogTable } from '../types.ts'
 
 /** What makes two indexes of a table the same but for their names. */
 function shapeOf({ method, keys, include, where }: CatalogIndex): string {
   return [method, keys.length, ...keys, ...include, '', where ?? ''].join('\u0000')
 }
 
-/** The indexes of each table, without a list for each: there may be many tables, most of which have one or two. */
-class IndexesByTable {
-  readonly #indexes: readonly CatalogIndex[]
-  /** One more than the place of the next index of the table; 0 where there is none. */
-  readonly #next: Int32Array
-  readonly #last = new ObjectsByName<Ends>()
-  readonly #all: Ends[] = []
-
-  constructor({ indexes }: AuditCatalog) {
-    this.#indexes = indexes
-    this.#next = new Int32Array(indexes.length)
-    for (const [place, { schema, table }] of indexes.entries()) {
-      const ends = this.#last.get(schema, table)
-      if (ends === undefined) {
-        const one = { schema, name: table, first: place, last: place }
-        this.#last.set(one)
-        this.#all.push(one)
-      } else {
-        this.#next[ends.last] = place + 1
-        ends.last = place
-      }
-    }
-  }
-
-  of(schema: string, table: string): readonly CatalogIndex[] {
-    const ends = this.#last.get(schema, table)
-    return ends === undefined ? [] : this.#listOf(ends)
-  }
-
-  /** The indexes of each table that has several. */
-  *several(): Generator<readonly CatalogIndex[], void, void> {
-    for (const ends of this.#all) if (ends.first !== ends.last) yield this.#listOf(ends)
-  }
-
-  #listOf({ first }: Ends): readonly CatalogIndex[] {
-    const list: CatalogIndex[] = []
-    for (let place = first + 1; place !== 0; place = this.#next[place - 1] ?? 0) {
-      const index = this.#indexes[place - 1]
-      if (index !== undefined) list.push(index)
-    }
-    return list
-  }
+/** Whether no two can be the same: so it is with most tables, and seen without an order of them. */
+function areDifferent(indexes: readonly CatalogIndex[]): boolean {
+  const [first, second] = indexes
+  if (indexes.length !== 2 || first === undefined || second === undefined) return false
+  return first.method !== second.method || first.keys.length !== second.keys.length || first.keys[0] !== second.keys[0]
 }
 
-/** Where the indexes of a table begin and end in the list of all. */
-interface Ends extends QualifiedName {
-  readonly first: number
-  last: number
+/** How much else hangs on an index: foreign keys on a primary key, what a constraint promises on its index. */
+function weightOf({ constraint, unique, nullsNotDistinct }: CatalogIndex): number {
+  if (constraint?.kind === 'primary key') return 5
+  const strict = nullsNotDistinct ? 1 : 0
+  if (constraint !== undefined) return 3 + strict
+  return unique ? 1 + strict : 0
+}
+
+/** Whether an index refuses what the other takes. */
+function isStricter(index: CatalogIndex, other: CatalogIndex): boolean {
+  // a primary key has no nulls
+  if (index.nullsNotDistinct && !other.nullsNotDistinct && other.constraint?.kind !== 'primary key') return true
+  return index.constraint?.deferrable === false && other.constraint?.deferrable === true
+}
+
+const nameIn = (schema: string, name: string): string => `${schema}\u0000${name}`
+
+function namesOf(entries: readonly TocEntry[]): ReadonlySet<string> {
+  return new Set(entries.map(({ namespace, tag }) => nameIn(namespace ?? '', tag ?? '')))
+}
+
+/** Whether an index finds the rows of a foreign key's column: its condition is one that a value in the column fulfils. */
+function serves({ where, keys }: CatalogIndex, columns: readonly string[], catalog: AuditCatalog): boolean {
+  // by another collation than the column's, which is not written, values are not looked up
+  if (keys.slice(0, columns.length).some((key) => / COLLATE /.test(key))) return false
+  if (where === undefined) return true
+  return columns.some((column) => where === `(${catalog.quote(column)} IS NOT NULL)`)
 }
 
 const constraintsPage = 'https://www.postgresql.org/docs/current/ddl-constraints.html'
@@ -131,12 +110,14 @@ export const constraintRules: readonly MarkedRule[] = [
     fix: 'Drop the one that no constraint needs.',
     links: ['https://www.postgresql.org/docs/current/sql-dropindex.html'],
     check({ catalog, report }) {
+      const attached = namesOf(catalog.ofType('INDEX ATTACH'))
+      const isAttached = ({ schema, name }: CatalogIndex): boolean => attached.has(nameIn(schema, name))
+      const weight = (index: CatalogIndex): number => weightOf(index) + (isAttached(index) ? 0.5 : 0)
       for (const indexes of new IndexesByTable(catalog).several()) {
+        if (areDifferent(indexes)) continue
         const seen = new Map<string, CatalogIndex>()
-        // those of constraints first: the others can go
-        const ordered = [...indexes].sort(
-          (a, b) => Number(b.constraint !== undefined) - Number(a.constraint !== undefined),
-        )
+        // what others may need comes first: what is the same and comes later can go
+        const ordered = [...indexes].sort((a, b) => weight(b) - weight(a))
         for (const index of ordered) {
           const shape = shapeOf(index)
           const first = seen.get(shape)
@@ -144,7 +125,10 @@ export const constraintRules: readonly MarkedRule[] = [
             seen.set(shape, index)
             continue
           }
-          if (index.unique && !first.unique) continue
+          // the same columns, and another promise
+          if (index.unique && (!first.unique || isStricter(index, first))) continue
+          // what is attached goes with the index of the table above, of which it is told
+          if (isAttached(index)) continue
           const [name, other] = [catalog.quote(index.schema, index.name), catalog.quote(first.schema, first.name)]
           report({
             entry: index.entry,
@@ -179,7 +163,7 @@ export const constraintRules: readonly MarkedRule[] = [
           const indexes = byTable.of(table.schema, table.name)
           const covered = indexes.some((index) => {
             const first = new Set(columnsOf(index).slice(0, columns.length))
-            return index.where === undefined && columns.every((column) => first.has(column))
+            return columns.every((column) => first.has(column)) && serves(index, columns, catalog)
           })
           if (covered) continue
           const on = catalog.quote(table.schema, table.name)

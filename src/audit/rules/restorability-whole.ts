@@ -1,6 +1,7 @@
 import { dataDescs, descOf, remarkDescs } from '../../ops/ties.ts'
 import type { DumpId, TocEntry } from '../../toc/types.ts'
-import { isOlder, newestReadBy } from '../../toc/version.ts'
+import { featuresOf, isOlder, newestReadBy } from '../../toc/version.ts'
+import type { ArchiveView } from '../../view.ts'
 import { serverReleases } from '../profiles/postgres.ts'
 import type { AuditCatalog, AuditRule } from '../types.ts'
 
@@ -33,8 +34,8 @@ export const wholenessRules: readonly AuditRule[] = [
       'selection, by hand or by damage. Restored alone, its statement may fail.',
     fix: 'Restore into a database that has what is missing, or dump it too.',
     links: [restorePage],
-    check({ catalog, report }) {
-      for (const [entry, missing] of brokenLinks(catalog).missing) {
+    check({ view, catalog, report }) {
+      for (const [entry, missing] of brokenLinks(view, catalog).missing) {
         if (standsAlone(descOf(entry))) continue
         const ids = [...missing].slice(0, 5).join(', ')
         const more = missing.size > 5 ? ', …' : ''
@@ -56,8 +57,8 @@ export const wholenessRules: readonly AuditRule[] = [
       '--single-transaction.',
     fix: 'Restore by a list in the right order (pg_restore -L), or with --jobs.',
     links: [restorePage],
-    check({ catalog, report }) {
-      for (const [entry, later] of brokenLinks(catalog).later) {
+    check({ view, catalog, report }) {
+      for (const [entry, later] of brokenLinks(view, catalog).later) {
         for (const needed of later) {
           if (isLoose(entry, needed)) continue
           report({
@@ -126,11 +127,19 @@ export const wholenessRules: readonly AuditRule[] = [
     message: 'Parallel restore (pg_restore --jobs) does not work with the archive, or not well',
     explanation:
       'Parallel workers need to go straight to the data of a table. A tar archive does not allow it, and a custom ' +
-      'archive that was written into a pipe does not say where the data lie.',
+      'archive that was written into a pipe does not say where the data lie. Archives of releases before 8.0 do not ' +
+      'say what depends on what, and pg_restore refuses to read them in parallel.',
     fix: 'Convert it: pgdmp convert -F d, or pgdmp convert --reindex for the offsets.',
     links: [restorePage],
     check({ view, catalog, report }) {
       if (view.header.format === 'tar') report({ message: 'pg_restore --jobs does not take tar archives' })
+      else if (!featuresOf(view.header.version).tableoid) {
+        report({
+          message: 'pg_restore --jobs does not take archives of pg_dump before 8.0',
+          fix: 'Restore without --jobs.',
+        })
+        return
+      }
       const without = catalog.entries.filter(({ data }) => data.state === 'not-set').length
       if (without > 1 && view.header.format === 'custom') {
         report({
@@ -173,10 +182,11 @@ interface BrokenLinks {
 const linksOf = new WeakMap<AuditCatalog, BrokenLinks>()
 
 /** Dependencies that lead nowhere or ahead, found once for the rules that ask. */
-function brokenLinks(catalog: AuditCatalog): BrokenLinks {
+function brokenLinks({ header }: ArchiveView, catalog: AuditCatalog): BrokenLinks {
   const known = linksOf.get(catalog)
   if (known !== undefined) return known
-  const { entries } = catalog
+  // before 1.8 they are OIDs of whatever there was in the database, not entries
+  const entries = featuresOf(header.version).tableoid ? catalog.entries : []
   const places = placesOf(entries)
   const missing = new Map<TocEntry, Set<DumpId>>()
   const later = new Map<TocEntry, Set<TocEntry>>()

@@ -1,5 +1,6 @@
 import { tokenize, type LexerOptions } from '../../sql/lexer.ts'
-import { serverAccess, serverMarks } from '../server-access.ts'
+import { listElements } from '../reading.ts'
+import { serverAccess, serverMarks, type ServerAccess } from '../server-access.ts'
 import { addsToExtension } from '../statement.ts'
 import type { MarkedRule } from '../marked-rule.ts'
 import type { CatalogFunction, DefinitionStatement } from '../types.ts'
@@ -267,6 +268,11 @@ export const functionRules: readonly MarkedRule[] = [
           })
           continue
         }
+        if (statement.command === 'CREATE FOREIGN TABLE') {
+          for (const { what, does } of foreignAccess(statement))
+            report({ entry, message: `It has ${what}, which ${does}` })
+          continue
+        }
         for (const { what, does } of serverAccess(callingText(statement), view.settings)) {
           if (told.has(what)) continue
           told.add(what)
@@ -276,6 +282,21 @@ export const functionRules: readonly MarkedRule[] = [
     },
   },
 ]
+
+/** `OPTIONS (program 'command')` of file_fdw: each query of the table runs it; other wrappers have `filename`, too. */
+function foreignAccess(statement: DefinitionStatement): readonly ServerAccess[] {
+  const found: ServerAccess[] = []
+  for (let at = 2; at < statement.length; at++) {
+    if (statement.word(at) !== 'options' || statement.depth(at) > 0 || statement.mark(at + 1) !== '(') continue
+    for (const [from] of listElements(statement, at + 1).elements) {
+      const option = statement.name(from)
+      if (statement.literal(from + 1) === undefined) continue
+      if (option === 'program') found.push({ what: 'the option program', does: 'runs a program on the server' })
+      if (option === 'filename') found.push({ what: 'the option filename', does: 'reads a file of the server' })
+    }
+  }
+  return found
+}
 
 /** `GRANT EXECUTE ON FUNCTION pg_catalog.pg_read_file(text) TO bob` */
 function grantedAccess(statement: DefinitionStatement, tell: (what: string) => void): void {

@@ -13,27 +13,34 @@ const gathered = new WeakMap<readonly TocEntry[], readonly FoundName[]>()
 function namesOf({ toc }: ArchiveView): readonly FoundName[] {
   let names = gathered.get(toc)
   if (names === undefined) {
-    names = [...gather(toc)]
+    names = gather(toc)
     gathered.set(toc, names)
   }
   return names
 }
 
 /** Every name once, as a byte string, with the first entry that has it; of tags only those that are odd. */
-function* gather(toc: readonly TocEntry[]): Generator<FoundName, void, void> {
+function gather(toc: readonly TocEntry[]): readonly FoundName[] {
+  const found: FoundName[] = []
   const span = emptySpan()
-  const seen = new Map(fields.map((field) => [field, new Set<string>()]))
-  for (const entry of toc) {
-    for (const field of fields) {
+  const seen = fields.map((field) => ({ field, known: new Set<string>(), last: '' }))
+  // places instead of iterators, which make an object for each step (bench case audit)
+  for (let place = 0; place < toc.length; place++) {
+    const entry = toc[place]
+    if (entry === undefined) continue
+    for (let at = 0; at < seen.length; at++) {
+      const one = seen[at]
       // of tags most are different, and few are odd: that is seen in their bytes
-      if (field === 'tag' && !(locate(entry.raw, field, span) && mayBeOdd(span))) continue
+      if (one === undefined || (one.field === 'tag' && !(locate(entry.raw, 'tag', span) && mayBeOdd(span)))) continue
+      const { field, known, last } = one
       const text = entry.raw.byteString(field)
-      const known = seen.get(field)
-      if (!text || known === undefined || known.has(text) || (field === 'tag' && !odd.test(text))) continue
+      if (!text || text === last || known.has(text) || (field === 'tag' && !odd.test(text))) continue
+      one.last = text
       known.add(text)
-      yield { entry, field, text }
+      found.push({ entry, field, text })
     }
   }
+  return found
 }
 
 interface FoundName {

@@ -1,10 +1,8 @@
 import { identifierOf, tokenize } from '../../sql/lexer.ts'
+import { isAlwaysTrue } from '../always-true.ts'
 import type { AuditContext, AuditRule, CatalogTable, CatalogView } from '../types.ts'
 
 const documentation = 'https://www.postgresql.org/docs/current/ddl-rowsecurity.html'
-
-/** Any number of parentheses around TRUE. */
-const always = /^[\s(]*true[\s)]*$/i
 
 /** The relations of `among` that a query names, by `schema.name`. */
 function namedIn<T>(
@@ -68,15 +66,22 @@ export const rowRules: readonly AuditRule[] = [
     category: 'security',
     message: 'A table has row security and no policy',
     explanation:
-      'Without a policy nobody sees or changes a row but the owner of the table, superusers and roles with BYPASSRLS. ' +
+      'Without a permissive policy nobody sees or changes a row but the owner of the table, superusers and roles with BYPASSRLS. ' +
       'Either policies were left out of the archive, or access is not what it seems.',
     fix: 'Create policies, or ALTER TABLE … DISABLE ROW LEVEL SECURITY.',
     links: [documentation],
     check({ catalog, report }) {
-      const named = new Set(catalog.policies.map(({ schema, table }) => `${schema}\u0000${table}`))
+      const named = new Map<string, 'permissive' | 'restrictive'>()
+      for (const { schema, table, permissive } of catalog.policies) {
+        const key = `${schema}\u0000${table}`
+        if (permissive || !named.has(key)) named.set(key, permissive ? 'permissive' : 'restrictive')
+      }
       for (const { entry, schema, name, rowSecurity } of catalog.tables) {
-        if (!rowSecurity || named.has(`${schema}\u0000${name}`)) continue
-        report({ entry, message: `${catalog.quote(schema, name)} has row security and no policy` })
+        const has = named.get(`${schema}\u0000${name}`)
+        if (!rowSecurity || has === 'permissive') continue
+        const what =
+          has === undefined ? 'no policy' : 'only restrictive policies, which let nothing through by themselves'
+        report({ entry, message: `${catalog.quote(schema, name)} has row security and ${what}` })
       }
     },
   },
@@ -135,12 +140,12 @@ export const rowRules: readonly AuditRule[] = [
       'undo what others for the same role and command restrict. Of a policy for SELECT alone it may be meant.',
     fix: 'Say in the policy which rows are meant, or name the roles it is for.',
     links: [documentation, 'https://www.postgresql.org/docs/current/sql-createpolicy.html'],
-    check({ catalog, report }) {
+    check({ view, catalog, report }) {
       for (const { entry, permissive, using, check, command, roles, schema, table, name } of catalog.policies) {
         if (!permissive) continue
         const clauses = [
-          ...(using !== undefined && always.test(using) ? ['USING (true)'] : []),
-          ...(check !== undefined && always.test(check) ? ['WITH CHECK (true)'] : []),
+          ...(using !== undefined && isAlwaysTrue(using, view.settings) ? ['USING (true)'] : []),
+          ...(check !== undefined && isAlwaysTrue(check, view.settings) ? ['WITH CHECK (true)'] : []),
         ]
         if (clauses.length === 0) continue
         const whom = roles.length === 0 ? 'PUBLIC' : roles.join(', ')

@@ -1,5 +1,6 @@
 import type { TocEntry } from '../../toc/types.ts'
 import { builtInFunctions } from '../built-in-functions.ts'
+import { areBuiltIn, castTypes } from '../built-in-types.ts'
 import { neverPlain, type MarkedRule } from '../marked-rule.ts'
 import type { DefinitionStatement } from '../types.ts'
 
@@ -10,12 +11,6 @@ const schemas = 'https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SC
 const builtInOperators: ReadonlySet<string> = new Set(
   '+ - * / % ^ < <= <> = > >= || ~ ~* !~ !~* ~~ ~~* !~~ !~~* & | # << >> && @> <@ -> ->> #> #>> ? @@'.split(' '),
 )
-
-/** Without what is in quotes of strings: there may be a dot, too. */
-const qualified = /[\w"\u0080-\u00ff]\s*\.\s*["A-Za-z_\u0080-\u00ff]/
-
-/** Whether the types in this text are all of the server's own: names of others have a schema before them in a dump. */
-const isBuiltIn = (types: string): boolean => !qualified.test(types.replaceAll(/'(?:[^']|'')*'/g, "''"))
 
 const temporary = /^pg_temp(?:_\d+)?$/
 
@@ -43,7 +38,7 @@ export const shadowingRules: readonly MarkedRule[] = [
     links: [guide, schemas],
     check({ catalog, report }) {
       for (const one of catalog.functions) {
-        if (one.schema !== 'public' || !builtInFunctions.has(one.name) || !isBuiltIn(one.arguments)) continue
+        if (one.schema !== 'public' || !builtInFunctions.has(one.name) || !areBuiltIn(one.arguments)) continue
         const { entry, name } = one
         report({ entry, message: `${catalog.label(entry)} can be called in place of pg_catalog.${name}` })
       }
@@ -64,7 +59,7 @@ export const shadowingRules: readonly MarkedRule[] = [
       for (const statement of statements) {
         if (statement.command !== 'CREATE OPERATOR' || statement.name(2) !== 'public') continue
         const operator = statement.mark(4)
-        if (!builtInOperators.has(operator) || !isBuiltIn(operands(statement))) continue
+        if (!builtInOperators.has(operator) || !areBuiltIn(operands(statement))) continue
         const label = catalog.label(entry)
         report({ entry, message: `${label} can be used in place of pg_catalog's ${operator}` })
       }
@@ -84,11 +79,9 @@ export const shadowingRules: readonly MarkedRule[] = [
     definition(entry, statements, { report, catalog }) {
       for (const statement of statements) {
         if (statement.command !== 'CREATE CAST') continue
-        let close = 2
-        while (close < statement.length && !(statement.mark(close) === ')' && statement.depth(close) === 0)) close++
-        const types = statement.source(3, close)
+        const types = castTypes(statement)
         const as = statement.has(statement.length - 2, 'as', 'implicit|assignment')
-        if (!as || !isBuiltIn(types)) continue
+        if (!as || !areBuiltIn(types)) continue
         report({
           entry,
           message: `${catalog.decode(types)}: ${catalog.decode(statement.source(statement.length - 2))}`,

@@ -1,3 +1,4 @@
+import { areBuiltIn, castTypes } from '../built-in-types.ts'
 import { superuserSettings } from '../privileged.ts'
 import { addsToExtension } from '../statement.ts'
 import { neverPlain, type MarkedRule } from '../marked-rule.ts'
@@ -37,7 +38,8 @@ function needsSuperuser(statement: DefinitionStatement): string | undefined {
     case 'CREATE SUBSCRIPTION':
       return 'subscriptions (from PostgreSQL 16 on members of pg_create_subscription, too)'
     case 'CREATE CAST':
-      return statement.find('without') === -1 ? undefined : 'casts without a function'
+      if (statement.find('without') !== -1) return 'casts without a function'
+      return areBuiltIn(castTypes(statement)) ? 'casts between built-in types' : undefined
     case 'CREATE FUNCTION':
     case 'CREATE PROCEDURE':
       return ofFunction(statement)

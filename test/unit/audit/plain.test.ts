@@ -220,8 +220,8 @@ describe('what is read the short way is what is read token by token', () => {
       ' COLLATE "C"',
       ' REFERENCES x(y)',
       ' ON TABLE @ ',
-      ' ON TABLE pgdmp_schema.pgdmp_name ',
-      'pgdmp_schema.pgdmp_name',
+      ' ON TABLE pgdmp_sample_schema.pgdmp_sample_name ',
+      'pgdmp_sample_schema.pgdmp_sample_name',
       '$$AKIAIOSFODNN7EXAMPLE$$',
       '/* AKIAIOSFODNN7EXAMPLE */',
     ]
@@ -254,12 +254,12 @@ test('names of samples, and secrets in dollar quotes and comments, are found as 
     of(
       'ACL',
       'TABLE orders',
-      'GRANT ALL ON TABLE pgdmp_schema.pgdmp_name TO mallory;\nGRANT SELECT ON TABLE app.orders TO bob;\n',
+      'GRANT ALL ON TABLE pgdmp_sample_schema.pgdmp_sample_name TO mallory;\nGRANT SELECT ON TABLE app.orders TO bob;\n',
     ),
     of(
       'TRIGGER',
       'orders x',
-      "CREATE TRIGGER x BEFORE INSERT ON pgdmp_schema.pgdmp_name FOR EACH ROW WHEN (new.a = ' ON app.orders ') EXECUTE FUNCTION app.f();\n",
+      "CREATE TRIGGER x BEFORE INSERT ON pgdmp_sample_schema.pgdmp_sample_name FOR EACH ROW WHEN (new.a = ' ON app.orders ') EXECUTE FUNCTION app.f();\n",
     ),
     of('INDEX', 'i', 'CREATE INDEX i ON app.t USING btree (a) WHERE (k <> $$AKIAIOSFODNN7EXAMPLE$$);\n'),
     of(
@@ -270,6 +270,15 @@ test('names of samples, and secrets in dollar quotes and comments, are found as 
   ]
   for (const one of fields) expectSame(viewOn([one]))
   expect(findingsOf(viewOn(fields), {}, false)).toContain('AWS')
+})
+
+test('names that begin as those of this program do are names like others', () => {
+  const fields = forms('pgdmp', 'pgdmp_orders', 'pgdmp_num', 'pgdmp_readers')
+  const view = viewOn(fields)
+  expectSame(view)
+  expect(plainIn(view).map(({ desc }) => desc)).toEqual(
+    plainIn(viewOn(forms('app', 't', 'n', 'r'))).map(({ desc }) => desc),
+  )
 })
 
 test('more definitions of a form than are remembered are read like the first', () => {

@@ -7,8 +7,8 @@ export interface Wanted {
   readonly at?: boolean
   /** With a sequence that serves the first column, set to this. */
   readonly sequenceAt?: number
-  /** The rows are INSERT statements. */
-  readonly inserts?: boolean
+  /** The rows are INSERT statements: these, or those that pg_dump writes. */
+  readonly inserts?: boolean | string
   /** The table cannot be created. */
   readonly broken?: boolean
   readonly owner?: string
@@ -65,7 +65,8 @@ function addTable(writer: ArchiveWriter, { at, sequenceAt, inserts, broken, owne
     ['1', 'one', ...zone],
     ['2', 'two', ...zone],
   ]
-  const statements = "INSERT INTO public.t VALUES (1, 'one');\nINSERT INTO public.t VALUES (2, 'two');\n\n\n"
-  if (inserts === true) writer.addEntry({ ...data, data: [new TextEncoder().encode(statements)] })
+  const own = "INSERT INTO public.t VALUES (1, 'one');\nINSERT INTO public.t VALUES (2, 'two');\n\n\n"
+  const statements = inserts === true ? own : inserts
+  if (typeof statements === 'string') writer.addEntry({ ...data, data: [new TextEncoder().encode(statements)] })
   else writer.addEntry({ ...data, columns, data: rows })
 }
