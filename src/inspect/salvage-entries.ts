@@ -216,20 +216,3 @@ export function makersOf(oids: readonly number[], ids: DumpIds, version: Archive
   })
   return [metadata]
 }
-
-/** OIDs that must be among the large objects of an entry, as a reader counts them. */
-export function expectedOids(
-  entry: TocEntry,
-  entries: readonly TocEntry[],
-  version: ArchiveVersion,
-): readonly number[] {
-  if (entry.desc !== 'BLOBS') return []
-  const digits = /[0-9]{1,10}/g
-  if (!featuresOf(version).relkindAndBlobGroups) {
-    return entries.flatMap(({ desc, tag }) => (desc === 'BLOB' && /^[0-9]{1,10}$/.test(tag ?? '') ? [Number(tag)] : []))
-  }
-  const makers = new Set(entry.dependencies)
-  return entries.flatMap(({ desc, dumpId, defn }) =>
-    desc === 'BLOB METADATA' && makers.has(dumpId) ? (defn?.match(digits) ?? []).map(Number) : [],
-  )
-}

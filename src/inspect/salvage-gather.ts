@@ -11,7 +11,7 @@ import { BlockBytes, ChainSource, type ChunkChain } from './salvage-chunks.ts'
 import { findStored, payloadOfFile, splitSuffix, type FoundFiles } from './salvage-files.ts'
 import { TolerantSource, type Break, type Payload } from './salvage-payload.ts'
 import type { FoundToc } from './salvage-toc.ts'
-import { declaredObjects } from './verify-objects.ts'
+import { declaredObjects, expectedOids } from './verify-objects.ts'
 
 /** A large object as it was found. */
 export interface GatheredObject {
@@ -252,9 +252,17 @@ export async function gatherFiles(
   }
   const objects = new ObjectFiles(files, new Set((toc?.entries ?? []).flatMap(declaredObjects)), limits, signal)
   const groups = entries.filter(({ desc }) => desc === 'BLOBS')
+  const lists: { readonly entry: TocEntry; readonly file: string; readonly list: ObjectList }[] = []
   for (const entry of groups) {
     const file = listOf(entry, files, toc)
-    const found = await objects.of(entry, file, groups.length === 1)
+    lists.push({ entry, file, list: await objects.listed(file) })
+  }
+  // What lists and entries say goes before what tags make likely: the OIDs of groups lie between those of others.
+  if (toc !== undefined) {
+    for (const { entry, list } of lists) objects.addOwn(list, expectedOids(entry, toc.entries, toc.header.version))
+  }
+  for (const { entry, file, list } of lists) {
+    const found = objects.of(entry, list, groups.length === 1)
     if (found === undefined) {
       missing.set(entry, { kind: 'cut', offset: 0, file, reason: 'there are no files of its large objects' })
     } else data.set(entry, found)
@@ -296,6 +304,15 @@ function straysOf(
   return strays
 }
 
+/** What was found by a list of large objects. */
+interface ObjectList {
+  readonly name: string
+  readonly objects: GatheredObject[]
+  /** OIDs that it has, without files. */
+  readonly absent: readonly number[]
+  broken: Break | undefined
+}
+
 /** The files of large objects, by their lists and by their names. */
 class ObjectFiles {
   readonly #files: FoundFiles
@@ -320,22 +337,33 @@ class ObjectFiles {
     }
   }
 
-  /** The objects of an entry, in the order of its list; what the list lacks is added by name where that can be told. */
-  async of(entry: TocEntry, list: string, isOnly: boolean): Promise<GatheredData | undefined> {
-    const listed = await this.#listed(list)
+  /** The objects of a list, in its order. */
+  async listed(name: string): Promise<ObjectList> {
+    const { oids, broken } = await this.#read(name)
     const objects: GatheredObject[] = []
-    for (const oid of listed.oids) this.#take(oid, objects)
-    const absent = listed.oids.filter((oid) => !this.#byOid.has(oid))
+    for (const oid of oids) this.#take(oid, objects)
+    return { name, objects, absent: oids.filter((oid) => !this.#byOid.has(oid)), broken }
+  }
+
+  /** Adds what the list lacks of the objects that its entry must have: a list that ends with a line may be cut all the same. */
+  addOwn(list: ObjectList, oids: readonly number[]): void {
+    const before = list.objects.length
+    for (const oid of [...oids].sort((a, b) => a - b)) this.#take(oid, list.objects)
+    if (list.objects.length > before) list.broken ??= cutList(list.name)
+  }
+
+  /** The objects of an entry; what no list has is added by name where that can be told. */
+  of(entry: TocEntry, list: ObjectList, isOnly: boolean): GatheredData | undefined {
+    const { objects, absent } = list
     const ends = /^([0-9]{1,10})(?:\.\.([0-9]{1,10}))?$/.exec(entry.tag ?? '')
     const [first, last] = isOnly ? [0, Infinity] : [Number(ends?.[1] ?? 0), Number(ends?.[2] ?? ends?.[1] ?? 0)]
     const unlisted = [...this.#byOid.keys()]
       .filter((oid) => oid >= first && oid <= last && !this.#taken.has(oid))
       .sort((a, b) => a - b)
-    // a list that ends with a line may be cut all the same
     const isShort = unlisted.some((oid) => this.#declared.has(oid))
-    const broken = listed.broken ?? (isShort ? cutList(list) : undefined)
-    for (const oid of unlisted) if (listed.broken !== undefined || this.#declared.has(oid)) this.#take(oid, objects)
-    if (objects.length === 0 && listed.broken !== undefined) return undefined
+    const broken = list.broken ?? (isShort ? cutList(list.name) : undefined)
+    for (const oid of unlisted) if (list.broken !== undefined || this.#declared.has(oid)) this.#take(oid, objects)
+    if (objects.length === 0 && list.broken !== undefined) return undefined
     return { kind: 'objects', objects, absent, broken }
   }
 
@@ -354,7 +382,7 @@ class ObjectFiles {
   }
 
   /** The lines of a list that can be read. */
-  async #listed(name: string): Promise<{ readonly oids: readonly number[]; readonly broken: Break | undefined }> {
+  async #read(name: string): Promise<{ readonly oids: readonly number[]; readonly broken: Break | undefined }> {
     const found = findStored(this.#files, name)
     if (found === undefined)
       return { oids: [], broken: { kind: 'cut', offset: 0, reason: `there is no file "${name}"` } }

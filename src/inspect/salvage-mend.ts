@@ -1,3 +1,4 @@
+import { refusesOwner } from '../sql/entry.ts'
 import { fieldCount, parseCopyStatement } from '../copy/copy-statement.ts'
 import { withFields, type EntryChanges } from '../toc/changed-entry.ts'
 import { decoderFor } from '../toc/encoding.ts'
@@ -26,7 +27,7 @@ export interface Mended {
 /**
  * Corrects what damage has made of entries that are otherwise whole, where there is only one thing that it can have
  * been, or where anything else cannot be restored: sections, COPY statements, circles of dependencies, types with
- * control characters. Sound entries stay as they are.
+ * control characters, owners of what has none. Sound entries stay as they are.
  */
 export function mendedEntries(
   entries: readonly TocEntry[],
@@ -44,13 +45,19 @@ export function mendedEntries(
     const dependencies = cut === undefined ? undefined : was.dependencies.filter((id) => !cut.has(id))
     const copyStmt = soundCopy(was)
     const desc = hasControls(was.desc) ? printableDesc(was.desc) : undefined
+    const disowned = hasNoOwner(was)
     const what: string[] = []
     if (hasSections && section !== was.section) what.push(`its section is ${section} now, was ${was.section}`)
     if (dependencies !== undefined) what.push('it depends on what depends on it: that dependency is left out')
     if (copyStmt !== undefined) what.push('its COPY statement is damaged, and was made anew without a list of columns')
     if (desc !== undefined) what.push(`its type is ${desc} now, had control characters`)
+    if (disowned) what.push('it has an owner, which nothing of its type has: that is left out')
     if (what.length === 0 && section === was.section) return { entry: was, was, what }
-    const fields = { ...(copyStmt === undefined ? {} : { copyStmt }), ...(desc === undefined ? {} : { desc }) }
+    const fields = {
+      ...(copyStmt === undefined ? {} : { copyStmt }),
+      ...(desc === undefined ? {} : { desc }),
+      ...(disowned ? { owner: '' } : {}),
+    }
     const changes: EntryChanges = {
       ...(section === was.section ? {} : { section }),
       ...(dependencies === undefined ? {} : { dependencies }),
@@ -107,6 +114,12 @@ function soundCopy({ desc, raw }: TocEntry): string | undefined {
   }
   const name = [raw.byteString('namespace'), raw.byteString('tag')].filter((part) => part != null && part !== '')
   return `COPY ${name.map((part) => `"${String(part).replaceAll('"', '""')}"`).join('.')} FROM stdin;\n`
+}
+
+/** Whether pg_restore would stop at the owner. */
+function hasNoOwner({ desc, raw }: TocEntry): boolean {
+  const isSet = (name: 'owner' | 'dropStmt'): boolean => (raw.byteString(name) ?? '') !== ''
+  return isSet('owner') && isSet('dropStmt') && refusesOwner(desc)
 }
 
 function printableDesc(desc: string): string {

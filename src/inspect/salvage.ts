@@ -24,19 +24,12 @@ import type { ArchiveFormat, ArchiveHeader, ArchiveVersion, DumpId, TocEntry } f
 import { featuresOf, newArchiveVersion } from '../toc/version.ts'
 import { headerCompression } from '../toc/write-head.ts'
 import { assess, type Judging, type Kept } from './salvage-assess.ts'
-import {
-  adopt,
-  DumpIds,
-  expectedOids,
-  isSoundSetting,
-  lenientSettings,
-  lostSettings,
-  makersOf,
-} from './salvage-entries.ts'
+import { adopt, DumpIds, isSoundSetting, lenientSettings, lostSettings, makersOf } from './salvage-entries.ts'
 import { filesOfDirectory, findStored, payloadOfFile, type FoundFiles } from './salvage-files.ts'
 import { entriesWithData, gatherCustom, gatherFiles, oidsOf, type Gathered } from './salvage-gather.ts'
 import { openInput, type OpenedInput } from './salvage-input.ts'
 import { mendedEntries, mendedHeader, placed } from './salvage-mend.ts'
+import { ownObjects, ownersOfObjects } from './salvage-objects.ts'
 import { TolerantSource, type Break } from './salvage-payload.ts'
 import {
   reportOf,
@@ -48,6 +41,7 @@ import {
 } from './salvage-report.ts'
 import { findToc, madeHeader, type FoundToc } from './salvage-toc.ts'
 import { salvagedView } from './salvage-view.ts'
+import { expectedOids } from './verify-objects.ts'
 
 /** Options of {@link salvage}. */
 export interface SalvageOptions {
@@ -227,10 +221,11 @@ class Salvaging {
     const kept = new Map<TocEntry, Kept>()
     const gone = new Set<TocEntry>()
     const withData = new Set(entriesWithData(found))
+    const owners = ownersOfObjects(found, gathered.data, header.version)
     for (const entry of found) {
       if (!withData.has(entry)) continue
       this.#signal?.throwIfAborted()
-      if (await this.#keepEntry(entry, found, header.version, gathered, judging, kept)) continue
+      if (await this.#keepEntry(entry, found, header.version, gathered, owners, judging, kept)) continue
       gone.add(entry)
     }
     const made: TocEntry[] = []
@@ -312,12 +307,13 @@ class Salvaging {
     entries: readonly TocEntry[],
     version: ArchiveVersion,
     gathered: Gathered,
+    owners: ReadonlyMap<number, DumpId>,
     judging: Judging,
     kept: Map<TocEntry, Kept>,
   ): Promise<boolean> {
     this.#options.onProgress?.({ phase: 'reading', entry: entry.dumpId, bytes: 0 })
-    const data = gathered.data.get(entry)
-    const expected = expectedOids(entry, entries, version)
+    const data = ownObjects(entry, gathered.data.get(entry), owners)
+    const expected = expectedOids(entry, entries, version).filter((oid) => owners.get(oid) === entry.dumpId)
     if (data === undefined || (data.kind === 'objects') !== (entry.desc === 'BLOBS')) {
       const why = gathered.missing.get(entry) ?? { offset: 0, reason: 'the data found for it are of another kind' }
       this.#entries.push(reportOfLost(entry, why))

@@ -1,4 +1,5 @@
-import type { TocEntry } from '../toc/types.ts'
+import type { ArchiveVersion, TocEntry } from '../toc/types.ts'
+import { featuresOf } from '../toc/version.ts'
 import type { Findings } from './findings.ts'
 import { holdsStoredData } from './verify-data.ts'
 
@@ -56,4 +57,21 @@ export function declaredObjects({ desc, raw }: TocEntry): readonly number[] {
   }
   if (desc !== 'BLOB METADATA') return []
   return (raw.byteString('defn') ?? '').match(/[0-9]{1,10}/g)?.map(Number) ?? []
+}
+
+/** OIDs that must be among the large objects of an entry, as a reader counts them. */
+export function expectedOids(
+  entry: TocEntry,
+  entries: readonly TocEntry[],
+  version: ArchiveVersion,
+): readonly number[] {
+  if (entry.desc !== 'BLOBS') return []
+  const digits = /[0-9]{1,10}/g
+  if (!featuresOf(version).relkindAndBlobGroups) {
+    return entries.flatMap(({ desc, tag }) => (desc === 'BLOB' && /^[0-9]{1,10}$/.test(tag ?? '') ? [Number(tag)] : []))
+  }
+  const makers = new Set(entry.dependencies)
+  return entries.flatMap(({ desc, dumpId, defn }) =>
+    desc === 'BLOB METADATA' && makers.has(dumpId) ? (defn?.match(digits) ?? []).map(Number) : [],
+  )
 }

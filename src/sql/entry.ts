@@ -199,6 +199,12 @@ const notOwned: ReadonlySet<string> = new Set([
   'USER MAPPING',
 ])
 
+/** Whether pg_restore 16 and newer stop at an entry of the type that has an owner and a drop command (_printTocEntry). */
+export function refusesOwner(desc: string): boolean {
+  const known = desc === 'BLOB' || desc === 'BLOB METADATA' || ownedByName.has(desc)
+  return !known && !ownedByDropStmt.has(desc) && !notOwned.has(desc)
+}
+
 const relationsOfOldKeyword: ReadonlySet<string> = new Set(['VIEW', 'SEQUENCE', 'MATERIALIZED VIEW'])
 
 /** What ALTER … OWNER names the object by; empty for one without owner (_getObjectDescription, pg_backup_archiver.c). */

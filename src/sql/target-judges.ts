@@ -32,7 +32,7 @@ export type Verdict =
 export type Judge = (statement: StatementWords) => Verdict | undefined
 
 /** Index of the first place where `sequence` stands in the words, from `from` on; `*` stands for any one word. */
-function findWords(words: readonly string[], sequence: readonly string[], from = 0): number {
+export function findWords(words: readonly string[], sequence: readonly string[], from = 0): number {
   const last = words.length - sequence.length
   for (let at = from; at <= last; at++) {
     if (sequence.every((word, index) => word === '*' || words[at + index] === word)) return at
@@ -105,7 +105,7 @@ export function constructs(...list: readonly string[]): Judge {
 const blank = /[ \t\n]/
 
 /** Removes tokens [from, to], with the blanks before them, or those behind when the last of them is a comma. */
-function removal({ text, tokens, words }: StatementWords, from: number, to: number): Edit {
+export function removal({ text, tokens, words }: StatementWords, from: number, to: number): Edit {
   let start = tokens[from]?.start ?? 0
   let end = tokens[to]?.end ?? start
   if (words[to] === ',') while (blank.test(text.charAt(end))) end++
@@ -126,7 +126,7 @@ function settingRemoval(statement: StatementWords, name: string): { value: strin
   return { value, edit: removal(statement, before ? at - 1 : at, after ? to + 1 : to) }
 }
 
-function replacement({ tokens }: StatementWords, at: number, text: string): Edit {
+export function replacement({ tokens }: StatementWords, at: number, text: string): Edit {
   return { start: tokens[at]?.start ?? 0, end: tokens[at]?.end ?? 0, text }
 }
 

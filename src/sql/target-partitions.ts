@@ -5,6 +5,7 @@ const features = {
   key: { since: 11, feature: 'primary keys and unique constraints of partitioned tables' },
   foreignKey: { since: 11, feature: 'foreign keys of partitioned tables' },
   referred: { since: 12, feature: 'foreign keys that refer to partitioned tables' },
+  notValid: { since: 18, feature: 'foreign keys NOT VALID of partitioned tables' },
   exclusion: { since: 17, feature: 'exclusion constraints of partitioned tables' },
   trigger: { since: 11, feature: 'row triggers of partitioned tables' },
   triggerBefore: { since: 13, feature: 'row triggers BEFORE of partitioned tables' },
@@ -44,7 +45,10 @@ export class PartitionedTables {
       if (words.includes('primary') || words.includes('unique')) yield 'key'
     }
     if (desc === 'FK CONSTRAINT') {
-      if (isOf(0)) yield 'foreignKey'
+      if (isOf(0)) {
+        yield 'foreignKey'
+        if (words.at(-2) === 'not' && words.at(-1) === 'valid') yield 'notValid'
+      }
       if (isOf(words.indexOf('references'))) yield 'referred'
     }
     if (desc === 'TRIGGER' && words[0] === 'create' && words.includes('row') && isOf(words.indexOf('on'))) {

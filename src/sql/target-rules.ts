@@ -40,6 +40,7 @@ import {
   virtualColumn,
   type Judge,
 } from './target-judges.ts'
+import { joinAlias, substringSimilar, xmlIndent } from './target-queries.ts'
 
 /** One feature of SQL and what to do for servers from before it. */
 export interface TargetRule {
@@ -129,13 +130,33 @@ export const targetRules: readonly TargetRule[] = [
     types: ['STATISTICS DATA'],
     judge: plannerStatistics,
   },
+  {
+    since: 18,
+    feature: 'names of OLD and NEW in RETURNING',
+    types: ['RULE', 'FUNCTION', 'PROCEDURE'],
+    judge: uses('returning with ('),
+  },
   // 17
   { since: 17, feature: 'names of constraints NOT NULL of domains', types: ['DOMAIN'], judge: notNullConstraint },
   {
     since: 17,
     feature: 'to_bin and other functions',
     types: expressions,
-    judge: calls('to_bin', 'to_oct', 'unicode_assigned', 'uuid_extract_timestamp', 'uuid_extract_version', 'xmltext'),
+    judge: calls(
+      'to_bin',
+      'to_oct',
+      'unicode_assigned',
+      'uuid_extract_timestamp',
+      'uuid_extract_version',
+      'to_regtypemod',
+      'xmltext',
+    ),
+  },
+  {
+    since: 17,
+    feature: 'MERGE with RETURNING or NOT MATCHED BY',
+    types: ['RULE', 'FUNCTION', 'PROCEDURE'],
+    judge: uses('not matched by', 'merge_action ('),
   },
   { since: 17, feature: 'AT LOCAL', types: expressions, judge: uses('at local') },
   {
@@ -148,7 +169,7 @@ export const targetRules: readonly TargetRule[] = [
     since: 17,
     feature: 'JSON_TABLE and the JSON query functions',
     types: queries,
-    judge: constructs('JSON_TABLE', 'JSON_EXISTS', 'JSON_QUERY', 'JSON_VALUE', 'JSON_SCALAR', 'JSON_SERIALIZE'),
+    judge: constructs('JSON', 'JSON_TABLE', 'JSON_EXISTS', 'JSON_QUERY', 'JSON_VALUE', 'JSON_SCALAR', 'JSON_SERIALIZE'),
   },
   { since: 17, feature: 'privilege MAINTAIN', types: grants, judge: maintainPrivilege },
   { since: 17, feature: 'event triggers on login', types: ['EVENT TRIGGER'], judge: uses('on login') },
@@ -170,6 +191,7 @@ export const targetRules: readonly TargetRule[] = [
       'random_normal',
     ),
   },
+  { since: 16, feature: 'INDENT of XMLSERIALIZE', types: expressions, judge: xmlIndent },
   { since: 16, feature: 'SYSTEM_USER', types: expressions, judge: builtIns('system_user') },
   { since: 16, feature: 'ICU rules', types: ['COLLATION', 'DATABASE'], judge: sets('rules', 'icu_rules') },
   {
@@ -196,7 +218,7 @@ export const targetRules: readonly TargetRule[] = [
     since: 15,
     feature: 'regexp_like and other functions',
     types: expressions,
-    judge: calls('regexp_count', 'regexp_instr', 'regexp_like', 'regexp_substr'),
+    judge: calls('has_parameter_privilege', 'regexp_count', 'regexp_instr', 'regexp_like', 'regexp_substr'),
   },
   {
     since: 15,
@@ -234,7 +256,16 @@ export const targetRules: readonly TargetRule[] = [
     since: 14,
     feature: 'date_bin and other functions',
     types: expressions,
-    judge: calls('bit_count', 'date_bin', 'string_to_table', 'trim_array', 'unistr'),
+    judge: calls(
+      'bit_count',
+      'bit_xor',
+      'date_bin',
+      'multirange',
+      'range_agg',
+      'string_to_table',
+      'trim_array',
+      'unistr',
+    ),
   },
   { since: 14, feature: 'parameters OUT of procedures', types: ['PROCEDURE'], judge: outParameter },
   {
@@ -263,6 +294,9 @@ export const targetRules: readonly TargetRule[] = [
   },
   { since: 14, feature: 'subscripting functions of types', types: ['TYPE'], judge: sets('subscript') },
   { since: 14, feature: 'statistics on expressions', types: ['STATISTICS'], judge: statisticsOnExpressions },
+  { since: 14, feature: 'names of JOIN … USING', types: queries, judge: joinAlias },
+  { since: 14, feature: 'SUBSTRING … SIMILAR', types: expressions, judge: substringSimilar },
+  { since: 14, feature: 'GROUP BY DISTINCT', types: queries, judge: uses('group by distinct') },
   { since: 14, feature: 'SEARCH', types: queries, judge: uses('search depth first', 'search breadth first') },
   { since: 14, feature: 'CYCLE', types: queries, judge: cycleClause },
   {

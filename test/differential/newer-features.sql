@@ -43,3 +43,15 @@ CREATE VIEW public.json_things AS SELECT JSON_OBJECT('a': 1) AS o, '{}' IS JSON 
 CREATE TABLE public.virtual_default (a integer, b integer GENERATED ALWAYS AS (a + 1));
 INSERT INTO public.virtual_default VALUES (1);
 CREATE PUBLICATION everything FOR ALL TABLES;
+CREATE VIEW public.xml_text AS SELECT XMLSERIALIZE(CONTENT '<a/>'::xml AS text) AS whole;
+CREATE VIEW public.xml_indented AS SELECT XMLSERIALIZE(CONTENT '<a/>'::xml AS text INDENT) AS whole;
+CREATE VIEW public.joined AS SELECT both_ways.a FROM public.named JOIN public.heir USING (a) AS both_ways;
+CREATE VIEW public.similar_part AS SELECT SUBSTRING('abc' SIMILAR 'a#"b#"c' ESCAPE '#') AS b;
+CREATE VIEW public.grouped AS SELECT a FROM public.named GROUP BY DISTINCT ROLLUP (a, b), ROLLUP (a, c);
+CREATE VIEW public.json_made AS SELECT JSON('{}') AS made;
+CREATE FUNCTION public.merges_all() RETURNS void LANGUAGE sql BEGIN ATOMIC
+  MERGE INTO public.named USING public.ordinary ON a = k WHEN NOT MATCHED BY SOURCE THEN DELETE;
+END;
+CREATE TABLE public.keyed (a integer PRIMARY KEY);
+CREATE TABLE public.parted (a integer) PARTITION BY LIST (a);
+ALTER TABLE public.parted ADD CONSTRAINT parted_later FOREIGN KEY (a) REFERENCES public.keyed NOT VALID;

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
-import { open, salvage, type Archive, type SalvageReport } from '../../src/index.ts'
+import { create, open, salvage, verify, type Archive, type SalvageReport } from '../../src/index.ts'
 import { fixture, type PlacedArchive } from '../helpers/corpus.ts'
 import { readSound } from '../helpers/damage.ts'
 import { root } from '../helpers/paths.ts'
+import { postgres } from '../helpers/postgres.ts'
 import { concat, int, tocBytes } from '../unit/format/build-archive.ts'
 
 /*
@@ -226,4 +227,57 @@ test.each(formats)('pgdmp salvage that is interrupted while it writes leaves not
   child.kill('SIGINT')
   expect(await ended).toBe(130)
   expect(readdirSync(folder)).toEqual([])
+})
+
+test('salvage() keeps each large object once when the list of a group is cut whose OIDs lie around those of others', async () => {
+  rmSync(input, { recursive: true, force: true })
+  const archive = await create(input, { format: 'directory', archiveVersion: { major: 1, minor: 16, rev: 0 } })
+  const data = Buffer.from('x')
+  archive.addLargeObjects([1, 3, 5].map((oid) => ({ oid, data })))
+  archive.addLargeObjects(
+    [2, 4].map((oid) => ({ oid, data })),
+    { owner: 'other' },
+  )
+  await archive.finish()
+  const lists = readdirSync(input).filter((name) => name.startsWith('blobs_'))
+  expect(lists).toHaveLength(2)
+  for (const list of lists) {
+    const path = join(input, list)
+    const whole = readFileSync(path)
+    writeFileSync(path, whole.subarray(0, 10))
+    await salvaged()
+    writeFileSync(path, whole)
+    expect((await verify(output)).findings.filter(({ severity }) => severity !== 'info')).toEqual([])
+    await using saved = await open(output)
+    const found: number[][] = []
+    for (const entry of saved.toc.filter(({ desc }) => desc === 'BLOBS')) {
+      const oids: number[] = []
+      for await (const { oid } of saved.largeObjects(entry)) oids.push(oid)
+      found.push(oids)
+    }
+    expect(found).toEqual([
+      [1, 3, 5],
+      [2, 4],
+    ])
+  }
+})
+
+test('salvage() leaves out an owner at which pg_restore would stop', async () => {
+  rmSync(input, { recursive: true, force: true })
+  const archive = await create(input)
+  const transform = { desc: 'TRANSFORM', tag: 'TRANSFORM FOR integer LANGUAGE sql' }
+  archive.addEntry({
+    ...transform,
+    defn: 'CREATE TRANSFORM FOR integer LANGUAGE sql (FROM SQL WITH FUNCTION f(internal));\n',
+    dropStmt: 'DROP TRANSFORM FOR integer LANGUAGE sql;\n',
+    owner: 'somebody',
+  })
+  await archive.finish()
+  const { findings } = await salvaged()
+  await using saved = await open(output)
+  expect(saved.toc.filter(({ desc }) => desc === 'TRANSFORM').map(({ tag, owner }) => [tag, owner])).toEqual([
+    [transform.tag, ''],
+  ])
+  expect(findings.map(({ message }) => message).join()).toContain('owner')
+  for (const { pgRestore } of postgres) execFileSync(pgRestore, ['-f', '/dev/null', output], { stdio: 'pipe' })
 })

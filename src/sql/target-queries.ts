@@ -1,0 +1,57 @@
+import { findWords, removal, replacement, type Judge, type Verdict } from './target-judges.ts'
+
+/** Index of the parenthesis that closes the one at `open`; the last word when there is none. */
+function closing(words: readonly string[], open: number): number {
+  let depth = 0
+  for (let at = open; at < words.length; at++) {
+    if (words[at] === '(') depth++
+    if (words[at] === ')' && --depth === 0) return at
+  }
+  return words.length - 1
+}
+
+/** `XMLSERIALIZE(… AS type INDENT)`; servers that know the word print NO INDENT where it is not meant (ruleutils.c). */
+export const xmlIndent: Judge = (statement) => {
+  const { words } = statement
+  const edits: { start: number; end: number; text: string }[] = []
+  for (let at = findWords(words, ['xmlserialize', '(']); at !== -1;) {
+    const close = closing(words, at + 1)
+    if (words[close - 1] === 'indent') {
+      if (words[close - 2] !== 'no') return { refuses: true }
+      edits.push(removal(statement, close - 2, close - 1))
+    }
+    at = findWords(words, ['xmlserialize', '('], at + 1)
+  }
+  return edits.length === 0 ? undefined : { edits }
+}
+
+/** `JOIN … USING (…) AS alias` */
+export const joinAlias: Judge = ({ words }) => {
+  for (let at = findWords(words, ['using', '(']); at !== -1;) {
+    const close = closing(words, at + 1)
+    if (words[close + 1] === 'as') return { refuses: true }
+    at = findWords(words, ['using', '('], at + 1)
+  }
+  return undefined
+}
+
+/** `SUBSTRING(a SIMILAR b ESCAPE c)`, which has been `SUBSTRING(a FROM b FOR c)` before, and is still. */
+export const substringSimilar: Judge = (statement): Verdict | undefined => {
+  const { words } = statement
+  const edits: { start: number; end: number; text: string }[] = []
+  for (let at = findWords(words, ['substring', '(']); at !== -1;) {
+    const close = closing(words, at + 1)
+    // what is in further parentheses belongs to something else
+    let depth = 0
+    for (let within = at + 2; within < close; within++) {
+      const word = words[within] ?? ''
+      if (word === '(') depth++
+      if (word === ')') depth--
+      if (depth > 0) continue
+      if (word === 'similar') edits.push(replacement(statement, within, 'FROM'))
+      if (word === 'escape') edits.push(replacement(statement, within, 'FOR'))
+    }
+    at = findWords(words, ['substring', '('], at + 1)
+  }
+  return edits.length === 0 ? undefined : { edits }
+}
