@@ -18,6 +18,14 @@ export interface Server extends PostgresTools {
   readonly ask: (commands: readonly string[], database?: string) => string
 }
 
+/** A server that nobody else uses. */
+export interface OwnServer extends Server {
+  /** Ends it at once, as when it is killed (pg_ctl -m immediate). */
+  readonly crash: () => void
+  /** Starts it again, on the same port. */
+  readonly recover: () => void
+}
+
 /** Where a database is, and who connects. */
 interface ConnectionParameters {
   readonly host: string
@@ -79,7 +87,7 @@ function serving(tools: PostgresTools, connection: () => string): Server {
  * its tests do.
  * @param count the newest so many alone
  */
-export function ownServers(count = servers.length): readonly Server[] {
+export function ownServers(count = servers.length): readonly OwnServer[] {
   const own = servers.slice(-count)
   if (own.length === 0) return []
   const script = join(root, 'test/postgres/servers.sh')
@@ -101,7 +109,11 @@ export function ownServers(count = servers.length): readonly Server[] {
     if (found === undefined) throw new Error(`There is no server ${major} yet`)
     return found
   }
-  return own.map((server) => serving(server, () => connection(server.major)))
+  return own.map((server) => ({
+    ...serving(server, () => connection(server.major)),
+    crash: () => void execFileSync(script, ['crash', join(folder, 'servers'), String(server.major)]),
+    recover: () => void execFileSync(script, ['recover', join(folder, 'servers'), String(server.major)]),
+  }))
 }
 
 /** The server of a major. */
