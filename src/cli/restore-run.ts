@@ -211,7 +211,7 @@ function report(
   for (const group of groups) {
     complain(terminal, groupLine(group), group.hint)
   }
-  if (journal !== undefined) complain(terminal, `what failed is tried again with --resume ${journal.path}`)
+  if (journal !== undefined) complain(terminal, `what failed is tried again with --resume ${journal.path}, drops aside`)
   return exit.bad
 }
 

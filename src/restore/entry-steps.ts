@@ -140,7 +140,8 @@ export class EntrySteps {
 
   #fail(step: StepId): void {
     this.#failed = true
-    this.#journal.fail(step)
+    // what could not be dropped may have been created since
+    if (this.#part !== 'drop') this.#journal.fail(step)
   }
 
   async #refused(error: unknown, step: StepId, command: Command): Promise<void> {
