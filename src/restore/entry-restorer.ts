@@ -7,7 +7,7 @@ import { SqlGatherer } from '../ops/sql-gather.ts'
 import { isDatabase } from '../sql/drop.ts'
 import { putEntry } from '../sql/entry.ts'
 import { putUnlinkIfExists } from '../sql/large-object.ts'
-import { fmtQualifiedId } from '../sql/quote.ts'
+import { fmtId, fmtQualifiedId } from '../sql/quote.ts'
 import type { ScriptContext } from '../sql/session.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
@@ -142,9 +142,15 @@ export class EntryRestorer {
 
   /** All has been tried. @returns what the server said when the journal's marks could not be removed */
   async endJournal(): Promise<string | undefined> {
-    // they belong to who connected
-    if (this.#run.journal !== undefined) await this.leave()
-    return await this.#run.journal?.end(this.#stepSession)
+    const { journal } = this.#run
+    if (journal === undefined) return undefined
+    const { useSetSessionAuthorization, disableTriggers, role } = this.#context.options
+    if (useSetSessionAuthorization || disableTriggers) {
+      // the marks belong to who began, which takes the role, too
+      await this.leave()
+      if (role !== null) await this.send({ sql: `SET ROLE ${fmtId(this.#context.quote, role)}` })
+    }
+    return await journal.end(this.#stepSession)
   }
 
   async #restoreEntry(entry: TocEntry, parts: EntryParts): Promise<void> {

@@ -135,14 +135,15 @@ describe('a restore with a journal', () => {
           } finally {
             await proxy.close()
           }
-          await goOn(name, journal, options)
+          // how often it commits may change
+          await goOn(name, journal, random.below(2) === 0 ? options : {})
           return proxy.messages
         })
       let cuts = 0
       const messages = await round(Infinity)
-      const step = everywhere ? 1 : Math.ceil(messages / 5)
+      const step = everywhere ? 1 : Math.ceil(messages / 3)
       for (let at = 4 + (everywhere ? 0 : random.below(step)); at <= messages; at += step) await round(at)
-      expect(cuts).toBeGreaterThan(2)
+      expect(cuts).toBeGreaterThan(1)
     },
     minutes,
   )

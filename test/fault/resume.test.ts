@@ -80,9 +80,8 @@ describe('a restore that dies', () => {
 
   /** Resolves when there is a journal, or the restore has ended. */
   async function begun(journal: string, ended: Promise<void>): Promise<void> {
-    let over = false
-    void ended.then(() => (over = true))
-    while (!over && !existsSync(journal)) await sleep(5)
+    const isOver = ended.then(() => true)
+    while (!existsSync(journal)) if (await Promise.race([isOver, sleep(5).then(() => false)])) return
   }
 
   /** A moment at which a restore that takes so long may die, now and then before it has done anything. */

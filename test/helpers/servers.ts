@@ -109,11 +109,15 @@ export function ownServers(count = servers.length): readonly OwnServer[] {
     if (found === undefined) throw new Error(`There is no server ${major} yet`)
     return found
   }
-  return own.map((server) => ({
-    ...serving(server, () => connection(server.major)),
-    crash: () => void execFileSync(script, ['crash', join(folder, 'servers'), String(server.major)]),
-    recover: () => void execFileSync(script, ['recover', join(folder, 'servers'), String(server.major)]),
-  }))
+  const command = (name: string, major: number) => (): void => {
+    execFileSync(script, [name, join(folder, 'servers'), String(major)])
+  }
+  return own.map(({ major, ...tools }) =>
+    Object.assign(
+      serving({ major, ...tools }, () => connection(major)),
+      { crash: command('crash', major), recover: command('recover', major) },
+    ),
+  )
 }
 
 /** The server of a major. */
