@@ -99,12 +99,15 @@ describe('a restore with a journal', () => {
     return earlier
   }
 
-  test.each<{ readonly name: string; readonly options: RestoreOptions }>([
+  /** How a restore commits; a short run takes one of them. */
+  const ways: readonly { readonly name: string; readonly options: RestoreOptions }[] = [
     { name: 'one session', options: {} },
     { name: 'two sessions', options: { jobs: 2 } },
     { name: 'a single transaction', options: { singleTransaction: true } },
     { name: 'transactions of five', options: { transactionSize: 5 } },
-  ])(
+  ]
+
+  test.each(everywhere ? ways : [random.pick(ways)])(
     'goes on wherever its connection is cut, the answer to what the server has got lost: $name',
     async ({ options }) => {
       /** Restores with a connection that is cut, and then with another one. @returns messages of the first */
@@ -144,6 +147,40 @@ describe('a restore with a journal', () => {
       const step = everywhere ? 1 : Math.ceil(messages / 3)
       for (let at = 4 + (everywhere ? 0 : random.below(step)); at <= messages; at += step) await round(at)
       expect(cuts).toBeGreaterThan(1)
+    },
+    minutes,
+  )
+
+  test(
+    'ends the sessions of the run before that the server still has after the network was cut',
+    async () => {
+      await inNewDatabase(server, async (name) => {
+        const journal = newFile()
+        // in the middle of a transaction that has rows
+        const proxy = await breaking(parameters(name), 50, { serverNotices: false })
+        const sessions = (): string =>
+          ask(
+            [
+              "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE locktype = 'advisory' AND datname = current_database()",
+            ],
+            name,
+          ).trim()
+        try {
+          const target = await connectPg({ ...parameters(name), host: '127.0.0.1', port: proxy.port, ssl: false })
+          await using archive = await open(file)
+          await expect(restore(archive, target, { jobs: 2, resume: journal })).rejects.toMatchObject({
+            code: 'CONNECTION_LOST',
+          })
+          await target.end().catch(() => undefined)
+          expect(Number(sessions())).toBeGreaterThan(0)
+          const begin = Date.now()
+          await goOn(name, journal)
+          expect(Date.now() - begin).toBeGreaterThan(4500)
+          expect(sessions()).toBe('0')
+        } finally {
+          await proxy.close()
+        }
+      })
     },
     minutes,
   )

@@ -11,7 +11,7 @@ import { ownServers, withoutServers } from '../helpers/servers.ts'
  *   PGDMP_RESUME_ROUNDS=50 npx vitest run test/fault/resume.test.ts
  */
 
-const rounds = Number(process.env['PGDMP_RESUME_ROUNDS'] ?? 2)
+const rounds = Number(process.env['PGDMP_RESUME_ROUNDS'] ?? 1)
 const seed = Number(process.env['PGDMP_SEED'] ?? Date.now() % 2 ** 31)
 const random = new Random(seed)
 const minutes = Math.max(2, rounds) * 60_000
@@ -50,6 +50,9 @@ describe('a restore that dies', () => {
   afterAll(() => source.remove())
 
   const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+  /** A restore may be over before it can be killed: a short run does not end without one that was. */
+  const goesOn = (round: number, broken: number): boolean => round < rounds || (broken === 0 && round < rounds + 5)
 
   /** Each round takes the next shape, those that come first in CI by a seed. */
   const shapeOf = (round: number): Shape => {
@@ -95,7 +98,7 @@ describe('a restore that dies', () => {
     async () => {
       console.log(`PGDMP_SEED=${seed} PGDMP_RESUME_ROUNDS=${rounds}`)
       let broken = 0
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; goesOn(round, broken); round++) {
         const shape = shapeOf(round)
         const duration = await undisturbed(shape)
         const name = source.target(shape)
@@ -121,7 +124,7 @@ describe('a restore that dies', () => {
     'goes on when the server is killed',
     async () => {
       let broken = 0
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; goesOn(round, broken); round++) {
         const shape = shapeOf(round)
         const duration = await undisturbed(shape)
         const name = source.target(shape)
