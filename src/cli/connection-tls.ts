@@ -13,6 +13,8 @@ export interface TlsAttempt {
   readonly only: (error: unknown) => boolean
   /** Whether a server without TLS is asked again without. */
   readonly mayDoWithout: boolean
+  /** The handshake begins at once, without asking for it (`sslnegotiation`). */
+  readonly isDirect?: boolean | undefined
   /** Why the handshake cannot succeed, for a server that has TLS. */
   readonly complaint?: string | undefined
 }
@@ -52,6 +54,19 @@ function sendsCertificate(parameters: ConnectionParameters): boolean {
   return mode === 'allow'
 }
 
+/** Whether the handshake begins at once. @throws ArchiveError USAGE in libpq's words */
+function negotiatesDirectly(parameters: ConnectionParameters, mode: string): boolean {
+  const value = parameters.get('sslnegotiation') || 'postgres'
+  if (value !== 'postgres' && value !== 'direct') throw wrong(`invalid sslnegotiation value: "${value}"`)
+  // a server before 17 would be asked without TLS then
+  if (value === 'direct' && mode !== 'require' && !mode.startsWith('verify-')) {
+    throw wrong(
+      `weak sslmode "${mode}" may not be used with sslnegotiation=direct (use "require", "verify-ca", or "verify-full")`,
+    )
+  }
+  return value === 'direct'
+}
+
 /**
  * What `sslmode` means: which connections to try in turn, and what is checked of the server's certificate
  * (connectOptions2, fe-connect.c; initialize_SSL, fe-secure-openssl.c).
@@ -64,6 +79,7 @@ export async function tlsAttempts(
 ): Promise<readonly TlsAttempt[]> {
   const mode = parameters.get('sslmode') ?? 'prefer'
   if (!modes.has(mode)) throw wrong(`invalid sslmode value: "${mode}"`)
+  const isDirect = negotiatesDirectly(parameters, mode)
   versionRange(parameters)
   const certificate = sendsCertificate(parameters)
   const plain = { ssl: false, only: () => false, mayDoWithout: false } as const
@@ -73,6 +89,7 @@ export async function tlsAttempts(
     ...(await tlsOptions(parameters, mode, host, env, certificate)),
     only: () => false,
     mayDoWithout: false,
+    isDirect,
   }
   if (mode === 'prefer') return [{ ssl: tls.ssl, only: isNotAboutTls, mayDoWithout: true }, plain]
   if (mode === 'allow') return [plain, tls]

@@ -5,7 +5,9 @@ import type { Client, ClientConfig } from 'pg'
 import { ArchiveError, isArchiveError, type ServerError } from '../index.ts'
 import { pgTarget, type PgTarget } from '../restore/pg.ts'
 import { ClientRefusal, connectClient } from '../restore/pg-client.ts'
+import { failureText, hasNoTls, serverText, type Place } from './connection-failure.ts'
 import { addService, passwordFromFile } from './connection-files.ts'
+import { balancesHosts, sessionAttributes, shuffled, unfit, type SessionAttributes } from './connection-session.ts'
 import {
   addEnvironment,
   isConnectionString,
@@ -15,7 +17,6 @@ import {
 } from './connection-string.ts'
 import { tlsAttempts, type TlsAttempt } from './connection-tls.ts'
 import { wrong } from './libpq-error.ts'
-import { isSystemError, strerror, type SystemError } from './strerror.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What the options of a command say of the connection. */
@@ -27,13 +28,6 @@ export interface GivenConnection {
   readonly user?: string | undefined
   /** Instead of what is looked up. */
   readonly password?: string | undefined
-}
-
-/** One server to try. */
-interface Place {
-  readonly host: string
-  readonly hostaddr: string | undefined
-  readonly port: string
 }
 
 /**
@@ -105,6 +99,15 @@ function placesOf(parameters: ConnectionParameters): readonly Place[] {
   })
 }
 
+/** The servers to try in turn, and what each has to be: where a standby is preferred, any of them after all. */
+function placesToTry(parameters: ConnectionParameters): readonly (readonly [Place, SessionAttributes])[] {
+  const known = placesOf(parameters)
+  const places = balancesHosts(parameters) ? shuffled(known) : known
+  const wanted = sessionAttributes(parameters)
+  const pass = (as: SessionAttributes) => places.map((place) => [place, as] as const)
+  return wanted === 'prefer-standby' ? [...pass(wanted), ...pass('any')] : pass(wanted)
+}
+
 /** What {@link connectDatabase} is told besides the parameters. */
 export interface ConnectOptions {
   readonly applicationName: string
@@ -131,12 +134,18 @@ export async function connectDatabase(
   const { signal } = terminal
   const failures: string[] = []
   let asked: string | undefined
-  places: for (const place of placesOf(parameters)) {
+  places: for (const [place, wanted] of placesToTry(parameters)) {
     for (const tls of await tlsAttempts(parameters, place.host, terminal.env)) {
       for (;;) {
         try {
           const config = await configOf(terminal, parameters, place, tls, options, asked)
           const first = await connectClient(config, { requireChannelBinding, signal })
+          const complaint = await unfit(first, wanted)
+          if (complaint !== undefined) {
+            await first.end()
+            failures.push(failureText(new Error(complaint), place, tls))
+            continue places
+          }
           const connect = async (database: string): Promise<Client> => {
             try {
               const next = await connectClient(config, { database, requireChannelBinding, signal })
@@ -203,7 +212,8 @@ function refuseUnsupported(parameters: ConnectionParameters): void {
   refused('require_auth')
   refused('requirepeer')
   refused('replication')
-  refused('target_session_attrs', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby')
+  // node-postgres always names the server
+  refused('sslsni', '0')
 }
 
 async function configOf(
@@ -236,67 +246,12 @@ async function configOf(
       return password
     },
     ssl: isSocket ? false : tls.ssl,
+    // said in any case: node-postgres would take it from the environment
+    sslnegotiation: !isSocket && tls.isDirect === true ? 'direct' : 'postgres',
     application_name: text('application_name') || applicationName,
     ...(text('options') === '' ? {} : { options: text('options') }),
     ...(text('keepalives') === '0' ? {} : { keepAlive: true }),
     ...(seconds > 0 ? { connectionTimeoutMillis: Math.max(2, seconds) * 1000 } : {}),
     enableChannelBinding: tls.ssl !== false && channelBinding(parameters) !== 'disable',
   }
-}
-
-/** connectFailureMessage, fe-connect.c */
-function failureText(error: unknown, { host, hostaddr, port }: Place, { complaint }: TlsAttempt): string {
-  const isSocket = host.startsWith('/')
-  const where = isSocket
-    ? `on socket "${host}/.s.PGSQL.${port}"`
-    : `at "${host}"${addressOf(error, host, hostaddr)}, port ${port}`
-  if (isSystemError(error) && error.syscall === 'getaddrinfo') {
-    return `could not translate host name "${host}" to address: Name or service not known`
-  }
-  const aboutTls = isSystemError(error) || hasNoTls(error) ? undefined : complaint
-  const said = serverText(error) ?? aboutTls ?? (isSystemError(error) ? networkText(error) : wordOf(error))
-  const hint = isSystemError(error) && /ECONNREFUSED|ENOENT/.test(error.code ?? '') ? question(isSocket) : ''
-  return `connection to server ${where} failed: ${said}${hint}`
-}
-
-/** strerror(3) of what connecting may end with. */
-const networkTexts: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'Connection refused',
-  ECONNRESET: 'Connection reset by peer',
-  EHOSTUNREACH: 'No route to host',
-  ENETUNREACH: 'Network is unreachable',
-  ETIMEDOUT: 'Connection timed out',
-}
-
-function networkText(error: SystemError): string {
-  return networkTexts[error.code ?? ''] ?? strerror(error)
-}
-
-function hasNoTls(error: unknown): boolean {
-  return error instanceof Error && error.message.includes('does not support SSL')
-}
-
-function question(isSocket: boolean): string {
-  return isSocket
-    ? '\n\tIs the server running locally and accepting connections on that socket?'
-    : '\n\tIs the server running on that host and accepting TCP/IP connections?'
-}
-
-function addressOf(error: unknown, host: string, hostaddr: string | undefined): string {
-  const address = hostaddr ?? (error instanceof Error && 'address' in error ? String(error.address) : host)
-  return address === host ? '' : ` (${address})`
-}
-
-function serverText(error: unknown): string | undefined {
-  if (!(error instanceof Error && 'severity' in error && typeof error.severity === 'string')) return undefined
-  const part = (label: string, value: unknown): string => (typeof value === 'string' ? `\n${label}:  ${value}` : '')
-  const { detail, hint } = { detail: undefined, hint: undefined, ...error }
-  return `${error.severity}:  ${error.message}${part('DETAIL', detail)}${part('HINT', hint)}`
-}
-
-function wordOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
-  if (hasNoTls(error)) return 'server does not support SSL, but SSL was required'
-  if (/timeout expired/.test(text)) return 'timeout expired'
-  return text
 }

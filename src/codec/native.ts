@@ -34,20 +34,31 @@ export function createZlibStream(kind: NativeKind, chunkSize?: number): zlib.Inf
   return createZstdDecompress({ params: { 100: WINDOW_LOG_MAX }, ...options })
 }
 
+/** The stream object's own buffer, which nobody uses: as small as zlib allows, since there may be one for each object. */
+const LEAST_CHUNK = zlib.constants.Z_MIN_CHUNK
+
+/** Handles that wait for another stream: to make one takes longer than to decode a small large object. */
+const idle: Record<Exclude<NativeKind, 'zstd'>, NativeHandle[]> = { raw: [], zlib: [] }
+const MAX_IDLE = 2
+
 class NativeEngine implements Engine {
   used = 0
   written = 0
   ended = false
   readonly #handle: NativeHandle
+  readonly #kind: NativeKind
   readonly #where: Where
+  #state: 'working' | 'good' | 'closed' = 'good'
 
-  constructor(handle: NativeHandle, where: Where) {
+  constructor(handle: NativeHandle, kind: NativeKind, where: Where) {
     this.#handle = handle
+    this.#kind = kind
     this.#where = where
   }
 
   run(input: Uint8Array, from: number, target: Uint8Array, at: number): void | Promise<void> {
     const { Z_NO_FLUSH } = zlib.constants
+    this.#state = 'working'
     const inRoom = input.length - from
     const outRoom = target.length - at
     if (this.#where === 'here')
@@ -58,6 +69,7 @@ class NativeEngine implements Engine {
   }
 
   #took({ availableIn, availableOut }: NativeStep, inRoom: number, outRoom: number): void {
+    this.#state = 'good'
     this.used = inRoom - availableIn
     this.written = outRoom - availableOut
     // Input and room left over at the same time: the decoder wants nothing more.
@@ -80,14 +92,22 @@ class NativeEngine implements Engine {
   }
 
   close(): void {
-    this.#handle.close()
+    if (this.#state === 'closed') return
+    const good = this.#state === 'good'
+    this.#state = 'closed'
+    // one that met an error, or was given up while it worked, is not worth thinking about; zstd forgets its settings
+    const others = this.#kind === 'zstd' || !good ? undefined : idle[this.#kind]
+    if (others === undefined || others.length >= MAX_IDLE) return this.#handle.close()
+    this.#handle.reset()
+    others.push(this.#handle)
   }
 }
 
 /** An engine on the native handle, or `undefined` where this Node does not have it in the known shape. */
 export function openNativeEngine(kind: NativeKind, where: Where = 'here'): Engine | undefined {
-  const handle = openHandle(createZlibStream(kind))
-  return handle === undefined ? undefined : new NativeEngine(handle, where)
+  const waiting = kind === 'zstd' ? undefined : idle[kind].pop()
+  const handle = waiting ?? openHandle(createZlibStream(kind, LEAST_CHUNK))
+  return handle === undefined ? undefined : new NativeEngine(handle, kind, where)
 }
 
 /** Milliseconds after which a trip to the thread pool counts as one without return. */
@@ -102,7 +122,7 @@ export function nativeThreadPoolWorks(): Promise<boolean> {
 }
 
 async function tryThreadPool(): Promise<boolean> {
-  const handle = openHandle(createZlibStream('raw'))
+  const handle = openHandle(createZlibStream('raw', LEAST_CHUNK))
   if (handle === undefined) return false
   let timer: NodeJS.Timeout | undefined
   try {

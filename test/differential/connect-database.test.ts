@@ -115,6 +115,47 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     expect(ours[0]).toBe(1)
   })
 
+  describe.skipIf((server?.major ?? 0) < 17)('with what libpq knows since 17', () => {
+    test.each([
+      ['target_session_attrs=any', ['-d', `${uri}?target_session_attrs=any`], {}],
+      ['target_session_attrs=read-write', ['-d', `${uri}?target_session_attrs=read-write`], {}],
+      ['target_session_attrs=primary', ['-d', `${uri}?target_session_attrs=primary`], {}],
+      ['target_session_attrs=prefer-standby', ['-d', `${uri}?target_session_attrs=prefer-standby`], {}],
+      [
+        'target_session_attrs=read-only',
+        ['-d', `${uri}?target_session_attrs=read-only`],
+        { PGOPTIONS: '-c default_transaction_read_only=on' },
+      ],
+      ['load_balance_hosts=random', ['-d', `${uri}?load_balance_hosts=random`], {}],
+      ['sslnegotiation=postgres', ['-d', `${uri}?sslnegotiation=postgres`], {}],
+    ])('is made with %s', async (_, args, env) => {
+      const { real, ours } = await both(args, env)
+      expect(ours).toEqual(real)
+      expect(ours).toEqual([0, ''])
+    })
+
+    test.each([
+      ['a session that is not read-only', ['-d', `${uri}?target_session_attrs=read-only`]],
+      ['a server that is no standby', ['-d', `${uri}?target_session_attrs=standby`]],
+      ['a target_session_attrs that does not exist', ['-d', `${uri}?target_session_attrs=sometimes`]],
+      [
+        'sessions that are read-only on every host',
+        [
+          '-d',
+          `host=${host},${host} port=${port} user=postgres password=${password} dbname=postgres target_session_attrs=read-write options='-c default_transaction_read_only=on'`,
+        ],
+      ],
+      ['a load_balance_hosts that does not exist', ['-d', `${uri}?load_balance_hosts=maybe`]],
+      ['an sslnegotiation that does not exist', ['-d', `${uri}?sslnegotiation=maybe`]],
+      ['direct TLS with a weak sslmode', ['-d', `${uri}?sslnegotiation=direct&sslmode=prefer`]],
+      ['direct TLS where there is none', ['-d', `${uri}?sslnegotiation=direct&sslmode=require`]],
+    ])('is refused as by pg_restore for %s', async (_, args) => {
+      const { real, ours } = await both(args)
+      expect(ours).toEqual(real)
+      expect(ours[0]).toBe(1)
+    })
+  })
+
   test('is refused as by pg_restore for PGREQUIRESSL where there is no TLS', async () => {
     const { real, ours } = await both(['-d', uri], { PGREQUIRESSL: '1' })
     expect(ours).toEqual(real)

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -61,6 +61,10 @@ describe('a password', () => {
       "CREATE ROLE by_md5 LOGIN PASSWORD 'known'",
       'SELECT pg_reload_conf()',
     )
+    const read = spawnSync(tools.psql, ['-XAtqc', `SELECT pg_read_file('${data}/server.crt')`, '-d', connection])
+    writeFileSync(join(folder, 'server.crt'), read.stdout)
+    const other = `-subj /CN=localhost -keyout ${join(folder, 'other.key')} -out ${join(folder, 'other.crt')}`
+    execFileSync('openssl', `req -x509 -newkey rsa:2048 -nodes -days 2 ${other}`.split(' '), { stdio: 'ignore' })
     // a connection after the reload
     for (let tries = 0; tries < 50; tries++) {
       const { status } = spawnSync(tools.psql, ['-Xqc', 'SELECT 1', '-d', `${connection} sslmode=require`])
@@ -168,6 +172,32 @@ describe('a password', () => {
       const { real, ours } = await both('-d', as(user, `password=${password}`, first, second))
       expect(ours).toEqual(real)
       expect(ours[0]).toBe(status)
+    },
+    seconds,
+  )
+
+  // the server's certificate, which is its own root, names localhost; the address is given so that nothing is looked up
+  test.each([
+    ['verify-full', 'localhost', 'server.crt', 0],
+    ['verify-full', 'elsewhere', 'server.crt', 1],
+    ['verify-ca', 'elsewhere', 'server.crt', 0],
+    ['verify-ca', 'localhost', 'other.crt', 1],
+    ['verify-full', 'localhost', 'other.crt', 1],
+    ['require', 'elsewhere', 'other.crt', 1],
+    ['require', 'elsewhere', 'none.crt', 0],
+  ] as const)(
+    'goes with sslmode=%s to the server called %s that shows a certificate by %s as by pg_restore',
+    async (mode, host, certificate, status) => {
+      const place = `${as('tls_only', 'password=known').replace('host=', 'hostaddr=')} host=${host}`
+      // libpq before 17 does not know the parameter
+      for (const negotiation of tools.major < 17 ? [''] : ['sslnegotiation=postgres', 'sslnegotiation=direct']) {
+        const { real, ours } = await both(
+          '-d',
+          `${place} sslmode=${mode} sslrootcert=${join(folder, certificate)} ${negotiation}`,
+        )
+        expect([negotiation, ...ours]).toEqual([negotiation, ...real])
+        expect(ours[0]).toBe(status)
+      }
     },
     seconds,
   )

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { convert, filter, open, reindex } from '../../src/index.ts'
 import type { Archive, ConvertOptions, TocEntry } from '../../src/index.ts'
 import { contentsOf } from '../helpers/contents.ts'
-import { halfOf } from '../helpers/part.ts'
+import { partOf } from '../helpers/part.ts'
 import { cli, root } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
 import { servers, withoutServers } from '../helpers/servers.ts'
@@ -116,7 +116,7 @@ describe.each(servers)('a dump of $version', (server) => {
       : []),
   ]
 
-  test.each(halfOf(conversions, (conversion) => `${server.major} ${JSON.stringify(conversion)}`))(
+  test.each(partOf(conversions, (conversion) => `${server.major} ${JSON.stringify(conversion)}`))(
     'is restored as $format, $compression',
     { timeout: 300_000 },
     async ({ jobs, ...options }) => {

@@ -8,7 +8,7 @@ import { convert } from '../../src/ops/convert.ts'
 import { downgrade, type DowngradeLoss } from '../../src/ops/downgrade.ts'
 import { groupLargeObjects } from '../../src/ops/group-objects.ts'
 import { contentsOf, entryName } from '../helpers/contents.ts'
-import { halfOf } from '../helpers/part.ts'
+import { partOf } from '../helpers/part.ts'
 import { cli, root } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
 import { inNewDatabase, serverOf, servers, withoutServers, type Server } from '../helpers/servers.ts'
@@ -218,7 +218,7 @@ describe.each(sources)('downgrade() of a dump of $version', (source) => {
   for (const server of olderThan(source).filter(({ major }) => major < 17)) {
     const database = nameOf('ordinary')
 
-    test.each(halfOf(ways, (way) => `${source.major} ${server.major} ${way.join(' ')}`))(
+    test.each(partOf(ways, (way) => `${source.major} ${server.major} ${way.join(' ')}`))(
       `restores all of it into ${server.version}, dumped with %j, restored with %j`,
       { timeout },
       async (wanted, options) => {

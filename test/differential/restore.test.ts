@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { fixture } from '../helpers/corpus.ts'
-import { halfOf } from '../helpers/part.ts'
+import { partOf } from '../helpers/part.ts'
 import { cli } from '../helpers/paths.ts'
 import { withoutPath } from '../helpers/postgres.ts'
 import { run } from '../helpers/process.ts'
@@ -214,7 +214,7 @@ describe('pgdmp pg_restore -d', () => {
     })
   }
 
-  for (const { name, perform } of halfOf(cases, ({ name: its }) => its)) test(name, perform, timeout)
+  for (const { name, perform } of partOf(cases, ({ name: its }) => its)) test(name, perform, timeout)
 
   test.each(
     servers.filter(({ major }) => major === 13 || major === 18).map((server) => [server.major, server] as const),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { contentsOf } from '../helpers/contents.ts'
-import { halfOf } from '../helpers/part.ts'
+import { partOf } from '../helpers/part.ts'
 import { cli, root } from '../helpers/paths.ts'
 import { run, shellQuote } from '../helpers/process.ts'
 import {
@@ -194,7 +194,7 @@ describe.concurrent.each(servers)('pg_restore of $version', (server) => {
   })
 
   const possible = server.major < 16 ? conversions : [...conversions, ...newerConversions]
-  test.sequential.each(halfOf(possible, (conversion) => `${server.major} ${conversion.join(' ')}`))(
+  test.sequential.each(partOf(possible, (conversion) => `${server.major} ${conversion.join(' ')}`))(
     'restores pg_dump %s converted with %s, given %s',
     { timeout },
     async (dumped, convert, restoring) => {

@@ -7,7 +7,7 @@ import { allArchives, corpusRoot, withoutCorpus } from '../helpers/corpus.ts'
 import { TargetAdapter } from '../../src/sql/target.ts'
 import { contentsOf, entryName } from '../helpers/contents.ts'
 import { entryOf } from '../helpers/entries.ts'
-import { halfOf } from '../helpers/part.ts'
+import { partOf } from '../helpers/part.ts'
 import { shipped } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
 import type { Server } from '../helpers/servers.ts'
@@ -158,7 +158,7 @@ describe.concurrent('toSql() with targetVersion', () => {
   const pairs = archives.flatMap((archive) =>
     targets.filter((major) => major <= 13 || !ordinary.test(archive.path)).map((target) => ({ archive, target })),
   )
-  for (const { archive, target } of halfOf(pairs, (pair) => `${pair.archive.path} ${pair.target}`)) {
+  for (const { archive, target } of partOf(pairs, (pair) => `${pair.archive.path} ${pair.target}`)) {
     test(
       `restores ${archive.path} into an empty database of ${target}, but for what it reported`,
       { timeout },

@@ -8,7 +8,7 @@ import { filter } from '../../src/ops/filter.ts'
 import type { FilteredView, Selection } from '../../src/ops/selection.ts'
 import { toSql } from '../../src/ops/to-sql.ts'
 import type { TocEntry } from '../../src/toc/types.ts'
-import { halfOf } from '../helpers/part.ts'
+import { partOf } from '../helpers/part.ts'
 import { root } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
 import { servers, withoutServers } from '../helpers/servers.ts'
@@ -89,7 +89,7 @@ describe.each(servers)('a dump of $version', (server) => {
     }
   }
 
-  test.each(halfOf(variants, ([name]) => `${server.major} ${name}`))(
+  test.each(partOf(variants, ([name]) => `${server.major} ${name}`))(
     'restores each relation alone: %s',
     { timeout: 600_000 },
     async (name, options) => {

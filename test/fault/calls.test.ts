@@ -68,12 +68,12 @@ function tried(calls: number): number[] {
   return numbers
 }
 
-/** What this process has open in a folder, and of temporary files. */
+/** What this process has open in a folder, and of temporary files, behind the number of the descriptor. */
 function openIn(folder: string): string[] {
   return readdirSync('/proc/self/fd').flatMap((name) => {
     try {
       const target = readlinkSync(`/proc/self/fd/${name}`)
-      return target.startsWith(folder) || /\/pgdmp-[0-9a-f]{8}-/.test(target) ? [target] : []
+      return target.startsWith(folder) || /\/pgdmp-[0-9a-f]{8}-/.test(target) ? [`${name} ${target}`] : []
     } catch {
       // the descriptor of the listing itself
       return []
@@ -150,7 +150,7 @@ async function checkAfterwards(
   await new Promise((resolve) => setImmediate(resolve))
   expect(rejections.splice(0), label).toEqual([])
   const { made, folder, input } = outcome
-  expect(await settled(folder), label).toEqual([])
+  expect(await settled(folder), `${label}, with ${process.getActiveResourcesInfo().join(' ')}`).toEqual([])
   if (!outcome.failed) expect([outcome.value, made], label).toEqual([whole.value, whole.made])
   // a failure after the rename is told, though the output is whole
   if (outcome.failed) expect([undefined, whole.made], label).toContain(made)
