@@ -9,11 +9,11 @@
  * | codec | BAD_COMPRESSED_DATA, TRAILING_DATA |
  * | order | DATA_OUT_OF_ORDER |
  * | limits | LIMIT_EXCEEDED |
- * | text | BAD_COPY_DATA, BAD_LIST, BAD_FILTER, BAD_RECEIPT, BAD_CONFIG |
+ * | text | BAD_COPY_DATA, BAD_LIST, BAD_FILTER, BAD_RECEIPT, BAD_CONFIG, BAD_JOURNAL |
  * | look-ups | NAME_NOT_FOUND, ENTRY_NOT_FOUND, NO_DATA |
  * | rewriting | UNDECIDED_REFERENCE |
  * | safety | UNSAFE_SQL |
- * | servers | CONNECTION_FAILED, CONNECTION_LOST |
+ * | servers | CONNECTION_FAILED, CONNECTION_LOST, JOURNAL_MISMATCH, JOURNAL_REFUSED |
  * | usage | USAGE, CLOSED |
  */
 export type ArchiveErrorCode =
@@ -44,6 +44,7 @@ export type ArchiveErrorCode =
   | 'BAD_FILTER'
   | 'BAD_RECEIPT'
   | 'BAD_CONFIG'
+  | 'BAD_JOURNAL'
   | 'NAME_NOT_FOUND'
   | 'ENTRY_NOT_FOUND'
   | 'NO_DATA'
@@ -51,6 +52,8 @@ export type ArchiveErrorCode =
   | 'UNSAFE_SQL'
   | 'CONNECTION_FAILED'
   | 'CONNECTION_LOST'
+  | 'JOURNAL_MISMATCH'
+  | 'JOURNAL_REFUSED'
   | 'USAGE'
   | 'CLOSED'
 

@@ -91,6 +91,7 @@ const ownOptions = [
   { name: 'into', argument: true },
   { name: 'check', id: 'check-file', argument: true },
   { name: 'keep' },
+  { name: 'resume', argument: true },
 ] as const satisfies readonly OwnOption[]
 
 type IdOf<T> = T extends { readonly id: infer Id } ? Id : T extends { readonly name: infer Name } ? Name : never

@@ -15,12 +15,16 @@ export interface CheckWishes {
   readonly createRoles: boolean
 }
 
-/** @throws ArchiveError USAGE for options that exclude each other */
-export function checkWishes(line: CommandLine): CheckWishes {
+/**
+ * @param resumes what an earlier run has restored is there, and would be taken for what is in the way
+ * @throws ArchiveError USAGE for options that exclude each other
+ */
+export function checkWishes(line: CommandLine, resumes: boolean): CheckWishes {
   const given = (id: OwnOptionId): boolean => line.own(id).length > 0
   const exclusive: readonly (readonly [OwnOptionId, OwnOptionId])[] = [
     ['check', 'no-check'],
     ['check', 'create-roles'],
+    ['check', 'resume'],
   ]
   const [first, second] = exclusive.find((pair) => pair.every(given)) ?? []
   if (first !== undefined) {
@@ -29,7 +33,7 @@ export function checkWishes(line: CommandLine): CheckWishes {
   const quiet = given('quiet')
   return {
     alone: given('check'),
-    check: given('check') || !(given('no-check') || quiet),
+    check: given('check') || !(given('no-check') || quiet || resumes),
     createRoles: given('create-roles'),
   }
 }

@@ -8,8 +8,8 @@ export interface FinishRun {
   readonly terminal: Terminal
   readonly quiet: boolean
   readonly log: (record: object) => void
-  /** Rows of TABLE DATA entries by dump id. */
-  readonly rows: ReadonlyMap<number, number>
+  /** Rows of TABLE DATA entries by dump id; absent where not all are known. */
+  readonly rows?: ReadonlyMap<number, number>
   readonly jobs?: number
   /** Default: the one that the target has after the restore. */
   readonly role?: string
@@ -22,8 +22,8 @@ export async function afterRestore(
   target: RestoreTarget,
 ): Promise<boolean> {
   const report = await finish(view, target, {
-    rows,
     signal: terminal.signal,
+    ...(rows !== undefined && { rows }),
     ...(jobs !== undefined && { jobs }),
     ...(role !== undefined && { role }),
   })

@@ -33,6 +33,11 @@ Restore:
       --compat=VERSION         as pg_restore of this release does: 13 to 18, 17.11
       --target-version=VERSION SQL that this release of the server accepts
 
+      --resume=FILE            keep a journal, and go on where a restore with it
+                               stopped: the same command again. Each table's rows
+                               are there whole or not at all; what failed is tried
+                               again. Needs CREATE on the database
+
 Before and after:
       --check                  only say what would fail, and what to do about it
       --no-check               do not look at the server before the restore
@@ -61,6 +66,7 @@ failed (would fail), 2 wrong usage.
 
 Examples:
   pgdmp restore -d app nightly.dump
+  pgdmp restore --resume app.journal -j 4 -d app nightly.dump
   pgdmp restore --no-owner -x -d postgres://localhost/copy nightly.dump
   pg_dump -Fc app | pgdmp restore --map-owner alice=bob -d copy -
 `

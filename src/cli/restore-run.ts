@@ -15,6 +15,7 @@ import { selectionFrom, type CommandLine } from './command-line.ts'
 import { JsonLog } from './json-log.ts'
 import { JsonProgress, ObjectCounter, progressWish } from './json-progress.ts'
 import { firstOf, formatBytes } from './layout.ts'
+import { goOn, journalFrom, type Journal } from './journal-option.ts'
 import { jobsDone, labelOf, labelOfWorkers, partsDone } from './parts-done.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
 import { Progress } from './progress.ts'
@@ -41,7 +42,8 @@ export interface RestoreSource {
  */
 export async function runRestore(terminal: Terminal, line: CommandLine, source: RestoreSource): Promise<number> {
   const onError = decisionFrom(terminal, line)
-  const wishes = checkWishes(line)
+  const journal = await journalFrom(line)
+  const wishes = checkWishes(line, journal?.resumes === true)
   const quiet = line.own('quiet').length > 0
   const selection = await selectionFrom(terminal, line)
   const rewrites = await rewritesFrom(terminal, line)
@@ -80,7 +82,9 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     const write = (record: object): void => log.write(record)
     const ended = await beforeRestore({ terminal, wishes, quiet, log: write }, view, target, options)
     if (ended !== undefined) return ended
-    const counted = line.own('finish').length > 0 ? countRows(view) : { view, rows: undefined }
+    const finishes = line.own('finish').length > 0
+    // rows that an earlier run has sent are not counted
+    const counted = finishes && journal?.resumes !== true ? countRows(view) : { view, rows: undefined }
     const result = await restoreView(counted.view, target, {
       ...options,
       onError: (failure) => {
@@ -91,6 +95,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
       },
       ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
       ...(jobs > 1 && { jobs }),
+      ...(journal !== undefined && { resume: journal.store }),
       onProgress: (now) => {
         const { bytes, entry, workers } = now
         place = { bytes, entry }
@@ -108,8 +113,8 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     const { failures: _f, ...summary } = result
     log.write({ event: 'end', ...summary })
     if (!quiet) reportRewrites(terminal, view)
-    const status = report(terminal, result, quiet)
-    if (counted.rows === undefined || !result.complete) return status
+    const status = report(terminal, result, quiet, journal)
+    if (!finishes || !result.complete) return status
     // what fails now leaves nothing incomplete
     place = undefined
     const good = await afterRestore(
@@ -117,7 +122,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
         terminal,
         quiet,
         log: write,
-        rows: counted.rows,
+        ...(counted.rows !== undefined && { rows: counted.rows }),
         jobs: Math.max(1, jobs),
         ...(typeof sqlOptions.role === 'string' && { role: sqlOptions.role }),
       },
@@ -135,16 +140,19 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     } catch (unwritten) {
       complain(terminal, messageOf(unwritten), hintOf(unwritten))
     }
-    if (tellsOfDatabase(error) && !terminal.signal.aborted) throw error
+    if (tellsOfDatabase(error) && !terminal.signal.aborted) {
+      if (journal === undefined) throw error
+      complain(terminal, messageOf(error), `The database is INCOMPLETE: ${goOn(journal)}`)
+      return exit.bad
+    }
     if (!terminal.signal.aborted) complain(terminal, messageOf(error), hintOf(error))
     const where = entry === undefined ? '' : ` at ${labelOf(view, entry)}`
     const isUndone = !restored && sqlOptions.singleTransaction === true
+    const incomplete = journal === undefined ? 'restore again into an empty one' : goOn(journal)
     complain(
       terminal,
       `the restore broke off${where}, after ${formatBytes(bytes)} of data`,
-      isUndone
-        ? 'Nothing was restored: the transaction was rolled back'
-        : 'The database is INCOMPLETE: restore again into an empty one',
+      isUndone ? 'Nothing was restored: the transaction was rolled back' : `The database is INCOMPLETE: ${incomplete}`,
     )
     // whoever sent the signal knows why
     terminal.signal.throwIfAborted()
@@ -189,11 +197,13 @@ function describe({ stage, entry, complaint, statement, error }: RestoreFailure)
 /** Says what failed, by cause; nothing of it scrolls away, as it comes last. */
 function report(
   terminal: Terminal,
-  { complete, failed, groups, entries, bytes }: RestoreResult,
+  { complete, failed, groups, entries, earlier, bytes }: RestoreResult,
   quiet: boolean,
+  journal: Journal | undefined,
 ): number {
+  const before = earlier ? `, ${formatNumber(earlier)} of them earlier` : ''
   if (failed === 0) {
-    if (!quiet) complain(terminal, `restored ${formatNumber(entries)} entries, ${formatBytes(bytes)} of data`)
+    if (!quiet) complain(terminal, `restored ${formatNumber(entries)} entries${before}, ${formatBytes(bytes)} of data`)
     return exit.good
   }
   const end = complete ? 'the restore went on to its end' : 'the restore was stopped'
@@ -201,6 +211,7 @@ function report(
   for (const group of groups) {
     complain(terminal, groupLine(group), group.hint)
   }
+  if (journal !== undefined) complain(terminal, `what failed is tried again with --resume ${journal.path}, drops aside`)
   return exit.bad
 }
 

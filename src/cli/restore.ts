@@ -27,6 +27,7 @@ const syntax: CommandSyntax = {
     'on-error',
     'log',
     'finish',
+    'resume',
     'progress',
     ...checkOptions,
     'quiet',

@@ -6,6 +6,20 @@ import { endsSession, isServerError, type RestoreTarget } from './target.ts'
 /** Milliseconds that a statement has to end once it was cancelled. */
 const CANCEL_PATIENCE = 5000
 
+/** What to do about it where there is a journal. */
+export const resumeLater = 'Resume: the same restore with the same journal goes on where it stopped'
+
+/** What is left in the database where the connection is lost. */
+export function whatRemains(inOneTransaction: boolean, committing: boolean, hasJournal: boolean): string {
+  if (hasJournal) return resumeLater
+  if (!inOneTransaction) {
+    return 'The database is incomplete: restore again into an empty one, with resume (--resume) so that it could go on'
+  }
+  return committing
+    ? 'The connection was lost at the COMMIT: see whether the database has all that was restored, or nothing'
+    : 'Nothing was restored: the transaction was rolled back'
+}
+
 /** What is going on, for whoever is told that a connection is lost. */
 export interface Whereabouts {
   /** What cannot be done any more: `Cannot restore further`. */
@@ -101,4 +115,11 @@ export class Conversation {
   async undo(sql: string): Promise<void> {
     if (!this.#lost) await this.target.query(encodeByteString(sql)).catch(() => undefined)
   }
+}
+
+/** In the words of what could not connect. */
+export function whyNotConnected(error: unknown): string {
+  const said = isArchiveError(error) ? error.details?.['pgRestore'] : undefined
+  if (typeof said === 'string') return said
+  return error instanceof Error ? error.message : String(error)
 }

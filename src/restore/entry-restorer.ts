@@ -1,5 +1,5 @@
 import { decodeByteString, encodeByteString } from '../bytes/byte-string.ts'
-import { ArchiveError, isArchiveError } from '../errors.ts'
+import { ArchiveError } from '../errors.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { EntryParts } from '../ops/selection.ts'
 import { storesData } from '../ops/sql-plan.ts'
@@ -7,19 +7,33 @@ import { SqlGatherer } from '../ops/sql-gather.ts'
 import { isDatabase } from '../sql/drop.ts'
 import { putEntry } from '../sql/entry.ts'
 import { putUnlinkIfExists } from '../sql/large-object.ts'
-import { fmtQualifiedId } from '../sql/quote.ts'
+import { fmtId, fmtQualifiedId } from '../sql/quote.ts'
 import type { ScriptContext } from '../sql/session.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
-import { Conversation } from './conversation.ts'
+import { Conversation, resumeLater, whatRemains, whyNotConnected } from './conversation.ts'
+import { EntrySteps, type StepSession } from './entry-steps.ts'
 import { LargeObjectSql } from './large-object-sql.ts'
 import type { RestoreRun } from './run.ts'
-import { begin, beginsTransaction, commit, endsTransaction, RestoreSession, type Command } from './session.ts'
+import {
+  begin,
+  beginsTransaction,
+  changesDatabase,
+  commit,
+  endsTransaction,
+  RestoreSession,
+  type Command,
+} from './session.ts'
 import { StatementSplitter } from './statements.ts'
+import { dataOptions, goesThroughRoot } from './table-data.ts'
 import { isServerError, type CopyInput, type RestoreTarget } from './target.ts'
 
 /** Before anything else, on every connection: nobody's functions shall be found by the names of the system's own. */
 const secureSearchPath = "SELECT pg_catalog.set_config('search_path', '', false);"
+
+/** What to do when a database that was created cannot be reached. */
+const restoreIntoIt =
+  'What comes before it was restored. With the database there and reachable, restore into it without create'
 
 /** Of which of several workers a session is. */
 export interface WorkerOptions {
@@ -37,6 +51,9 @@ export class EntryRestorer {
   readonly #signal: AbortSignal | undefined
   readonly #conversation: Conversation
   readonly #gatherer = new SqlGatherer()
+  /** Of a restore with a journal. */
+  readonly #steps: EntrySteps | undefined
+  readonly #stepSession: StepSession
   #entry: TocEntry | undefined
   /** Failures of this session. */
   #failed = 0
@@ -56,10 +73,12 @@ export class EntryRestorer {
     this.session = new RestoreSession(this.#context)
     this.#conversation = new Conversation(target, this.#signal, () => ({
       message: 'Cannot restore further',
-      hint: this.#remains(),
+      hint: whatRemains(this.#context.options.singleTransaction, this.#committing, run.journal !== undefined),
       dumpId: this.#entry?.dumpId,
       details: { ...run.tally, groups: run.groups },
     }))
+    this.#stepSession = this.#asStepSession()
+    this.#steps = run.journal === undefined ? undefined : new EntrySteps(run.journal, this.#stepSession)
   }
 
   /** The first commands of a session. */
@@ -68,6 +87,7 @@ export class EntryRestorer {
     if (this.#context.options.singleTransaction) await this.send(begin)
     this.session.setFixedState()
     await this.flush()
+    await this.#run.journal?.begin(this.#stepSession)
   }
 
   /** The same in a session that may not be new. */
@@ -75,6 +95,8 @@ export class EntryRestorer {
     await this.send({ sql: secureSearchPath, fatal: true })
     this.session.startOver()
     await this.flush()
+    if (this.#worker === undefined) await this.#run.journal?.arrive(this.#stepSession)
+    else await this.#run.journal?.join(this.#stepSession)
   }
 
   /** Is again who connected, for whatever else the session is used. */
@@ -89,17 +111,46 @@ export class EntryRestorer {
     this.#conversation.close()
   }
 
-  enter(entry: TocEntry | undefined): void {
+  enter(entry: TocEntry | undefined, part: 'drop' | 'step' = 'step'): void {
     this.#signal?.throwIfAborted()
     this.#entry = entry
+    if (entry !== undefined) this.#steps?.enter(entry, part)
     this.#run.enter(entry, this.#worker)
   }
 
   /** Restores an entry, whatever the server takes of it. */
   async restore(entry: TocEntry): Promise<void> {
     this.enter(entry)
-    await this.#restoreEntry(entry, this.#run.prepared.filtered.parts(entry))
-    this.#run.countEntry()
+    const parts = this.#run.prepared.filtered.parts(entry)
+    const isWhole = this.#steps?.isWhole === true
+    if (isWhole) await this.#passOver(entry, parts)
+    else await this.#restoreEntry(entry, parts)
+    if (!this.#run.isInhibited(entry)) this.#steps?.leave()
+    this.#run.countEntry(isWhole)
+  }
+
+  /** An earlier run has restored it. */
+  async #passOver(entry: TocEntry, { schema }: EntryParts): Promise<void> {
+    if (schema && entry.desc === 'TABLE') this.#run.markCreated(entry)
+    if (schema && isDatabase(entry.desc) && this.#run.journal?.isInPlace === false) await this.#reconnect(entry)
+  }
+
+  /** All drops have been tried. */
+  async endDrops(): Promise<void> {
+    await this.#steps?.endDrops()
+  }
+
+  /** All has been tried. @returns what the server said when the journal's marks could not be removed */
+  async endJournal(): Promise<string | undefined> {
+    const { journal } = this.#run
+    if (journal === undefined) return undefined
+    const { useSetSessionAuthorization, disableTriggers, role } = this.#context.options
+    if (useSetSessionAuthorization || disableTriggers) {
+      // the marks belong to who began, which takes the role, too
+      await this.leave()
+      if (role !== null) await this.send({ sql: `SET ROLE ${fmtId(this.#context.quote, role)}` })
+    }
+    return await journal.end(this.#stepSession)
   }
 
   async #restoreEntry(entry: TocEntry, parts: EntryParts): Promise<void> {
@@ -170,11 +221,10 @@ export class EntryRestorer {
       // the session before is closed
       this.#conversation.giveUp()
       this.#signal?.throwIfAborted()
-      const said = isArchiveError(error) ? error.details?.['pgRestore'] : undefined
-      const why = typeof said === 'string' ? said : error instanceof Error ? error.message : String(error)
+      const why = whyNotConnected(error)
       throw new ArchiveError('CONNECTION_FAILED', `Cannot connect to database "${tag ?? ''}": ${why}`, {
         dumpId,
-        hint: 'What comes before it was restored. With the database there and reachable, restore into it without create',
+        hint: this.#run.journal === undefined ? restoreIntoIt : resumeLater,
         details: { pgRestore: why },
         cause: error,
       })
@@ -189,8 +239,13 @@ export class EntryRestorer {
     this.session.selectSchema('pg_catalog')
     await this.flush()
     if (!storesData(entry)) return
-    if (entry.desc === 'BLOB COMMENTS') await this.#reading(entry, (source) => this.#statements(source))
-    else await this.#largeObjects(entry)
+    if (entry.desc === 'BLOB COMMENTS') {
+      await this.#load(false, () => this.#reading(entry, (source) => this.#statements(source)))
+    } else {
+      // a transaction of its own (StartRestoreLOs … EndRestoreLOs)
+      const { singleTransaction, transactionSize } = context.options
+      await this.#load(!singleTransaction && transactionSize === 0, () => this.#largeObjects(entry))
+    }
   }
 
   async #tableData(entry: TocEntry): Promise<void> {
@@ -211,15 +266,20 @@ export class EntryRestorer {
     const copyStmt = raw.byteString('copyStmt') ?? ''
     // of what is new in its transaction the server need not write to its log what it could not lose
     const truncates = this.#worker !== undefined && this.#run.wasCreated(entry) && !goesThroughRoot(entry, table)
-    if (truncates) {
-      await this.send(begin)
-      session.put(`TRUNCATE TABLE ONLY ${table};\n\n`)
-      await this.flush()
-    }
-    if (copyStmt !== '') await this.#copy(entry, copyStmt)
-    else if (storesData(entry)) await this.#reading(entry, (source) => this.#statements(source))
-    if (truncates) await this.send(commit)
+    await this.#load(truncates, async () => {
+      if (truncates) await this.send({ sql: `TRUNCATE TABLE ONLY ${table};\n\n` })
+      if (copyStmt !== '') await this.#copy(entry, copyStmt)
+      else if (storesData(entry)) await this.#reading(entry, (source) => this.#statements(source))
+    })
     if (options.disableTriggers) alter('ENABLE')
+  }
+
+  /** In a transaction, with a journal always. */
+  async #load(inTransaction: boolean, load: () => Promise<void>): Promise<void> {
+    if (this.#steps !== undefined) return await this.#steps.load(load)
+    if (inTransaction) await this.send(begin)
+    await load()
+    if (inTransaction) await this.send(commit)
   }
 
   /** What was read of an entry goes no further than `use`. */
@@ -274,20 +334,20 @@ export class EntryRestorer {
           await this.#conversation.ask(() => this.#conversation.target.query(statement))
         } catch (error) {
           await this.#refused(error, { sql: decodeByteString(statement) })
+          // all of them or none
+          if (this.#steps !== undefined) return
         }
       }
       this.#sent(chunk.length)
     }
   }
 
-  /** The data of a BLOBS entry, in a transaction of its own (StartRestoreLOs … EndRestoreLOs). */
+  /** The data of a BLOBS entry. */
   async #largeObjects(entry: TocEntry): Promise<void> {
     const { filtered } = this.#run.prepared
     const context = this.#context
     const { options, report, settings } = context
-    const ownTransaction = !options.singleTransaction && options.transactionSize === 0
     const createsObjects = !featuresOf(filtered.header.version).blobEntries
-    if (ownTransaction) await this.send(begin)
     let count = 0
     for await (const { oid, data } of filtered.largeObjects(entry, dataOptions(this.#signal))) {
       this.#signal?.throwIfAborted()
@@ -319,7 +379,6 @@ export class EntryRestorer {
         await source.cancel()
       }
     }
-    if (ownTransaction) await this.send(commit)
     report(entry, () => `restored ${count} large object${count === 1 ? '' : 's'}`)
   }
 
@@ -328,7 +387,10 @@ export class EntryRestorer {
   }
 
   async flush(): Promise<void> {
-    for (const command of this.session.takeCommands()) await this.send(command)
+    for (const command of this.session.takeCommands()) {
+      const isStep = this.#steps?.isLoading === false && this.#entry !== undefined && changesDatabase(command)
+      await (isStep ? this.#steps?.do(command) : this.send(command))
+    }
   }
 
   async send(command: Command): Promise<void> {
@@ -362,32 +424,26 @@ export class EntryRestorer {
   /** Leaves the session without a transaction. */
   async rollBack(): Promise<void> {
     if (this.#inTransaction) await this.#conversation.undo('ROLLBACK;')
+    this.#inTransaction = false
   }
 
-  /** What is left in the database where the connection is lost. */
-  #remains(): string {
-    if (!this.#context.options.singleTransaction) return 'The database is incomplete: restore again into an empty one'
-    return this.#committing
-      ? 'The connection was lost at the COMMIT: see whether the database has all that was restored, or nothing'
-      : 'Nothing was restored: the transaction was rolled back'
+  /** Leaves the session as one that no run of the journal is at work in. */
+  async part(): Promise<void> {
+    const sql = this.#run.journal?.partSql
+    if (sql !== undefined) await this.#conversation.undo(sql)
   }
-}
 
-/**
- * Whether rows of a partition are loaded by way of the partitioned table, so that other entries may have put some into
- * the partition (is_load_via_partition_root, pg_backup_archiver.c).
- */
-function goesThroughRoot({ raw }: TocEntry, table: string): boolean {
-  if (saysViaRoot(raw)) return true
-  const copyStmt = raw.byteString('copyStmt')
-  return Boolean(copyStmt) && copyStmt?.startsWith(`COPY ${table} `) !== true
-}
-
-/** Whether pg_dump has left word that the rows go through the root (16 and later). */
-export function saysViaRoot(raw: TocEntry['raw']): boolean {
-  return raw.byteString('defn')?.startsWith('-- load via partition root ') === true
-}
-
-function dataOptions(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal }
+  #asStepSession(): StepSession {
+    const { target } = this.#conversation
+    return {
+      query: (sql) => this.#conversation.ask(() => target.query(encodeByteString(sql))),
+      rows: (sql) => this.#conversation.ask(async () => (await target.rows?.(sql)) ?? []),
+      send: (command) => this.send(command),
+      refused: (error, command) => this.#refused(error, command),
+      rollBack: () => this.rollBack(),
+      committed: () => void (this.#inTransaction = false),
+      inTransaction: () => this.#inTransaction,
+      failed: () => this.#failed,
+    }
+  }
 }

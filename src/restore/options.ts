@@ -1,5 +1,6 @@
 import { aBoolean, aNumber, anyOf, type OptionKinds } from '../check-options.ts'
 import { sqlOptionKinds, type SqlOptions } from '../ops/options.ts'
+import type { JournalStore } from '../io/journal-file.ts'
 import type { FailureGroup, RestoreFailure } from './failures.ts'
 
 /** What to do about a failure. */
@@ -23,6 +24,16 @@ export interface RestoreOptions extends Omit<
    * whose data can be read in any order. Not with `singleTransaction`.
    */
   readonly jobs?: number
+  /**
+   * Keeps a journal, in a file of this path or elsewhere, so that a restore that died can go on: restore the same view
+   * into the same database with the same journal and options (`jobs`, `onError` and the transaction may differ). What is
+   * done is marked in the database, in the transaction that does it, so every step is done once, and the data of a table
+   * are there whole or not at all. What failed is tried again. See spec/restore.md.
+   *
+   * The target needs {@link RestoreTarget.rows}, and its role must be allowed to create a schema in the database, which is
+   * dropped when the restore has ended. A journal whose restore has ended makes the restore do nothing but what failed.
+   */
+  readonly resume?: string | JournalStore
   /** Called as the restore goes on. */
   readonly onProgress?: (progress: RestoreProgress) => void
 }
@@ -45,6 +56,8 @@ export interface RestoreResult {
   readonly complete: boolean
   /** Entries of which something was restored. */
   readonly entries: number
+  /** Those of them that an earlier run had restored; absent without `resume`. */
+  readonly earlier?: number
   /** Bytes of rows and large objects that were sent. */
   readonly bytes: number
   /** Number of statements that the server refused. */
@@ -65,5 +78,11 @@ export const restoreOptionKinds: OptionKinds<RestoreOptions> = {
     (value) => value === 'stop' || value === 'continue' || typeof value === 'function',
   ),
   noDataForFailedTables: aBoolean,
+  resume: anyOf<string | JournalStore>('the path of a file, or an object with name, read() and append()', isStore),
   jobs: aNumber('an integer, 1 or more', (value) => Number.isInteger(value) && value >= 1),
+}
+
+function isStore(value: unknown): boolean {
+  if (typeof value === 'string') return value !== ''
+  return typeof value === 'object' && value !== null && 'name' in value && 'read' in value && 'append' in value
 }

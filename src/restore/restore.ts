@@ -1,7 +1,12 @@
 import { checkOptions } from '../check-options.ts'
-import { prepareScript } from '../ops/prepare-script.ts'
+import { ArchiveError } from '../errors.ts'
+import { journalFile, type JournalStore } from '../io/journal-file.ts'
+import type { SqlOptions } from '../ops/options.ts'
+import { prepareScript, type PreparedScript } from '../ops/prepare-script.ts'
 import type { ArchiveView } from '../view.ts'
+import { RestoreJournal } from './journal.ts'
 import { restoreOptionKinds, type RestoreOptions, type RestoreResult } from './options.ts'
+import { planDigest } from './plan-digest.ts'
 import { Restorer } from './restorer.ts'
 import { RestoreRun } from './run.ts'
 import type { RestoreTarget } from './target.ts'
@@ -20,8 +25,8 @@ import type { RestoreTarget } from './target.ts'
  * const { failed, groups } = await restore(archive, target, { noOwner: true })
  * await target.end()
  *
- * @throws ArchiveError USAGE for options that exclude each other, CONNECTION_LOST when the target is gone, and what
- * reading data throws: the COPY that was going on is then ended without rows, and an open transaction rolled back
+ * @throws ArchiveError USAGE for options that exclude each other, CONNECTION_LOST when the target is gone, with `resume`
+ * JOURNAL_MISMATCH, JOURNAL_REFUSED and BAD_JOURNAL, and what reading data throws: the COPY that was going on is then ended without rows, and an open transaction rolled back
  */
 export async function restore(
   view: ArchiveView,
@@ -29,7 +34,25 @@ export async function restore(
   options: RestoreOptions = {},
 ): Promise<RestoreResult> {
   checkOptions('restore', options, restoreOptionKinds)
-  const { onProgress: _, jobs: _j, ...sqlOptions } = options
+  const { onProgress: _, jobs: _j, resume, ...sqlOptions } = options
   const prepared = prepareScript(view, { ...sqlOptions, restrictKey: false })
-  return await new Restorer(new RestoreRun(prepared, options), target).restore()
+  const journal = resume === undefined ? undefined : await journalOf(resume, prepared, target, sqlOptions)
+  return await new Restorer(new RestoreRun(prepared, options, journal), target).restore()
+}
+
+async function journalOf(
+  resume: string | JournalStore,
+  prepared: PreparedScript,
+  target: RestoreTarget,
+  { onWarning: _w, onMessage: _m, ...options }: SqlOptions,
+): Promise<RestoreJournal> {
+  if (target.rows === undefined) {
+    throw new ArchiveError('USAGE', 'Cannot keep a journal of the restore: the target answers no questions', {
+      hint: 'Leave out resume, or give a target that has rows(), as connectPg() and pgliteTarget() do',
+    })
+  }
+  const store = typeof resume === 'string' ? journalFile(resume) : resume
+  // whatever there is to say about entries is said when they are restored
+  const silent = prepareScript(prepared.filtered, { ...options, restrictKey: false })
+  return await RestoreJournal.open(store, prepared, planDigest(silent))
 }

@@ -4,6 +4,7 @@ import { putDrop } from '../sql/drop.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
 import { EntryRestorer } from './entry-restorer.ts'
+import { allDrops, type RestoreJournal } from './journal.ts'
 import type { RestoreResult } from './options.ts'
 import { Stopped, type RestoreRun } from './run.ts'
 import { RestoreSchedule } from './schedule.ts'
@@ -32,13 +33,11 @@ export class Restorer {
     options.signal?.throwIfAborted()
     prepared.announce()
     try {
-      // who waits for a server needs nothing decompressed further ahead. Bench case "restore gzip"
-      const mustKeepOrder = prepared.filtered.storage?.seekable === false
-      prepared.filtered.plan(mustKeepOrder ? prepared.plan.data : [])
       await this.#all()
       return this.#run.result(true)
     } catch (error) {
       await this.#main.rollBack()
+      await this.#main.part()
       if (!(error instanceof Stopped)) throw error
       return this.#run.result(false)
     } finally {
@@ -51,6 +50,8 @@ export class Restorer {
     const { options } = context
     const main = this.#main
     await main.begin()
+    if (this.#run.journal?.finished === true) return await this.#nothingLeft()
+    this.#planData()
     this.#run.stage = 'processing'
     if (options.clean) await this.#drop()
     if (this.#jobs > 1) await this.#together()
@@ -58,16 +59,55 @@ export class Restorer {
     // for pg_restore this is still about the last entry
     if (options.singleTransaction || options.transactionSize > 0) await main.send(commit)
     main.enter(undefined)
+    await this.#endJournal()
+  }
+
+  /** Says in which order data will be asked for. */
+  #planData(): void {
+    const { filtered, plan } = this.#run.prepared
+    const { journal } = this.#run
+    // who waits for a server needs nothing decompressed further ahead. Bench case "restore gzip"
+    const mustKeepOrder = filtered.storage?.seekable === false
+    if (!mustKeepOrder) return filtered.plan([])
+    if (journal === undefined) return filtered.plan(plan.data)
+    // what is done is known in the database that is restored
+    filtered.plan(journal.isInPlace ? plan.data.filter((entry) => !journal.isLoaded(entry)) : [])
   }
 
   async #drop(): Promise<void> {
     const { session } = this.#main
-    for (const entry of this.#run.prepared.plan.drops()) {
-      this.#main.enter(entry)
+    const { journal, prepared } = this.#run
+    if (journal?.isDone(allDrops) === true) return this.#recallDrops(journal)
+    for (const entry of prepared.plan.drops()) {
+      this.#main.enter(entry, 'drop')
       putDrop(session, entry)
       await this.#main.flush()
     }
     session.forgetSchema()
+    await journal?.noteDropFailures(this.#run.failures.filter(({ stage }) => stage === 'processing'))
+    await this.#main.endDrops()
+  }
+
+  /** What an earlier run could not drop counts, and is not dropped now: it may have been created since. */
+  #recallDrops(journal: RestoreJournal): void {
+    for (const failure of journal.dropsFailed) this.#run.recall(failure)
+  }
+
+  async #endJournal(): Promise<void> {
+    const said = await this.#main.endJournal()
+    if (said === undefined) return
+    this.#run.options.onWarning?.({
+      code: 'JOURNAL_MARKS_LEFT',
+      severity: 'warning',
+      message: `the schema with the marks of the journal cannot be dropped: ${said}`,
+      hint: 'Resume once more when it can be, or drop it: its name begins with pgdmp_restore_',
+    })
+  }
+
+  /** An earlier run has done it all. */
+  async #nothingLeft(): Promise<void> {
+    for (const entry of this.#run.prepared.plan.prints()) if (this.#run.wants(entry)) this.#run.countEntry(true)
+    await this.#main.rollBack()
   }
 
   /** Definitions in one session, then all else in several, then what they could not reach. */

@@ -4,6 +4,7 @@ import { decoderFor, type Decode } from '../toc/encoding.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { FailureRecord } from './failure-record.ts'
 import type { FailureGroup, RestoreFailure, RestoreStage } from './failures.ts'
+import { stepId, type RestoreJournal } from './journal.ts'
 import type { FailureDecision, RestoreOptions, RestoreResult } from './options.ts'
 import { dataIdsOf } from './table-data.ts'
 
@@ -15,9 +16,11 @@ export class RestoreRun {
   readonly prepared: PreparedScript
   readonly options: RestoreOptions
   readonly decode: Decode
+  readonly journal: RestoreJournal | undefined
   readonly #failures = new FailureRecord()
   stage: RestoreStage = 'initializing'
   #entries = 0
+  #earlier = 0
   #bytes = 0
   /** TABLE DATA entries whose table could not be created. */
   readonly #inhibited = new Set<DumpId>()
@@ -30,7 +33,8 @@ export class RestoreRun {
   #deciding: Promise<unknown> = Promise.resolve()
   #stopped = false
 
-  constructor(prepared: PreparedScript, options: RestoreOptions) {
+  constructor(prepared: PreparedScript, options: RestoreOptions, journal?: RestoreJournal) {
+    this.journal = journal
     this.prepared = prepared
     this.options = options
     this.decode = decoderFor(prepared.context.settings.encoding)
@@ -47,9 +51,13 @@ export class RestoreRun {
     return (schema || data || statistics) && !this.isInhibited(entry)
   }
 
-  /** An entry has been restored, or what the server took of it. */
-  countEntry(): void {
+  /**
+   * An entry has been restored, or what the server took of it.
+   * @param earlier by an earlier run
+   */
+  countEntry(earlier: boolean): void {
     this.#entries++
+    if (earlier) this.#earlier++
   }
 
   /** A session is about to restore an entry, or has nothing to do. */
@@ -104,7 +112,10 @@ export class RestoreRun {
     const { report } = this.prepared.context
     report(table, (name) => `table "${name('tag')}" could not be created, will not restore its data`)
     const data = this.#dataOf(table)
-    if (data !== undefined) this.#inhibited.add(data)
+    if (data === undefined) return
+    this.#inhibited.add(data)
+    const entry = this.prepared.filtered.entry(data)
+    if (entry !== undefined) this.journal?.fail(stepId(this.journal.placeOf(entry), 'rows', 0))
   }
 
   isInhibited({ dumpId }: TocEntry): boolean {
@@ -117,9 +128,14 @@ export class RestoreRun {
     return this.#dataIds.get(dumpId)
   }
 
+  /** Counts a failure about which nothing is to be decided. */
+  recall(failure: RestoreFailure): void {
+    this.#failures.add(failure)
+  }
+
   /** Counts a failure and decides whether it was the last one. @throws Stopped */
   async refuse(failure: RestoreFailure): Promise<void> {
-    this.#failures.add(failure)
+    this.recall(failure)
     const decided = this.#deciding.then(() => this.#decide(failure))
     this.#deciding = decided.catch(() => undefined)
     if ((await decided) === 'stop') throw new Stopped()
@@ -141,13 +157,19 @@ export class RestoreRun {
     return this.#failures.summary().groups
   }
 
+  /** The first of what failed so far. */
+  get failures(): readonly RestoreFailure[] {
+    return this.#failures.summary().failures
+  }
+
   /** What became of it. */
   result(complete: boolean): RestoreResult {
     if (this.options.jobs !== undefined && this.options.jobs > 1) {
       const places = new Map(this.prepared.filtered.allEntries.map((entry, place) => [entry, place]))
       this.#failures.sort((entry) => (entry === undefined ? -1 : (places.get(entry) ?? -1)))
     }
-    return { complete, entries: this.#entries, bytes: this.#bytes, ...this.#failures.summary() }
+    const earlier = this.journal === undefined ? {} : { earlier: this.#earlier }
+    return { complete, entries: this.#entries, ...earlier, bytes: this.#bytes, ...this.#failures.summary() }
   }
 
   /** Text that is a byte string, for people. */

@@ -12,6 +12,8 @@ export interface Command {
   readonly shown?: true
   /** pg_restore gives up when it fails, whatever it was told about errors. */
   readonly fatal?: true
+  /** It concerns this session alone: another one that goes on must say it, too. */
+  readonly ofSession?: true
 }
 
 const onlyWhiteSpace = /^\s*$/
@@ -39,25 +41,34 @@ export class RestoreSession extends ScriptSession {
     return commands
   }
 
+  override setFixedState(): void {
+    this.#marked(() => super.setFixedState(), { ofSession: true })
+  }
+
   override becomeUser(user: string): void {
-    this.#marked(() => super.becomeUser(user), { complaint: `could not set session user to "${user}"`, fatal: true })
+    this.#marked(() => super.becomeUser(user), {
+      complaint: `could not set session user to "${user}"`,
+      fatal: true,
+      ofSession: true,
+    })
   }
 
   override selectSchema(schema: string | null | undefined): void {
     const complaint = `could not set ${this.#setting('search_path')} to "${schema ?? ''}"`
-    this.#marked(() => super.selectSchema(schema), { complaint })
+    this.#marked(() => super.selectSchema(schema), { complaint, ofSession: true })
   }
 
   override selectTablespace(tablespace: string | null | undefined): void {
     const name = tablespace ? fmtId(this.context.quote, tablespace) : "''"
     this.#marked(() => super.selectTablespace(tablespace), {
       complaint: `could not set ${this.#setting('default_tablespace')} to ${name}`,
+      ofSession: true,
     })
   }
 
   override selectAccessMethod(entry: TocEntry, accessMethod: string | null | undefined): void {
     const complaint = `could not set ${this.#setting('default_table_access_method')}`
-    this.#marked(() => super.selectAccessMethod(entry, accessMethod), { complaint })
+    this.#marked(() => super.selectAccessMethod(entry, accessMethod), { complaint, ofSession: true })
   }
 
   override alterAccessMethod(table: string, accessMethod: string): void {
@@ -85,3 +96,8 @@ export const commit: Command = { sql: 'COMMIT', complaint: 'could not commit dat
 /** As the restore itself sends them; a statement of the archive has more to it. */
 export const beginsTransaction = /^\s*BEGIN;?\s*$/
 export const endsTransaction = /^\s*COMMIT;?\s*$/
+
+/** Whether it does something to the database that lasts. */
+export function changesDatabase({ sql, ofSession }: Command): boolean {
+  return ofSession !== true && !beginsTransaction.test(sql) && !endsTransaction.test(sql)
+}

@@ -1,6 +1,7 @@
-import { ArchiveError, isArchiveError } from '../errors.ts'
+import { ArchiveError } from '../errors.ts'
 import { untilAborted } from '../io/abort.ts'
 import type { TocEntry } from '../toc/types.ts'
+import { whyNotConnected } from './conversation.ts'
 import { EntryRestorer } from './entry-restorer.ts'
 import { Stopped, type RestoreRun } from './run.ts'
 import type { RestoreSchedule } from './schedule.ts'
@@ -129,7 +130,7 @@ export class Workers {
         return target === undefined ? [] : [target]
       } catch (error) {
         signal?.throwIfAborted()
-        throw connectionFailed(error, at + 2, jobs)
+        throw connectionFailed(error, at + 2, this.#run)
       }
     })
     const opened = Promise.allSettled(opening)
@@ -151,11 +152,10 @@ async function endAll(targets: readonly EndableTarget[]): Promise<void> {
   await Promise.all(targets.map((target) => target.end().catch(() => undefined)))
 }
 
-function connectionFailed(error: unknown, session: number, jobs: number): ArchiveError {
-  const said = isArchiveError(error) ? error.details?.['pgRestore'] : undefined
-  const why = typeof said === 'string' ? said : error instanceof Error ? error.message : String(error)
-  return new ArchiveError('CONNECTION_FAILED', `Cannot open session ${session} of ${jobs}: ${why}`, {
-    hint: 'Definitions were restored. Restore again into an empty database, with fewer jobs (-j)',
+function connectionFailed(error: unknown, session: number, { options, journal }: RestoreRun): ArchiveError {
+  const why = whyNotConnected(error)
+  return new ArchiveError('CONNECTION_FAILED', `Cannot open session ${session} of ${options.jobs}: ${why}`, {
+    hint: `Definitions were restored. ${journal === undefined ? 'Restore again into an empty database' : 'Resume'}, with fewer jobs (-j)`,
     details: { pgRestore: why },
     cause: error,
   })

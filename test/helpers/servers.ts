@@ -18,6 +18,14 @@ export interface Server extends PostgresTools {
   readonly ask: (commands: readonly string[], database?: string) => string
 }
 
+/** A server that nobody else uses. */
+export interface OwnServer extends Server {
+  /** Ends it at once, as when it is killed (pg_ctl -m immediate). */
+  readonly crash: () => void
+  /** Starts it again, on the same port. */
+  readonly recover: () => void
+}
+
 /** Where a database is, and who connects. */
 interface ConnectionParameters {
   readonly host: string
@@ -79,7 +87,7 @@ function serving(tools: PostgresTools, connection: () => string): Server {
  * its tests do.
  * @param count the newest so many alone
  */
-export function ownServers(count = servers.length): readonly Server[] {
+export function ownServers(count = servers.length): readonly OwnServer[] {
   const own = servers.slice(-count)
   if (own.length === 0) return []
   const script = join(root, 'test/postgres/servers.sh')
@@ -101,7 +109,15 @@ export function ownServers(count = servers.length): readonly Server[] {
     if (found === undefined) throw new Error(`There is no server ${major} yet`)
     return found
   }
-  return own.map((server) => serving(server, () => connection(server.major)))
+  const command = (name: string, major: number) => (): void => {
+    execFileSync(script, [name, join(folder, 'servers'), String(major)])
+  }
+  return own.map(({ major, ...tools }) =>
+    Object.assign(
+      serving({ major, ...tools }, () => connection(major)),
+      { crash: command('crash', major), recover: command('recover', major) },
+    ),
+  )
 }
 
 /** The server of a major. */

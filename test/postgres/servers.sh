@@ -2,6 +2,8 @@
 # Starts empty PostgreSQL servers for the tests that restore into them or ask them, and stops them again.
 #
 #   test/postgres/servers.sh start FOLDER [MAJOR...]     (default: 13 15 17 18)
+#   test/postgres/servers.sh crash FOLDER MAJOR          (ends at once, as when it is killed)
+#   test/postgres/servers.sh recover FOLDER MAJOR        (goes on after that, on the same port)
 #   test/postgres/servers.sh stop FOLDER
 #
 # FOLDER must be empty or not there, and is removed by `stop`; all that the servers write is in it. A server that was
@@ -13,7 +15,7 @@ set -eu
 
 postgres=${PGDMP_POSTGRES:-$(cd "$(dirname "$0")/../.." && pwd)/.tools/postgres}
 fail() { echo "servers.sh: $*" >&2; exit 1; }
-usage() { echo "usage: $0 start FOLDER [13|15|17|18...] | stop FOLDER" >&2; exit 2; }
+usage() { echo "usage: $0 start FOLDER [13|15|17|18...] | crash|recover FOLDER MAJOR | stop FOLDER" >&2; exit 2; }
 [ $# -ge 2 ] || usage
 command=$1 folder=$2
 shift 2
@@ -109,6 +111,11 @@ case $command in
       separator=,
     done
     echo '}' ;;
+  crash | recover)
+    [ $# = 1 ] && [ -d "$folder/$1" ] || usage
+    major=$1 folder=$(cd "$folder" && pwd)
+    if [ $command = crash ]; then set -- -m immediate -W stop; else set -- -l "$folder/$1/server.log" -w -t 60 -o "-p $(cat "$folder/$1.port")" start; fi
+    as_owner "$postgres/$major/bin/pg_ctl" -D "$folder/$major" "$@" > /dev/null ;;
   stop)
     [ -d "$folder" ] || exit 0
     folder=$(cd "$folder" && pwd)
