@@ -35,6 +35,22 @@ export const joinAlias: Judge = ({ words }) => {
   return undefined
 }
 
+/** `JSON(… FORMAT JSON)` and `JSON(… WITH UNIQUE KEYS)`; of a value alone it is a cast to the type for servers before 17. */
+export const jsonOfMore: Judge = ({ text, tokens, words }) => {
+  for (const [at, { start, end }] of tokens.entries()) {
+    if (text.slice(start, end) !== 'JSON' || words[at + 1] !== '(') continue
+    const close = closing(words, at + 1)
+    let depth = 0
+    for (let within = at + 2; within < close; within++) {
+      if (words[within] === '(') depth++
+      if (words[within] === ')') depth--
+      const two = `${words[within]} ${words[within + 1]}`
+      if (depth === 0 && (two === 'format json' || two === 'with unique')) return { refuses: true }
+    }
+  }
+  return undefined
+}
+
 /** `SUBSTRING(a SIMILAR b ESCAPE c)`, which has been `SUBSTRING(a FROM b FOR c)` before, and is still. */
 export const substringSimilar: Judge = (statement): Verdict | undefined => {
   const { words } = statement

@@ -40,7 +40,7 @@ import {
   virtualColumn,
   type Judge,
 } from './target-judges.ts'
-import { joinAlias, substringSimilar, xmlIndent } from './target-queries.ts'
+import { joinAlias, jsonOfMore, substringSimilar, xmlIndent } from './target-queries.ts'
 
 /** One feature of SQL and what to do for servers from before it. */
 export interface TargetRule {
@@ -169,8 +169,9 @@ export const targetRules: readonly TargetRule[] = [
     since: 17,
     feature: 'JSON_TABLE and the JSON query functions',
     types: queries,
-    judge: constructs('JSON', 'JSON_TABLE', 'JSON_EXISTS', 'JSON_QUERY', 'JSON_VALUE', 'JSON_SCALAR', 'JSON_SERIALIZE'),
+    judge: constructs('JSON_TABLE', 'JSON_EXISTS', 'JSON_QUERY', 'JSON_VALUE', 'JSON_SCALAR', 'JSON_SERIALIZE'),
   },
+  { since: 17, feature: 'JSON() with more than a value', types: queries, judge: jsonOfMore },
   { since: 17, feature: 'privilege MAINTAIN', types: grants, judge: maintainPrivilege },
   { since: 17, feature: 'event triggers on login', types: ['EVENT TRIGGER'], judge: uses('on login') },
   { since: 17, feature: 'subscription setting failover', types: ['SUBSCRIPTION'], judge: sets('failover') },

@@ -48,7 +48,9 @@ CREATE VIEW public.xml_indented AS SELECT XMLSERIALIZE(CONTENT '<a/>'::xml AS te
 CREATE VIEW public.joined AS SELECT both_ways.a FROM public.named JOIN public.heir USING (a) AS both_ways;
 CREATE VIEW public.similar_part AS SELECT SUBSTRING('abc' SIMILAR 'a#"b#"c' ESCAPE '#') AS b;
 CREATE VIEW public.grouped AS SELECT a FROM public.named GROUP BY DISTINCT ROLLUP (a, b), ROLLUP (a, c);
-CREATE VIEW public.json_made AS SELECT JSON('{}') AS made;
+CREATE VIEW public.json_cast AS SELECT JSON('{}') AS made;
+CREATE VIEW public.json_made AS SELECT JSON('{}' WITH UNIQUE KEYS) AS made;
+CREATE VIEW public.json_read AS SELECT JSON('{}'::bytea FORMAT JSON ENCODING UTF8) AS made;
 CREATE FUNCTION public.merges_all() RETURNS void LANGUAGE sql BEGIN ATOMIC
   MERGE INTO public.named USING public.ordinary ON a = k WHEN NOT MATCHED BY SOURCE THEN DELETE;
 END;

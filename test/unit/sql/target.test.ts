@@ -220,7 +220,8 @@ describe('TargetAdapter.adapt()', () => {
     ['15', 'VIEW', 'CREATE VIEW v AS\n SELECT XMLSERIALIZE(CONTENT a AS text INDENT) AS b FROM c;\n'],
     ['13', 'VIEW', 'CREATE VIEW v AS\n SELECT x.a FROM (b JOIN c USING (a, d) AS x);\n'],
     ['13', 'VIEW', 'CREATE VIEW v AS\n SELECT a FROM b GROUP BY DISTINCT ROLLUP(a, c), a;\n'],
-    ['16', 'VIEW', "CREATE VIEW v AS\n SELECT JSON('{}') AS a;\n"],
+    ['16', 'VIEW', "CREATE VIEW v AS\n SELECT JSON('{}'::text WITH UNIQUE KEYS) AS a;\n"],
+    ['16', 'VIEW', "CREATE VIEW v AS\n SELECT JSON(f('\\x7b7d'::bytea) FORMAT JSON ENCODING UTF8) AS a;\n"],
     [
       '16',
       'FUNCTION',
