@@ -72,7 +72,7 @@ describe('pgdmp pg_restore -d', () => {
     ['--use-set-session-authorization'],
     ['--role=nobody_of_this_name'],
   ]
-  /** What is tried of each: about half, another with each seed; everything where PGDMP_LIVE is `all`. */
+  /** What is tried of each: a part, another with each seed; everything where PGDMP_LIVE is `all`. */
   const cases: { readonly name: string; readonly perform: () => Promise<void> }[] = []
   const add = (name: string, perform: () => Promise<void>): void => void cases.push({ name, perform })
 

@@ -219,7 +219,7 @@ describe.concurrent.each(servers)('pg_restore of $version', (server) => {
     expect(sorted(found)).toEqual(whole.wanted)
   })
 
-  test.sequential.each(['convert --reindex', 'reindex'])(
+  test.sequential.each(partOf(['convert --reindex', 'reindex'], (how) => `${server.major} ${how}`, 2))(
     'restores with -j 4 what went to a pipe, after %s',
     { timeout },
     async (how) => {
@@ -239,7 +239,7 @@ describe.concurrent.each(servers)('pg_restore of $version', (server) => {
     },
   )
 
-  test.sequential.each(formats)(
+  test.sequential.each(partOf(formats, (format) => `${server.major} ${format}`, 2))(
     'restores a table with all it needs and all that is its own, with -F %s',
     { timeout },
     async (format) => {
@@ -251,10 +251,11 @@ describe.concurrent.each(servers)('pg_restore of $version', (server) => {
     },
   )
 
-  test.sequential.each([
+  const renamed = [
     ['-F c', ''],
     ['-F d', '-j 4'],
-  ])(
+  ] as const
+  test.sequential.each(partOf(renamed, ([format]) => `${server.major} renamed ${format}`, 2))(
     'restores with another role in place of one that is gone, with %s, given %s',
     { timeout },
     async (format, restoring) => {
@@ -288,13 +289,18 @@ describe.each([17, 18].flatMap((major) => serverOf(major) ?? []))('a dump of $ve
   describe.each(older)('is restored by $version', (server) => {
     const target = ['--target-version', String(server.major)]
 
-    test.each([
+    const ways = [
       ['-Fc -Z lz4', '-F c'],
       ['-Fd -Z zstd', '-F d'],
-    ])('whole, dumped with %s, with %s', { timeout }, async (dumped, convert) => {
-      const file = await converted(await dump(origin, source, words(dumped)), ...words(convert), ...target)
-      expect(sorted(await restored(server, file, '-j', '4'))).toEqual(sorted(wanted))
-    })
+    ] as const
+    test.each(partOf(ways, ([dumped]) => `${origin.major} ${server.major} ${dumped}`, 2))(
+      'whole, dumped with %s, with %s',
+      { timeout },
+      async (dumped, convert) => {
+        const file = await converted(await dump(origin, source, words(dumped)), ...words(convert), ...target)
+        expect(sorted(await restored(server, file, '-j', '4'))).toEqual(sorted(wanted))
+      },
+    )
 
     if (origin.major < 18) return
     test('but for what the command lists', { timeout }, async () => {

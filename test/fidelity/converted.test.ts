@@ -15,7 +15,7 @@ import { run } from '../helpers/process.ts'
 
 const seed = Number(process.env['PGDMP_SEED'] ?? Date.now() % 2 ** 31)
 /** Conversions to try, or `all`. */
-const wanted = process.env['PGDMP_CONVERSIONS'] ?? '60'
+const wanted = process.env['PGDMP_CONVERSIONS'] ?? '45'
 console.log(`PGDMP_SEED=${seed} PGDMP_CONVERSIONS=${wanted}`)
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgdmp-converted-'))

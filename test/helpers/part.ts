@@ -8,7 +8,7 @@ let printed = false
  * One of so many parts of what fills a real server for long, another one with each seed, which is printed; everything
  * where PGDMP_LIVE is `all`.
  */
-export function partOf<T>(items: readonly T[], name: (item: T) => string, parts = 3): readonly T[] {
+export function partOf<T>(items: readonly T[], name: (item: T) => string, parts = 5): readonly T[] {
   if (all) return items
   if (!printed) console.log(`PGDMP_SEED=${seed} chooses a part (PGDMP_LIVE=all: everything)`)
   printed = true
