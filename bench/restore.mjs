@@ -3,11 +3,10 @@
 // `pgdmp restore` beside pg_restore 18 in the same run, into new databases of one server, serially and with -j 2:
 // `node bench/restore.mjs ARCHIVES [--runs N] [--only TEXT]`. ARCHIVES is the folder that bench/make-archives.sh filled,
 // PGDMP_SERVERS names the server (test/postgres/servers.sh). Needs GNU time. Prints one Markdown row a case.
-import { execFileSync } from 'node:child_process'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { compare } from './measure.mjs'
+import { benchDatabase, program, root } from './server.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -15,24 +14,7 @@ const { values, positionals } = parseArgs({
 })
 const [folder] = positionals
 if (folder === undefined) throw new Error('usage: node bench/restore.mjs ARCHIVES [--runs N] [--only TEXT]')
-const root = fileURLToPath(new URL('..', import.meta.url))
-const postgres = process.env['PGDMP_POSTGRES'] ?? path.join(root, '.tools', 'postgres')
-const program = (/** @type {string} */ name) => path.join(postgres, '18', 'bin', name)
-/** @type {Record<string, string>} */
-const servers = JSON.parse(process.env['PGDMP_SERVERS'] || '{}')
-const server = servers['18']
-if (server === undefined) throw new Error('PGDMP_SERVERS names no server 18: test/postgres/servers.sh start FOLDER 18')
-const database = `pgdmp_bench_restore_${process.pid}`
-const target = server.replace(/dbname=\S+/, `dbname=${database}`)
-
-/** @param {readonly string[]} commands */
-function ask(commands) {
-  execFileSync(program('psql'), ['-XAtq', '-d', server ?? '', ...commands.flatMap((command) => ['-c', command])])
-}
-
-function empty() {
-  ask([`DROP DATABASE IF EXISTS ${database}`, `CREATE DATABASE ${database} TEMPLATE template0`, 'CHECKPOINT'])
-}
+const { target, empty, drop } = benchDatabase(`pgdmp_bench_restore_${process.pid}`)
 
 const cases = ['gzip', 'zstd', 'lz4', 'none'].flatMap((compression) =>
   [[], ['-j', '2']].map((jobs) => ({
@@ -59,5 +41,5 @@ try {
     )
   }
 } finally {
-  ask([`DROP DATABASE IF EXISTS ${database}`])
+  drop()
 }

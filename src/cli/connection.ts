@@ -140,9 +140,13 @@ export async function connectDatabase(
         try {
           const config = await configOf(terminal, parameters, place, tls, options, asked)
           const first = await connectClient(config, { requireChannelBinding, signal })
-          const complaint = await unfit(first, wanted)
+          let complaint: string | undefined = ''
+          try {
+            complaint = await unfit(first, wanted)
+          } finally {
+            if (complaint !== undefined) await first.end()
+          }
           if (complaint !== undefined) {
-            await first.end()
             failures.push(failureText(new Error(complaint), place, tls))
             continue places
           }

@@ -142,7 +142,11 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     }
     if (tellsOfDatabase(error) && !terminal.signal.aborted) {
       if (journal === undefined) throw error
-      complain(terminal, messageOf(error), `The database is INCOMPLETE: ${goOn(journal)}`)
+      const state =
+        sqlOptions.singleTransaction === true
+          ? 'The database has all that was restored, or nothing'
+          : 'The database is INCOMPLETE'
+      complain(terminal, messageOf(error), `${state}: ${goOn(journal)}`)
       return exit.bad
     }
     if (!terminal.signal.aborted) complain(terminal, messageOf(error), hintOf(error))

@@ -1,16 +1,42 @@
 /** What gives up waiting for work when a signal is aborted; a signal has one listener for all of them. */
-const waiting = new WeakMap<AbortSignal, Set<() => void>>()
+const waiting = new WeakMap<AbortSignal, Waiting>()
 
-function waitingFor(signal: AbortSignal): Set<() => void> {
-  const known = waiting.get(signal)
-  if (known !== undefined) return known
-  const stops = new Set<() => void>()
-  waiting.set(signal, stops)
-  signal.addEventListener('abort', () => {
-    for (const stop of stops) stop()
-    stops.clear()
-  })
-  return stops
+class Waiting {
+  readonly #signal: AbortSignal
+  readonly #stops = new Set<() => void>()
+  #leaves = false
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+    signal.addEventListener('abort', this.#stop)
+    waiting.set(signal, this)
+  }
+
+  add(stop: () => void): void {
+    this.#stops.add(stop)
+  }
+
+  delete(stop: () => void): void {
+    this.#stops.delete(stop)
+    if (this.#stops.size > 0 || this.#leaves) return
+    // work often follows on work; and a signal that is listened to may be kept for ever, as those of AbortSignal.any()
+    this.#leaves = true
+    soon(() => {
+      this.#leaves = false
+      if (this.#stops.size > 0) return
+      this.#signal.removeEventListener('abort', this.#stop)
+      waiting.delete(this.#signal)
+    })
+  }
+
+  readonly #stop = (): void => {
+    for (const stop of this.#stops) stop()
+  }
+}
+
+function soon(task: () => void): void {
+  if (typeof setImmediate === 'function') setImmediate(task)
+  else setTimeout(task, 0)
 }
 
 /**
@@ -21,7 +47,7 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | un
   if (signal === undefined) return await work
   if (signal.aborted) return await Promise.race([work, Promise.reject(signal.reason)])
   // to add and remove a listener each time takes longer than to read a small large object
-  const stops = waitingFor(signal)
+  const stops = waiting.get(signal) ?? new Waiting(signal)
   let stop = (): void => undefined
   const aborted = new Promise<never>((_resolve, reject) => {
     stop = () => reject(signal.reason)

@@ -33,11 +33,12 @@ class JournalFile implements JournalStore {
     this.name = path
   }
 
-  /** @throws ArchiveError USAGE, LIMIT_EXCEEDED; file-system errors unwrapped */
+  /** @throws ArchiveError USAGE, BAD_JOURNAL; file-system errors unwrapped */
   async read(): Promise<string> {
     let file
     try {
-      file = await fs.promises.open(this.name, 'r')
+      // the open of a FIFO would wait for a writer
+      file = await fs.promises.open(this.name, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0))
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
       this.#whole = 0
