@@ -1,4 +1,4 @@
-import { encodeByteString } from '../bytes/byte-string.ts'
+import { encodeByteString, writeByteString } from '../bytes/byte-string.ts'
 import { createSha256, type Hash } from '../codec/sha256.ts'
 import type { ArchiveHeader, TextField, TocEntry } from '../toc/types.ts'
 
@@ -7,6 +7,12 @@ export type FieldValue = Uint8Array | string | number | null
 
 /** Bytes before a value: 0 for NULL, else 1 and the length. */
 const PREFIX_BYTES = 9
+/** Values of a record are gathered up to this much: to tell the hash of each of them takes longer than to hash it. */
+const GATHER_BYTES = 16 * 1024
+
+/** What is gathered of the record under way; there is one at a time. */
+const gathered = new Uint8Array(GATHER_BYTES)
+const view = new DataView(gathered.buffer)
 
 /**
  * The digest of a record (spec/digest.md): its name, then its values, each with its length, so that no two records
@@ -14,22 +20,37 @@ const PREFIX_BYTES = 9
  */
 export function digestRecord(name: string, values: Iterable<FieldValue>): Uint8Array {
   const hash = createSha256()
-  putValue(hash, name)
-  for (const value of values) putValue(hash, value)
+  let end = putValue(hash, name, 0)
+  for (const value of values) end = putValue(hash, value, end)
+  hash.update(gathered.subarray(0, end))
   return hash.digest()
 }
 
-function putValue(hash: Hash, value: FieldValue): void {
-  if (value === null) {
-    hash.update(Uint8Array.of(0))
-    return
+/** Puts a value behind what is gathered up to `at`, and gives the end of it. */
+function putValue(hash: Hash, value: FieldValue, at: number): number {
+  const known = typeof value === 'number' ? String(value) : value
+  const length = known === null ? 0 : known.length
+  let end = at
+  if (end + PREFIX_BYTES + length > GATHER_BYTES) {
+    hash.update(gathered.subarray(0, end))
+    end = 0
   }
-  const bytes = value instanceof Uint8Array ? value : encodeByteString(String(value))
-  const prefix = new Uint8Array(PREFIX_BYTES)
-  prefix[0] = 1
-  new DataView(prefix.buffer).setBigUint64(1, BigInt(bytes.length))
-  hash.update(prefix)
-  hash.update(bytes)
+  if (known === null) {
+    gathered[end] = 0
+    return end + 1
+  }
+  gathered[end] = 1
+  view.setUint32(end + 1, Math.floor(length / 2 ** 32))
+  view.setUint32(end + 5, length >>> 0)
+  end += PREFIX_BYTES
+  if (length > GATHER_BYTES - PREFIX_BYTES) {
+    hash.update(gathered.subarray(0, end))
+    hash.update(typeof known === 'string' ? encodeByteString(known) : known)
+    return 0
+  }
+  if (typeof known === 'string') writeByteString(known, gathered, end)
+  else gathered.set(known, end)
+  return end + length
 }
 
 /** The record of an archive's header: who dumped what, and when; nothing about how it is stored. */
