@@ -173,11 +173,11 @@ const cases = [
     theirs: (input) => ['-l', '-t', 't_00001', input],
   },
   ...[
-    { name: 'sql of 20,000 small tables', archive: 'many.dump' },
-    { name: 'sql of 20,000 small files', archive: 'many.dir' },
-  ].map(({ name, archive }) => ({
+    { name: 'sql of 20,000 small tables', file: 'many.dump' },
+    { name: 'sql of 20,000 small files', file: 'many.dir' },
+  ].map(({ name, file }) => ({
     name,
-    archive,
+    archive: file,
     major: 15,
     ours: (/** @type {string} */ input) => ['sql', '--no-restrict', input],
     theirs: (/** @type {string} */ input) => ['-f', '-', input],

@@ -3,6 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { create, open, type ArchiveFormat, type TocEntry } from '../../../src/index.ts'
+import { blockLayout } from '../../../src/format/custom-blocks.ts'
+import { SeekableBlocks } from '../../../src/format/custom-seekable.ts'
+import { readToc } from '../../../src/format/read-toc.ts'
+import { SecondToc } from '../../../src/format/second-toc.ts'
+import { pullOver } from '../../../src/io/pull.ts'
+import { Windows } from '../../../src/io/windows.ts'
+import { defaultLimits } from '../../../src/limits.ts'
 import { bytesSource, type RandomAccess } from '../../../src/io/source.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pgdmp-small-'))
@@ -14,7 +21,13 @@ async function archiveOf(format: ArchiveFormat, tables: number): Promise<Uint8Ar
   const archive = await create(file, { format })
   for (let table = 1; table <= tables; table++) {
     const place = { tag: `t${table}`, namespace: 'public' }
-    archive.addEntry({ ...place, dumpId: 10 + table, desc: 'TABLE DATA', columns: ['x'], data: [[`row ${10 + table}`]] })
+    archive.addEntry({
+      ...place,
+      dumpId: 10 + table,
+      desc: 'TABLE DATA',
+      columns: ['x'],
+      data: [[`row ${10 + table}`]],
+    })
   }
   await archive.finish()
   return new Uint8Array(readFileSync(file))
@@ -59,3 +72,22 @@ test.each(['custom', 'tar'] as const)(
     for (const entry of entries.toReversed()) await read(entry)
   },
 )
+
+test('a block that is released twice gives its window back once', async () => {
+  const source = bytesSource(await archiveOf('custom', 3))
+  const pull = pullOver(source)
+  const parsed = await readToc(pull, { format: 'custom', limits: defaultLimits, onWarning: () => undefined })
+  const layout = blockLayout(parsed.header, source.size, new SecondToc(parsed.header, () => parsed.toc))
+  const blocks = new SeekableBlocks(parsed, layout, pull.position, new Windows(source, undefined))
+  const [one, two, three] = parsed.toc.filter(({ desc }) => desc === 'TABLE DATA')
+  if (one === undefined || two === undefined || three === undefined) throw new Error('there are three tables')
+  const first = await blocks.open(one)
+  first.ended(await first.body.finish())
+  await first.release()
+  const second = await blocks.open(two)
+  await first.release()
+  const third = await blocks.open(three)
+  expect(third.body.header.dumpId).toBe(three.dumpId)
+  const next = await blocks.open(three)
+  expect(await second.body.finish()).toBe(next.body.header.offset)
+})
