@@ -10,47 +10,64 @@ const PREFIX_BYTES = 9
 /** Values of a record are gathered up to this much: to tell the hash of each of them takes longer than to hash it. */
 const GATHER_BYTES = 16 * 1024
 
-/** What is gathered of the record under way; there is one at a time. */
-const gathered = new Uint8Array(GATHER_BYTES)
-const view = new DataView(gathered.buffer)
+/** Buffers that no record uses: there is one for each that is begun within another. */
+const idle: Uint8Array[] = []
 
 /**
  * The digest of a record (spec/digest.md): its name, then its values, each with its length, so that no two records
  * give the same bytes.
  */
 export function digestRecord(name: string, values: Iterable<FieldValue>): Uint8Array {
-  const hash = createSha256()
-  let end = putValue(hash, name, 0)
-  for (const value of values) end = putValue(hash, value, end)
-  hash.update(gathered.subarray(0, end))
-  return hash.digest()
+  const record = new RecordDigest(name)
+  for (const value of values) record.put(value)
+  return record.end()
 }
 
-/** Puts a value behind what is gathered up to `at`, and gives the end of it. */
-function putValue(hash: Hash, value: FieldValue, at: number): number {
-  const known = typeof value === 'number' ? String(value) : value
-  const length = known === null ? 0 : known.length
-  let end = at
-  if (end + PREFIX_BYTES + length > GATHER_BYTES) {
-    hash.update(gathered.subarray(0, end))
-    end = 0
+/** The same for values that come one by one. */
+export class RecordDigest {
+  readonly #hash: Hash = createSha256()
+  readonly #gathered = idle.pop() ?? new Uint8Array(GATHER_BYTES)
+  #end = 0
+
+  constructor(name: string) {
+    this.put(name)
   }
-  if (known === null) {
-    gathered[end] = 0
-    return end + 1
+
+  put(value: FieldValue): void {
+    const known = typeof value === 'number' ? String(value) : value
+    const length = known === null ? 0 : known.length
+    if (this.#end + PREFIX_BYTES + length > GATHER_BYTES) this.#flush()
+    const gathered = this.#gathered
+    if (known === null) {
+      gathered[this.#end++] = 0
+      return
+    }
+    gathered[this.#end] = 1
+    for (let at = this.#end + PREFIX_BYTES - 1, left = length; at > this.#end; at--, left = Math.floor(left / 256)) {
+      gathered[at] = left % 256
+    }
+    this.#end += PREFIX_BYTES
+    if (length > GATHER_BYTES - PREFIX_BYTES) {
+      this.#flush()
+      this.#hash.update(typeof known === 'string' ? encodeByteString(known) : known)
+      return
+    }
+    if (typeof known === 'string') writeByteString(known, gathered, this.#end)
+    else gathered.set(known, this.#end)
+    this.#end += length
   }
-  gathered[end] = 1
-  view.setUint32(end + 1, Math.floor(length / 2 ** 32))
-  view.setUint32(end + 5, length >>> 0)
-  end += PREFIX_BYTES
-  if (length > GATHER_BYTES - PREFIX_BYTES) {
-    hash.update(gathered.subarray(0, end))
-    hash.update(typeof known === 'string' ? encodeByteString(known) : known)
-    return 0
+
+  /** The digest, once: nothing may follow. */
+  end(): Uint8Array {
+    this.#flush()
+    idle.push(this.#gathered)
+    return this.#hash.digest()
   }
-  if (typeof known === 'string') writeByteString(known, gathered, end)
-  else gathered.set(known, end)
-  return end + length
+
+  #flush(): void {
+    this.#hash.update(this.#gathered.subarray(0, this.#end))
+    this.#end = 0
+  }
 }
 
 /** The record of an archive's header: who dumped what, and when; nothing about how it is stored. */
