@@ -73,6 +73,8 @@ async function inspect(path: string, overwrite: 'replace' | 'refuse'): Promise<T
   if (!archive) {
     throw refusal(path, 'the directory holds more than an archive, only an archive is replaced', 'Choose another name')
   }
+  // told now, not when all is written: the old archive is removed in the end
+  await fs.promises.access(found, fs.constants.W_OK | fs.constants.X_OK)
   return { path: found, existing, replace: true }
 }
 
@@ -151,10 +153,14 @@ class NewDirectory implements UnnamedDirectory {
       await flushDirectory(this.path)
     }
     if (existing !== undefined) await this.#keepMode(existing)
-    if (this.#target.replace) await this.#replace()
-    else await this.#rename()
+    const aside = this.#target.replace ? await this.#replace() : await this.#rename()
     this.#over = true
-    if (this.#options.sync !== false) await flushDirectory(dirname(path))
+    try {
+      if (this.#options.sync !== false) await flushDirectory(dirname(path))
+    } finally {
+      // not before the new archive is on the disk under its name
+      if (aside !== undefined) await removeFlat(aside)
+    }
   }
 
   /** Once all is written, so that the kernel can write it in the order it likes. */
@@ -182,10 +188,11 @@ class NewDirectory implements UnnamedDirectory {
   }
 
   /** Takes the place of nothing, or of an empty directory; never of one that somebody has filled meanwhile. */
-  async #rename(): Promise<void> {
+  async #rename(): Promise<undefined> {
     const { path } = this.#target
     try {
       await fs.promises.rename(this.path, path)
+      return undefined
     } catch (error) {
       if (hasCode(error, 'ENOTEMPTY') || hasCode(error, 'EEXIST')) {
         throw refusal(path, 'somebody has written there meanwhile, must be new or empty')
@@ -197,8 +204,10 @@ class NewDirectory implements UnnamedDirectory {
   /**
    * No system call exchanges two directories everywhere: the old archive steps aside, under a name that is never cleaned
    * up, for an instant in which a crash leaves both whole and none in place.
+   *
+   * @returns where the old archive is
    */
-  async #replace(): Promise<void> {
+  async #replace(): Promise<string> {
     const { path } = this.#target
     const aside = `${path}.pgdmp-old-${crypto.randomUUID().slice(0, 8)}`
     await fs.promises.rename(path, aside)
@@ -208,7 +217,7 @@ class NewDirectory implements UnnamedDirectory {
       await fs.promises.rename(aside, path)
       throw error
     }
-    await removeFlat(aside)
+    return aside
   }
 
   async abort(): Promise<void> {

@@ -78,6 +78,8 @@ export async function openPatchable(path: string | URL): Promise<PatchableFile> 
   async function complete(source: RandomAccess, patch: Patch, patchName: string): Promise<void> {
     await checkPlace(source, patch, name)
     await apply(patch, patchName)
+    // that run may have been ended before it took the other name of its patch away
+    await removeLeftovers(dirname(name))
   }
 
   async function apply({ offset, after }: Patch, patchName: string): Promise<void> {

@@ -60,6 +60,10 @@ export class Names {
     for (const [name, next] of entries) this.#bytesOf(name, next)
   }
 
+  get kind(): NameKind {
+    return this.#options.kind
+  }
+
   /** The new name; undefined for one that stays. */
   rename(name: string): string | undefined {
     if (this.#byBytes.has(name)) return this.#byBytes.get(name)

@@ -189,6 +189,7 @@ export function renameRules(view: ArchiveView, names: Names, find: (found: Renam
     quote,
     quotesAll: quotesAll(everyEntry(view), quote),
     rename: (name) => names.rename(name),
+    qualifies: names.kind === 'schema',
     isWanted: (name) => names.isWanted(name),
     find,
   }

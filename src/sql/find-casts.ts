@@ -34,13 +34,24 @@ function isEnclosed(statement: StatementText, from: number, to: number): boolean
   return statement.mark(from - 1) === '(' && statement.mark(to) === ')'
 }
 
-/** Whether a string constant is cast to an array: `'{a,b}'::name[]`, `'{}'::character varying(3)[]`. */
+/**
+ * Whether a string constant is cast to an array: `'{a,b}'::name[]`, `'{}'::character varying(3)[]`; by way of text, too:
+ * `('{a,b}'::text)::regrole[]`.
+ */
 export function isArrayCast(statement: StatementText, at: number): boolean {
-  if (statement.mark(at + 1) !== '::') return false
-  let after = at + 2
+  const after = afterType(statement, at + 1)
+  if (after === undefined) return false
+  if (statement.mark(after) === '[') return true
+  const outer = isEnclosed(statement, at, after) ? afterType(statement, after + 1) : undefined
+  return outer !== undefined && statement.mark(outer) === '['
+}
+
+/** The place after the type in `::type` at a place, brackets of an array left out. */
+function afterType(statement: StatementText, at: number): number | undefined {
+  if (statement.mark(at) !== '::') return undefined
+  let after = at + 1
   while (statement.isName(after) || statement.mark(after) === '.') after++
-  if (statement.mark(after) === '(') after += 3
-  return statement.mark(after) === '['
+  return statement.mark(after) === '(' ? after + 3 : after
 }
 
 /** Types whose constants are any text. */

@@ -1,6 +1,7 @@
 import { eachCast, leaveColumns } from './find-casts.ts'
 import { eachSetting } from './find-settings.ts'
 import type { Token } from './lexer.ts'
+import { isStatisticsCall } from './mentions.ts'
 import type { Renamer } from './rename.ts'
 import type { StatementText } from './statement-text.ts'
 
@@ -90,19 +91,32 @@ function objectConstants(found: Renamer): void {
     if (objectTypes.has(type)) found.path(at, isQualifier)
     else if (type === 'regnamespace') found.path(at, everyName)
   })
+  const isStatistics = isStatisticsCall(statement)
   for (let at = 2; at < statement.length; at++) {
     if (!statement.isString(at) || found.isSettled(at)) continue
     const isArgument = statement.mark(at - 1) === '(' && relationFunctions.has(statement.name(at - 2) ?? '')
     if (isArgument) found.path(at, isQualifier)
-    else if (isSchemaArgument(found, at)) found.literal(at)
+    else if (isStatistics && isSchemaArgument(found, at)) found.literal(at)
   }
 }
 
-/** The value after the name `'schemaname'` in the arguments of pg_restore_relation_stats and its like. */
+/** The value after the name `'schemaname'` in the arguments of pg_restore_relation_stats and its like: name, value, … */
 function isSchemaArgument(found: Renamer, at: number): boolean {
   if (found.statement.mark(at - 1) !== ',') return false
   const parameter = found.literalAt(at - 2)?.value
-  return parameter !== undefined && /^(?:\w+_)?schemaname$/.test(parameter)
+  if (parameter === undefined || !/^(?:\w+_)?schemaname$/.test(parameter)) return false
+  // a table may be called "schemaname", too
+  return commasBefore(found.statement, at) % 2 === 1
+}
+
+/** Number of commas before a place within its parentheses. */
+function commasBefore(statement: StatementText, from: number): number {
+  const depth = statement.depth(from)
+  let commas = 0
+  for (let at = from - 1; at >= 0 && statement.depth(at) >= depth; at--) {
+    if (statement.depth(at) === depth && statement.mark(at) === ',') commas++
+  }
+  return commas
 }
 
 /** The first part of a qualified name. */

@@ -1,5 +1,6 @@
 import { arrayElements } from './array-literal.ts'
 import { isArrayCast, isTyped } from './find-casts.ts'
+import { eachSetting } from './find-settings.ts'
 import { tokenize } from './lexer.ts'
 import type { Renamer, RenameRules } from './rename.ts'
 import { nameOf, type StatementText } from './statement-text.ts'
@@ -7,12 +8,14 @@ import { nameOf, type StatementText } from './statement-text.ts'
 /**
  * Looks through the string constants of a statement that nobody knew to be names, and reports those that read like one:
  * bodies of routines, and constants that are the name. Texts that no server reads as SQL are left out: comments, labels,
- * options of foreign objects, labels of enums, values of types that take no names, bounds of partitions, planner statistics.
+ * options of foreign objects, labels of enums, values of types that take no names and of the server's own settings, bounds
+ * of partitions, planner statistics.
  */
 export function findMentions(found: Renamer): void {
   const { statement } = found
   if (holdsOnlyText(statement)) return
   const skipped = optionStrings(statement)
+  for (const at of serverSettings(found)) skipped.add(at)
   const bodies = bodyStrings(statement)
   for (let at = 0; at < statement.length; at++) {
     if (!statement.isString(at) || found.isSettled(at) || skipped.has(at) || isTyped(found, at)) continue
@@ -40,12 +43,12 @@ function holdsOnlyText(statement: StatementText): boolean {
 }
 
 /** `SELECT * FROM pg_catalog.pg_restore_…_stats(…)` */
-function isStatisticsCall(statement: StatementText): boolean {
+export function isStatisticsCall(statement: StatementText): boolean {
   return statement.word(0) === 'select' && /^pg_restore_\w+_stats$/.test(statement.name(5) ?? '')
 }
 
 /** Places of strings within `OPTIONS (…)`: what they say is for another server. */
-function optionStrings(statement: StatementText): ReadonlySet<number> {
+function optionStrings(statement: StatementText): Set<number> {
   const places = new Set<number>()
   for (let at = 0; at < statement.length; at++) {
     if (statement.word(at) !== 'options' || statement.mark(at + 1) !== '(') continue
@@ -54,6 +57,15 @@ function optionStrings(statement: StatementText): ReadonlySet<number> {
       if (statement.isString(at)) places.add(at)
     }
   }
+  return places
+}
+
+/** Values of the server's own parameters, of which is known which of them names what: those of others have a dot. */
+function serverSettings(found: Renamer): readonly number[] {
+  const places: number[] = []
+  eachSetting(found, (parameter, at) => {
+    if (!parameter.includes('.')) places.push(at)
+  })
   return places
 }
 
@@ -118,7 +130,7 @@ function addNamesOf(value: string, rules: RenameRules, names: Set<string>): void
     if (token.kind !== 'word' && token.kind !== 'name') continue
     const name = nameOf(value, token, rules.quote)
     const after = tokens[index + 1]
-    const isQualifier = after !== undefined && value.charAt(after.start) === '.'
+    const isQualifier = rules.qualifies === true && after !== undefined && value.charAt(after.start) === '.'
     if (name !== undefined && (isQualifier || tokens.length === 1) && rules.isWanted(name)) names.add(name)
   }
 }

@@ -1,6 +1,6 @@
 import { arrayElement, arrayElements } from './array-literal.ts'
 import { isArrayCast } from './find-casts.ts'
-import { tokenize, type LexerOptions, type Token } from './lexer.ts'
+import { identifierOf, tokenize, type LexerOptions, type Token } from './lexer.ts'
 import { splitStatements } from './split-statements.ts'
 import { literalOf, type Literal } from './literal.ts'
 import { findMentions } from './mentions.ts'
@@ -17,6 +17,8 @@ export interface RenameRules {
   readonly quotesAll: boolean
   /** The new name; undefined for one that stays. */
   rename(name: string): string | undefined
+  /** Names of this kind begin qualified names, as schemas do: a constant that begins with one and a dot mentions it. */
+  readonly qualifies?: boolean
   /** Whether a name is worth telling about where it is not known to be one of this kind. */
   isWanted(name: string): boolean
   /** Tells the renamer which tokens of a statement are names of this kind. */
@@ -131,9 +133,9 @@ export class Renamer {
     const tokens = [...tokenize(value, this.rules.lexer)].filter(({ kind }) => kind !== 'space')
     const edits = tokens.flatMap((token, index) => {
       if (token.kind !== 'word' && token.kind !== 'name') return []
-      // a constant that somebody wrote has no quotes even where all names have them
+      // a constant that somebody wrote has no quotes even where all names have them, and key words mean nothing in it
       const rules = token.kind === 'word' ? { ...this.rules, quotesAll: false } : this.rules
-      const text = isName(tokens, index, value) ? renamedIdentifier(value, token, rules) : undefined
+      const text = isName(tokens, index, value) ? rewritten(identifierOf(value, token), token, rules) : undefined
       return text === undefined ? [] : [{ start: token.start, end: token.end, text }]
     })
     return edits.length === 0 ? undefined : applyEdits(value, edits)
@@ -173,9 +175,13 @@ export class Renamer {
 /** The text to put in place of a name; undefined for one that stays as it is. */
 export function renamedIdentifier(text: string, token: Token, rules: RenameRules): string | undefined {
   const stored = nameOf(text, token, rules.quote)
-  const name = stored === undefined ? undefined : rules.rename(stored)
+  return stored === undefined ? undefined : rewritten(stored, token, rules)
+}
+
+function rewritten(stored: string, token: Token, rules: RenameRules): string | undefined {
+  const name = rules.rename(stored)
   if (name === undefined) return undefined
   // quotes that the old name did without are somebody's habit, and are kept
-  const keepsQuotes = token.kind === 'name' && stored !== undefined && fmtId(rules.quote, stored) === stored
+  const keepsQuotes = token.kind === 'name' && fmtId(rules.quote, stored) === stored
   return rules.quotesAll || keepsQuotes ? `"${name.replaceAll('"', '""')}"` : fmtId(rules.quote, name)
 }

@@ -71,3 +71,16 @@ export const substringSimilar: Judge = (statement): Verdict | undefined => {
   }
   return edits.length === 0 ? undefined : { edits }
 }
+
+/** `MERGE INTO … RETURNING …`; RETURNING within parentheses belongs to a function of JSON. */
+export const mergeReturning: Judge = ({ words }) => {
+  for (let at = findWords(words, ['merge', 'into']); at !== -1; at = findWords(words, ['merge', 'into'], at + 1)) {
+    let depth = 0
+    for (let within = at; within < words.length && depth >= 0 && words[within] !== ';'; within++) {
+      if (words[within] === '(') depth++
+      if (words[within] === ')') depth--
+      if (depth === 0 && words[within] === 'returning') return { refuses: true }
+    }
+  }
+  return undefined
+}

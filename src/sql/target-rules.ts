@@ -40,7 +40,7 @@ import {
   virtualColumn,
   type Judge,
 } from './target-judges.ts'
-import { joinAlias, jsonOfMore, substringSimilar, xmlIndent } from './target-queries.ts'
+import { joinAlias, jsonOfMore, mergeReturning, substringSimilar, xmlIndent } from './target-queries.ts'
 
 /** One feature of SQL and what to do for servers from before it. */
 export interface TargetRule {
@@ -157,6 +157,12 @@ export const targetRules: readonly TargetRule[] = [
     feature: 'MERGE with RETURNING or NOT MATCHED BY',
     types: ['RULE', 'FUNCTION', 'PROCEDURE'],
     judge: uses('not matched by', 'merge_action ('),
+  },
+  {
+    since: 17,
+    feature: 'MERGE with RETURNING or NOT MATCHED BY',
+    types: ['FUNCTION', 'PROCEDURE'],
+    judge: mergeReturning,
   },
   { since: 17, feature: 'AT LOCAL', types: expressions, judge: uses('at local') },
   {

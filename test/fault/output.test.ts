@@ -1,6 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -234,3 +244,19 @@ test('a process that is killed leaves whole outputs only, and the next one clean
   }
   expect(unfinished).toBeGreaterThan(0)
 }, 180_000)
+
+test('an archive whose files may not be removed is not replaced, and nothing is written', () => {
+  const file = program()
+  const folder = mkdtempSync(join(scratch, 'kept-'))
+  // the superuser may remove anything
+  const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+  for (const place of [scratch, folder]) chmodSync(place, 0o755)
+  if (user.uid !== undefined) chownSync(folder, user.uid, user.gid)
+  execFileSync(process.execPath, [file, folder, '1'], user)
+  const before = found(join(folder, 'directory'), 'directory')
+  chmodSync(join(folder, 'directory'), 0o555)
+  expect(() => execFileSync(process.execPath, [file, folder, '1'], { ...user, stdio: 'pipe' })).toThrow('EACCES')
+  expect(readdirSync(folder).sort()).toEqual(['directory', 'file'])
+  expect(found(join(folder, 'directory'), 'directory')).toBe(before)
+  chmodSync(join(folder, 'directory'), 0o755)
+})

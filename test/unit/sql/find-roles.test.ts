@@ -171,6 +171,27 @@ describe('findMentions() of roles', () => {
     expect(run("SELECT '{alice}'::integer[], '{alice bob}'::text[];").left).toEqual([])
   })
 
+  it('takes what begins with a name and a dot for no role', () => {
+    expect(run("SELECT pg_catalog.setval('alice.s', 1, true), 'alice.x'::text;").left).toEqual([])
+  })
+
+  it("takes the values of the server's own settings for no roles, but those of others for what they may be", () => {
+    expect(
+      run("SET standard_conforming_strings = 'alice';\nALTER DATABASE d SET search_path TO 'alice';").left,
+    ).toEqual([])
+    expect(run("ALTER ROLE dave IN DATABASE d SET pgaudit.role TO 'alice';").left).toEqual(['string alice'])
+  })
+
+  it('replaces constants in arrays by way of text, and names that are key words', () => {
+    expect(run(String.raw`SELECT ('{dave,alice,"carol"}'::text)::regrole[];`).text).toBe(
+      String.raw`SELECT ('{dave,bob,"\"Two Words\""}'::text)::regrole[];`,
+    )
+    const keyword = renaming(findRoles, { to: 'from' })
+    expect(keyword("SELECT ('to'::text)::regrole, '{to}'::regrole[];").text).toBe(
+      String.raw`SELECT ('"from"'::text)::regrole, '{"\"from\""}'::regrole[];`,
+    )
+  })
+
   it('replaces constants in arrays, with the quotes that arrays ask for', () => {
     expect(run("SELECT '{dave,alice,carol}'::regrole[];").text).toBe(
       String.raw`SELECT '{dave,bob,"\"Two Words\""}'::regrole[];`,

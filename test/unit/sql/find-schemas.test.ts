@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { findSchemas } from '../../../src/sql/find-schemas.ts'
 import { renaming } from './rename.ts'
 
-const run = renaming(findSchemas, { app: 'core', 'We"ird': 'Two Words', old: 'older' })
+const run = renaming(findSchemas, { app: 'core', 'We"ird': 'Two Words', old: 'older' }, { qualifies: true })
 
 /** A statement and what it becomes; where no second is given, it stays. */
 const statements: readonly (readonly [rule: string, before: string, after?: string])[] = [
@@ -98,6 +98,16 @@ const statements: readonly (readonly [rule: string, before: string, after?: stri
     'planner statistics',
     "SELECT * FROM pg_catalog.pg_restore_relation_stats(\n\t'version', '180000'::integer,\n\t'schemaname', 'app',\n\t'relname', 'app'\n);",
     "SELECT * FROM pg_catalog.pg_restore_relation_stats(\n\t'version', '180000'::integer,\n\t'schemaname', 'core',\n\t'relname', 'app'\n);",
+  ],
+  [
+    'planner statistics of a table called schemaname',
+    "SELECT * FROM pg_catalog.pg_restore_attribute_stats(\n\t'version', '180000'::integer,\n\t'schemaname', 'app',\n\t'relname', 'schemaname',\n\t'app', 'app'\n);",
+    "SELECT * FROM pg_catalog.pg_restore_attribute_stats(\n\t'version', '180000'::integer,\n\t'schemaname', 'core',\n\t'relname', 'schemaname',\n\t'app', 'app'\n);",
+  ],
+  [
+    'arguments of other functions',
+    "CREATE VIEW app.v AS SELECT f('schemaname', 'app');",
+    "CREATE VIEW core.v AS SELECT f('schemaname', 'app');",
   ],
   [
     'casts',

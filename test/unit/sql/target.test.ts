@@ -227,6 +227,11 @@ describe('TargetAdapter.adapt()', () => {
       'FUNCTION',
       'CREATE FUNCTION f() RETURNS void LANGUAGE sql BEGIN ATOMIC MERGE INTO a USING b ON c WHEN NOT MATCHED BY SOURCE THEN DELETE; END;\n',
     ],
+    [
+      '16',
+      'FUNCTION',
+      'CREATE FUNCTION f() RETURNS SETOF int LANGUAGE sql BEGIN ATOMIC WITH w AS (MERGE INTO a USING b ON (c) WHEN MATCHED THEN DELETE RETURNING a.d) SELECT w.d FROM w; END;\n',
+    ],
     ['17', 'RULE', 'CREATE RULE r AS ON UPDATE TO a DO INSTEAD UPDATE b SET c = 1 RETURNING WITH (OLD AS o) o.c;\n'],
     ['13', 'TABLE', 'CREATE TABLE a (b int DEFAULT bit_xor(1));\n'],
     ['17', 'TABLE', 'CREATE TABLE a (b int, NOT NULL c NO INHERIT)\nINHERITS (d);\n'],
@@ -276,6 +281,11 @@ describe('TargetAdapter.adapt()', () => {
     ['13', 'INDEX', 'CREATE INDEX i ON a USING brin (b);\n'],
     ['17', 'FK CONSTRAINT', 'ALTER TABLE ONLY a ADD CONSTRAINT f FOREIGN KEY (p, period) REFERENCES b(p, period);\n'],
     ['13', 'FUNCTION', 'CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ BEGIN ATOMIC; RETURN 1 $$;\n'],
+    [
+      '16',
+      'PROCEDURE',
+      'CREATE PROCEDURE p() LANGUAGE sql BEGIN ATOMIC MERGE INTO a USING b ON c WHEN MATCHED THEN DELETE; DELETE FROM a RETURNING a.d; END;\n',
+    ],
     ['13', 'TABLE', 'CREATE TABLE a ("int4multirange" int, c s.int4multirange);\n'],
     ['14', 'CONSTRAINT', 'ALTER TABLE ONLY a ADD CONSTRAINT "nulls not distinct" UNIQUE (b);\n'],
     ['16', 'VIEW', 'CREATE VIEW v AS SELECT app.json_value(x) FROM y;\n'],
