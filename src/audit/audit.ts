@@ -50,7 +50,9 @@ export function auditAs(
       addMarks(entry, statements[0]?.text ?? '')
       for (const { rule, context } of readers) rule.definition?.(entry, statements, context)
     },
-    plain: addMarks,
+    plain: (entry) => {
+      if (inline !== undefined) addMarks(entry, entry.raw.byteString('defn') ?? '')
+    },
     marks: readers.map(({ rule }) => marksOf(rule)),
   })
   for (const { rule, context } of applied) {

@@ -63,10 +63,39 @@ class RoleDraft implements CatalogRole {
     return uses
   }
 
+  /** How often for what, in the order in which each came first: an object for each use of many is not made for that. */
+  get useCounts(): ReadonlyMap<RoleUse['as'], number> {
+    const found = new Map<RoleUse['as'], { first: number; count: number }>()
+    for (let run = 0; run < this.#owned.length; run += 2) {
+      const [from = 0, to = 0] = [this.#owned[run], this.#owned[run + 1]]
+      const owner = found.get('owner')
+      if (owner === undefined) found.set('owner', { first: from, count: to - from })
+      else owner.count += to - from
+    }
+    for (let at = 0; at < this.#named.length; at += 2) {
+      const [place, as] = [this.#named[at], this.#named[at + 1]]
+      if (typeof place !== 'number' || typeof as !== 'string') continue
+      const known = found.get(as)
+      // of one entry the owner comes first
+      if (known === undefined) found.set(as, { first: place + 0.5, count: 1 })
+      else known.count++
+    }
+    const inOrder = [...found].sort(([, a], [, b]) => a.first - b.first)
+    return new Map(inOrder.map(([as, { count }]) => [as, count]))
+  }
+
   #push(uses: RoleUse[], place: number, as: RoleUse['as']): void {
     const entry = this.#entries[place]
     if (entry !== undefined) uses.push({ entry, as })
   }
+}
+
+/** How often a role is named for what. */
+export function useCountsOf(role: CatalogRole): ReadonlyMap<RoleUse['as'], number> {
+  if (role instanceof RoleDraft) return role.useCounts
+  const counts = new Map<RoleUse['as'], number>()
+  for (const { as } of role.uses) counts.set(as, (counts.get(as) ?? 0) + 1)
+  return counts
 }
 
 /** Gathers the roles that an archive names. */
