@@ -183,11 +183,11 @@ export class Catalog implements AuditCatalog {
   #facts(): PlainFacts {
     return {
       table: (entry, place, columns) => this.#table(tableOf(entry, place, columns)),
-      constraint: (place, constraint) =>
-        this.#whenThere(this.#tables, place, (table) => {
-          addConstraint(table, constraint)
-          push(this.indexes, indexOf(table, constraint))
-        }),
+      constraint: (place, constraint) => {
+        const table = this.#tables.get(place.schema, place.name)
+        if (table !== undefined) this.#constraint(table, constraint)
+        else this.#whenThere(this.#tables, place, (late) => this.#constraint(late, constraint))
+      },
       columnDefault: (place, column, value) =>
         this.#whenThere(this.#tables, place, (table) =>
           changeColumn(table, column, (draft) => (draft.default = value)),
@@ -200,6 +200,11 @@ export class Catalog implements AuditCatalog {
       grant: (grant) => void this.grants.push(grant),
       role: (role, as) => this.#gatherer.add(role, as),
     }
+  }
+
+  #constraint(table: TableDraft, constraint: CatalogConstraint): void {
+    addConstraint(table, constraint)
+    push(this.indexes, indexOf(table, constraint))
   }
 
   #statement(statement: SqlStatement, entry: TocEntry, desc: string): void {

@@ -57,6 +57,12 @@ export class MarkTest {
     return this.#quoted?.test(text) === true
   }
 
+  /** Finds something in each name that is marked, by itself or with strings, and what another expression finds. */
+  anyInName(other: RegExp): RegExp {
+    const all = [this.#inName, this.#quoted, other].filter((one) => one !== undefined)
+    return anyOf(all) ?? other
+  }
+
   /** Of a name, as isMarkedAnywhere: also where a name might complete what begins before it. */
   isMarkedName(name: string): boolean {
     return this.#inName?.test(name) === true

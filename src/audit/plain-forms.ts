@@ -83,11 +83,11 @@ export class PlainForms {
       ],
       (found) => (countsIn(found) === 'tables 1' ? only(found.tables[0]?.columns)?.default : undefined),
     )
-    const indexes = (unique: string, only: string) =>
+    const indexes = (unique: string, onOnly: string) =>
       new Templates(
         sampling,
         (rest) => {
-          const defn = `CREATE ${unique}INDEX ${name} ON ${only}${otherSchema}.${other} ${rest}`
+          const defn = `CREATE ${unique}INDEX ${name} ON ${onOnly}${otherSchema}.${other} ${rest}`
           return [{ desc: 'INDEX', tag: name, defn }]
         },
         (found) => {

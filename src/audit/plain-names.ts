@@ -30,6 +30,7 @@ export class PlainNames {
   readonly #keywords: ReadonlyMap<string, unknown>
   readonly #longest: number
   readonly #marks: MarkTest
+  readonly #any: RegExp
   readonly #known = new ByteTexts()
   readonly #flags: number[] = []
 
@@ -37,12 +38,17 @@ export class PlainNames {
     this.#keywords = keywords
     this.#longest = Math.max(0, ...Array.from(keywords.keys(), ({ length }) => length))
     this.#marks = marks
+    this.#any = marks.anyInName(mayNameRole)
   }
 
   /** Whether the name needs no quotes, and is no word of SQL. */
   isPlain(name: string): boolean {
+    return /^[a-z_][a-z0-9_]*$/.test(name) && this.#isNoWord(name)
+  }
+
+  #isNoWord(name: string): boolean {
     if (name.length <= this.#longest && (this.#keywords.has(name) || looksElse.has(name))) return false
-    return /^[a-z_][a-z0-9_]*$/.test(name) && !name.startsWith(ofSamples)
+    return !name.startsWith(ofSamples)
   }
 
   /** What is to be said of a name that comes up once; 0 where it is not plain. */
@@ -72,8 +78,10 @@ export class PlainNames {
   }
 
   #look(name: string): number {
-    if (!this.isPlain(name)) return 0
+    if (!this.#isNoWord(name)) return 0
     let flags: number = nameFlag.plain
+    // nearly all are none of it: one look is enough for these
+    if (!this.#any.test(name)) return flags
     if (this.#marks.isMarkedName(name)) flags |= nameFlag.marked
     if (this.#marks.isMarkedWithStrings(name)) flags |= nameFlag.markedWithStrings
     if (mayNameRole.test(name)) flags |= nameFlag.role

@@ -16,7 +16,7 @@ import { root } from '../../helpers/paths.ts'
 const every = process.env['PGDMP_PLAIN'] === 'all' ? 1 : 23
 
 /** What whoever asks an object sees of it, whether or not it is kept there; in one order. */
-function seen(value: unknown): unknown {
+function seenOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   const names = new Set(Object.keys(value))
   const { constructor } = value
@@ -39,7 +39,7 @@ function contentsOf(view: ArchiveView, lexesAll: boolean): string {
     (_, value: unknown) => {
       if (entries.has(value)) return (value as TocEntry).dumpId // it is one of the entries
       if (typeof value === 'bigint') return String(value)
-      return value instanceof Map ? [...value] : seen(value)
+      return value instanceof Map ? [...value] : seenOf(value)
     },
     1,
   )
