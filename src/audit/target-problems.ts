@@ -137,9 +137,12 @@ function isConcerned({ offered, refused }: TargetSubject & { readonly kind: 'ext
   return offered === undefined ? name !== 'plpgsql' : !offered.includes(name)
 }
 
-/** Rows come after the rows that their foreign keys name, and do without them. */
+/**
+ * Rows come after the rows that their foreign keys name, and do without them; a materialized view without its rows cannot
+ * be read by another.
+ */
 const isOrderOnly = (entry: TocEntry, needed: TocEntry): boolean =>
-  dataDescs.has(descOf(entry)) && dataDescs.has(descOf(needed))
+  dataDescs.has(descOf(entry)) && dataDescs.has(descOf(needed)) && descOf(needed) !== 'MATERIALIZED VIEW DATA'
 
 function dependentsOf(catalog: AuditCatalog, direct: readonly TargetProblem[]): readonly TargetDependent[] {
   const { entries } = catalog
