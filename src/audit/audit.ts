@@ -50,7 +50,9 @@ export function auditAs(
       addMarks(entry, statements[0]?.text ?? '')
       for (const { rule, context } of readers) rule.definition?.(entry, statements, context)
     },
-    plain: addMarks,
+    plain: (entry) => {
+      if (inline !== undefined) addMarks(entry, entry.raw.byteString('defn') ?? '')
+    },
     marks: readers.map(({ rule }) => marksOf(rule)),
   })
   for (const { rule, context } of applied) {
@@ -87,8 +89,11 @@ function archiveOf({ header, settings, storedEntryCount }: ArchiveView): Audited
 class Findings {
   readonly all: AuditFinding[] = []
   readonly #catalog: Catalog
-  /** How many there are of each object, by rule and type. */
+  /** How many there are of each object, by rule and type: of one rule mostly one type after the other. */
   readonly #counts = new Map<string, Map<string, number>>()
+  #rule = ''
+  #type: string | undefined
+  #ofType = new Map<string, number>()
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog
@@ -97,15 +102,24 @@ class Findings {
   add(chosen: ChosenRule, said: RuleFinding): void {
     const { entry } = said
     const name = said.object ?? (entry === undefined ? '' : this.#catalog.label(entry))
-    const kind = `${chosen.rule.id} ${entry?.desc ?? ''}`
+    const counts = this.#countsOf(chosen.rule.id, entry?.desc)
+    const count = (counts.get(name) ?? 0) + 1
+    counts.set(name, count)
+    this.all.push(new StandingFinding(chosen, said, name, count))
+  }
+
+  #countsOf(rule: string, type: string | undefined): Map<string, number> {
+    if (rule === this.#rule && type === this.#type) return this.#ofType
+    const kind = `${rule} ${type ?? ''}`
     let counts = this.#counts.get(kind)
     if (counts === undefined) {
       counts = new Map()
       this.#counts.set(kind, counts)
     }
-    const count = (counts.get(name) ?? 0) + 1
-    counts.set(name, count)
-    this.all.push(new StandingFinding(chosen, said, name, count))
+    this.#rule = rule
+    this.#type = type
+    this.#ofType = counts
+    return counts
   }
 }
 

@@ -1,8 +1,9 @@
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { derive, type ArchiveView } from '../view.ts'
 import { labelOf } from './label.ts'
-import { isMarkedBy, type IsMarked, type Marks } from './marked-rule.ts'
+import type { Marks } from './marked-rule.ts'
 import { ObjectsByName } from './objects-by-name.ts'
+import { ConstraintIndex } from './plain-objects.ts'
 import { PlainReader, type PlainFacts } from './plain-reader.ts'
 import { readDefaultPrivileges, readGrant } from './read-grant.ts'
 import { readFunction } from './read-function.ts'
@@ -15,7 +16,7 @@ import {
   readView,
   type SequenceDraft,
 } from './read-relation.ts'
-import { mayNameRole, RoleGatherer } from './read-roles.ts'
+import { RoleGatherer } from './read-roles.ts'
 import { alteredTable, alterTable, attachedPartition, readTable } from './read-table.ts'
 import { qualifiedName, readingOf, type Reading } from './reading.ts'
 import { statementsOf, type SqlStatement } from './statement.ts'
@@ -39,19 +40,14 @@ import type {
 /** Who looks at definitions while the catalog is being read. */
 export interface DefinitionReader {
   definition(entry: TocEntry, statements: readonly DefinitionStatement[]): void
-  /** Receives the text of a plain definition that is not marked. */
-  plain(entry: TocEntry, text: string): void
+  /** Receives entries with plain definitions that are not marked. */
+  plain(entry: TocEntry): void
   /** Which plain definitions have to be seen with their statements all the same; undefined among them: each. */
   readonly marks: readonly (Marks | undefined)[]
 }
 
 /** Of fewer entries the short way does not make up for what it takes to learn it (bench case audit). */
 const MANY_ENTRIES = 5000
-
-interface MarkTests {
-  readonly access: IsMarked | undefined
-  readonly other: IsMarked | undefined
-}
 
 /** Entries without SQL of their own: numbers of large objects, texts that pg_restore makes something of. */
 const withoutSql: ReadonlySet<string> = new Set(['BLOB METADATA'])
@@ -79,7 +75,7 @@ export class Catalog implements AuditCatalog {
   readonly #byType = new Map<string, TocEntry[]>()
   readonly #tables = new ObjectsByName<TableDraft>()
   readonly #sequences = new ObjectsByName<SequenceDraft>()
-  readonly #plain: PlainReader | undefined
+  readonly #lexesAll: boolean
   /** Tables whose name no other table has. */
   #byName: ReadonlyMap<string, TableDraft | undefined> | undefined
   /** What concerns a table or sequence that has not come yet. */
@@ -95,8 +91,7 @@ export class Catalog implements AuditCatalog {
     this.#reading = readingOf(view)
     this.entries = view.toc
     this.#gatherer = new RoleGatherer(this.#reading, this.entries)
-    if (!lexesAll)
-      this.#plain = new PlainReader(this.#reading, (entries) => sampleCatalog(view, entries), this.#facts())
+    this.#lexesAll = lexesAll
   }
 
   /** Every role that the archive names, with where: owners, grantees, policies, mappings, default privileges. */
@@ -106,10 +101,8 @@ export class Catalog implements AuditCatalog {
 
   /** Reads all definitions: once, before anything is asked. */
   read(reader?: DefinitionReader): void {
-    const marks = reader?.marks ?? []
-    // of an ACL it is told which roles it names
-    const isMarked = { access: isMarkedBy(marks), other: isMarkedBy([...marks, { anywhere: mayNameRole }]) }
-    for (const entry of this.entries) this.#entry(entry, isMarked, reader)
+    const plain = this.#plainReader(reader?.marks ?? [])
+    for (const entry of this.entries) this.#entry(entry, plain, reader)
     const late = this.#late
     this.#late = []
     for (const again of late) again()
@@ -118,6 +111,12 @@ export class Catalog implements AuditCatalog {
       if (table !== undefined) table.data = entry
     }
     this.#roles = this.#gatherer.roles()
+  }
+
+  #plainReader(marks: readonly (Marks | undefined)[]): PlainReader | undefined {
+    const known = marks.filter((one) => one !== undefined)
+    if (this.#lexesAll || known.length < marks.length) return undefined
+    return new PlainReader(this.#reading, (entries) => sampleCatalog(this.#view, entries), this.#facts(), known)
   }
 
   ofType(desc: string): readonly TocEntry[] {
@@ -158,19 +157,18 @@ export class Catalog implements AuditCatalog {
     return this.#tables.get('', name) ?? this.#byName.get(name)
   }
 
-  #entry(entry: TocEntry, isMarked: MarkTests, reader: DefinitionReader | undefined): void {
+  #entry(entry: TocEntry, plain: PlainReader | undefined, reader: DefinitionReader | undefined): void {
     const desc = entry.raw.byteString('desc') ?? ''
     const same = this.#byType.get(desc)
     if (same === undefined) this.#byType.set(desc, [entry])
     else same.push(entry)
     this.#gatherer.next()
-    const text = withoutSql.has(desc) ? undefined : entry.raw.byteString('defn')
-    if (text == null || text === '') return
-    const test = desc === 'ACL' ? isMarked.access : isMarked.other
-    if (test?.(text) === false && this.#plain?.read(entry, desc, text) === true) {
-      reader?.plain(entry, text)
+    if (plain?.read(entry, desc) === true) {
+      reader?.plain(entry)
       return
     }
+    const text = withoutSql.has(desc) ? undefined : entry.raw.byteString('defn')
+    if (text == null || text === '') return
     const statements = statementsOf(text, this.#reading)
     this.#authorization = undefined
     for (const statement of statements) {
@@ -185,11 +183,11 @@ export class Catalog implements AuditCatalog {
   #facts(): PlainFacts {
     return {
       table: (entry, place, columns) => this.#table(tableOf(entry, place, columns)),
-      constraint: (place, constraint) =>
-        this.#whenThere(this.#tables, place, (table) => {
-          addConstraint(table, constraint)
-          push(this.indexes, indexOf(table, constraint))
-        }),
+      constraint: (place, constraint) => {
+        const table = this.#tables.get(place.schema, place.name)
+        if (table !== undefined) this.#constraint(table, constraint)
+        else this.#whenThere(this.#tables, place, (late) => this.#constraint(late, constraint))
+      },
       columnDefault: (place, column, value) =>
         this.#whenThere(this.#tables, place, (table) =>
           changeColumn(table, column, (draft) => (draft.default = value)),
@@ -202,6 +200,11 @@ export class Catalog implements AuditCatalog {
       grant: (grant) => void this.grants.push(grant),
       role: (role, as) => this.#gatherer.add(role, as),
     }
+  }
+
+  #constraint(table: TableDraft, constraint: CatalogConstraint): void {
+    addConstraint(table, constraint)
+    push(this.indexes, indexOf(table, constraint))
   }
 
   #statement(statement: SqlStatement, entry: TocEntry, desc: string): void {
@@ -371,30 +374,15 @@ function sampleCatalog(view: ArchiveView, entries: readonly TocEntry[]): Catalog
   return catalog
 }
 
-const nothing: readonly string[] = []
-
 function push<T>(list: T[], item: T | undefined): void {
   if (item !== undefined) list.push(item)
 }
 
 /** The index that a constraint makes. */
-function indexOf(table: CatalogTable, constraint: CatalogConstraint): CatalogIndex | undefined {
-  const { kind, columns, name, nullsNotDistinct, entry } = constraint
+function indexOf({ schema, name }: CatalogTable, constraint: CatalogConstraint): CatalogIndex | undefined {
+  const { kind } = constraint
   if (kind !== 'primary key' && kind !== 'unique' && kind !== 'exclude') return undefined
-  return {
-    entry,
-    name: name ?? '',
-    schema: table.schema,
-    table: table.name,
-    method: kind === 'exclude' ? '' : 'btree',
-    unique: kind !== 'exclude',
-    nullsNotDistinct,
-    constraint,
-    keys: columns,
-    include: nothing,
-    where: undefined,
-    only: false,
-  }
+  return new ConstraintIndex(schema, name, constraint)
 }
 
 /** `schema.table.column` or `table.column`. */

@@ -1,5 +1,6 @@
 import { isAscii } from '../bytes/byte-string.ts'
-import { countsIn, sample, Templates, type ReadSample, type SampleEntry } from './plain-templates.ts'
+import type { MarkTest } from './marked-rule.ts'
+import { countsIn, sample, Templates, type SampleEntry, type Sampling } from './plain-templates.ts'
 import type {
   AuditCatalog,
   CatalogConstraint,
@@ -37,27 +38,32 @@ export class PlainForms {
   readonly foreignKeys: Templates<CatalogConstraint>
   /** After `SET DEFAULT`, strings without what is in them: the default. */
   readonly defaults: Templates<string>
-  /** `UNIQUE INDEX ONLY @ USING btree (a);`: the table is the `@`. */
+  /** What comes after the table, of those that are unique or not, and ON ONLY or not. */
   readonly indexes: Templates<CatalogIndex>
+  readonly uniqueIndexes: Templates<CatalogIndex>
+  readonly onlyIndexes: Templates<CatalogIndex>
+  readonly uniqueOnlyIndexes: Templates<CatalogIndex>
   /** After the name. */
   readonly sequences: Templates<CatalogSequence>
-  /** `GRANT SELECT ON TABLE @ TO bob;`, one or several. */
-  readonly access: Templates<PlainAccess>
+  /** `GRANT SELECT ON TABLE @ TO bob;`, one or several, of tables and of sequences. */
+  readonly tableAccess: Templates<PlainAccess>
+  readonly sequenceAccess: Templates<PlainAccess>
   /** After the name of the partition, strings without what is in them. */
   readonly partitions: Templates<true>
-  /** After the name of the trigger; its table is the first `@`. */
+  /** After the name of the trigger; its table is the `@`. */
   readonly triggers: Templates<true>
 
-  constructor(read: ReadSample) {
+  /** @param access what rules look for in what is said of privileges */
+  constructor(sampling: Sampling, access: MarkTest) {
     const constraint = (desc: string) => (rest: string) => [
       table,
       { desc, tag: `${name} ${part}`, defn: `ALTER TABLE ONLY ${own}\n    ADD CONSTRAINT ${part} ${rest}` },
     ]
-    this.constraints = new Templates(read, constraint('CONSTRAINT'), (found) =>
+    this.constraints = new Templates(sampling, constraint('CONSTRAINT'), (found) =>
       countsIn(found) === 'tables 1, indexes 1' ? only(found.tables[0]?.constraints) : undefined,
     )
     this.foreignKeys = new Templates(
-      read,
+      sampling,
       (rest) => constraint('FK CONSTRAINT')(rest.replace('@', `${otherSchema}.${other}`)),
       (found) => {
         const key = countsIn(found) === 'tables 1' ? only(found.tables[0]?.constraints) : undefined
@@ -66,7 +72,7 @@ export class PlainForms {
       },
     )
     this.defaults = new Templates(
-      read,
+      sampling,
       (rest) => [
         table,
         {
@@ -77,33 +83,38 @@ export class PlainForms {
       ],
       (found) => (countsIn(found) === 'tables 1' ? only(found.tables[0]?.columns)?.default : undefined),
     )
-    this.indexes = new Templates(
-      read,
-      (rest) => {
-        const statement = rest.replace('INDEX ', `INDEX ${name} ON `).replace('@', `${otherSchema}.${other}`)
-        return [{ desc: 'INDEX', tag: name, defn: `CREATE ${statement}` }]
-      },
-      (found) => {
-        const index = countsIn(found) === 'indexes 1' ? found.indexes[0] : undefined
-        // behind a dot the rest would go on with the name
-        return index?.schema === otherSchema && index.table === other ? index : undefined
-      },
-    )
+    const indexes = (unique: string, onOnly: string) =>
+      new Templates(
+        sampling,
+        (rest) => {
+          const defn = `CREATE ${unique}INDEX ${name} ON ${onOnly}${otherSchema}.${other} ${rest}`
+          return [{ desc: 'INDEX', tag: name, defn }]
+        },
+        (found) => {
+          const index = countsIn(found) === 'indexes 1' ? found.indexes[0] : undefined
+          // behind a dot the rest would go on with the name
+          return index?.schema === otherSchema && index.table === other ? index : undefined
+        },
+      )
+    this.indexes = indexes('', '')
+    this.uniqueIndexes = indexes('UNIQUE ', '')
+    this.onlyIndexes = indexes('', 'ONLY ')
+    this.uniqueOnlyIndexes = indexes('UNIQUE ', 'ONLY ')
     this.sequences = new Templates(
-      read,
+      sampling,
       (rest) => [{ desc: 'SEQUENCE', tag: name, defn: `CREATE SEQUENCE ${own}\n${rest}` }],
       (found) => (countsIn(found) === 'sequences 1' ? found.sequences[0] : undefined),
     )
-    this.access = new Templates(
-      read,
-      (rest) => {
-        const type = / ON ([A-Z]+) @ /.exec(rest)?.[1] ?? ''
-        return [{ desc: 'ACL', tag: `${type} ${name}`, defn: rest.replaceAll('@', own) }]
-      },
-      accessOf,
-    )
+    const privileges = (type: string) =>
+      new Templates(
+        { ...sampling, marks: access },
+        (rest) => [{ desc: 'ACL', tag: `${type} ${name}`, defn: rest.replaceAll('@', own) }],
+        (found) => accessOf(found, type),
+      )
+    this.tableAccess = privileges('TABLE')
+    this.sequenceAccess = privileges('SEQUENCE')
     this.partitions = new Templates(
-      read,
+      sampling,
       (rest) => {
         const defn = `ALTER TABLE ONLY ${otherSchema}.${other} ATTACH PARTITION ${own} ${rest}`
         return [{ desc: 'TABLE ATTACH', tag: name, defn }]
@@ -111,9 +122,9 @@ export class PlainForms {
       saysNothing,
     )
     this.triggers = new Templates(
-      read,
+      sampling,
       (rest) => {
-        const defn = `CREATE TRIGGER ${part} ${rest.replace('@', own)}`
+        const defn = `CREATE TRIGGER ${part} ${rest.replaceAll('@', own)}`
         return [{ desc: 'TRIGGER', tag: `${name} ${part}`, defn }]
       },
       saysNothing,
@@ -121,10 +132,14 @@ export class PlainForms {
   }
 }
 
-function accessOf(found: AuditCatalog): PlainAccess | undefined {
+function accessOf(found: AuditCatalog, type: string): PlainAccess | undefined {
   const { grants } = found
   const isOwn = (grant: CatalogGrant): boolean =>
-    grant.object === own && grant.schema === schema && grant.name === name && grant.defaults === undefined
+    grant.objectType === type &&
+    grant.object === own &&
+    grant.schema === schema &&
+    grant.name === name &&
+    grant.defaults === undefined
   // names of roles are gathered as bytes
   const roles = found.roles.flatMap((role) => role.uses.map(({ as }) => [role.name, as] as const))
   if (!grants.every(isOwn) || roles.some(([role]) => !isAscii(role))) return undefined

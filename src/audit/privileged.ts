@@ -173,6 +173,8 @@ function actsOf(statement: DefinitionStatement): readonly Privileged[] {
     case 'CREATE CAST':
       if (statement.find('without') !== -1) return [{ act: 'cast-without-function' }]
       return areBuiltIn(castTypes(statement)) ? [{ act: 'cast-of-built-in-types' }] : []
+    case 'CREATE TRANSFORM':
+      return isOfBuiltIn(statement) ? [{ act: 'transform-of-built-in-objects' }] : []
     case 'CREATE FUNCTION':
     case 'CREATE PROCEDURE':
       return ofRoutine(statement)
@@ -192,6 +194,15 @@ function actsOf(statement: DefinitionStatement): readonly Privileged[] {
     default:
       return []
   }
+}
+
+/** Whether a transform is of a type of the server's own, or made of its functions. */
+export function isOfBuiltIn(statement: DefinitionStatement): boolean {
+  if (statement.mark(4) !== '.') return true
+  for (let at = 2; at < statement.length; at++) {
+    if (statement.has(at, 'with', 'function', 'pg_catalog') && statement.mark(at + 3) === '.') return true
+  }
+  return false
 }
 
 function ofRoutine(statement: DefinitionStatement): readonly Privileged[] {

@@ -25,8 +25,9 @@ class RoleDraft implements CatalogRole {
   readonly #entries: readonly TocEntry[]
   /** From which entry to before which the role owns all: begin and end by turns. */
   readonly #owned: number[] = []
-  /** What else it is named for: the place of an entry and what as by turns. */
-  readonly #named: (number | RoleUse['as'])[] = []
+  /** What else it is named for: the places of entries, and what as in each. */
+  readonly #places: number[] = []
+  readonly #as: RoleUse['as'][] = []
 
   constructor(name: string, entries: readonly TocEntry[]) {
     this.name = name
@@ -40,7 +41,8 @@ class RoleDraft implements CatalogRole {
   }
 
   add(place: number, as: RoleUse['as']): void {
-    this.#named.push(place, as)
+    this.#places.push(place)
+    this.#as.push(as)
   }
 
   /** In the order of the entries, of one entry the owner first. */
@@ -48,9 +50,10 @@ class RoleDraft implements CatalogRole {
     const uses: RoleUse[] = []
     let named = 0
     const addNamed = (before: number): void => {
-      for (; named < this.#named.length && Number(this.#named[named]) < before; named += 2) {
-        const [place, as] = [this.#named[named], this.#named[named + 1]]
-        if (typeof place === 'number' && typeof as === 'string') this.#push(uses, place, as)
+      for (; named < this.#places.length; named++) {
+        const [place = 0, as] = [this.#places[named], this.#as[named]]
+        if (place >= before) return
+        if (as !== undefined) this.#push(uses, place, as)
       }
     }
     for (let run = 0; run < this.#owned.length; run += 2) {
@@ -63,10 +66,38 @@ class RoleDraft implements CatalogRole {
     return uses
   }
 
+  /** How often for what, in the order in which each came first: an object for each use of many is not made for that. */
+  get useCounts(): ReadonlyMap<RoleUse['as'], number> {
+    const found = new Map<RoleUse['as'], { first: number; count: number }>()
+    for (let run = 0; run < this.#owned.length; run += 2) {
+      const [from = 0, to = 0] = [this.#owned[run], this.#owned[run + 1]]
+      const owner = found.get('owner')
+      if (owner === undefined) found.set('owner', { first: from, count: to - from })
+      else owner.count += to - from
+    }
+    for (let at = 0; at < this.#places.length; at++) {
+      const [place = 0, as = 'other'] = [this.#places[at], this.#as[at]]
+      const known = found.get(as)
+      // of one entry the owner comes first
+      if (known === undefined) found.set(as, { first: place + 0.5, count: 1 })
+      else known.count++
+    }
+    const inOrder = [...found].sort(([, a], [, b]) => a.first - b.first)
+    return new Map(inOrder.map(([as, { count }]) => [as, count]))
+  }
+
   #push(uses: RoleUse[], place: number, as: RoleUse['as']): void {
     const entry = this.#entries[place]
     if (entry !== undefined) uses.push({ entry, as })
   }
+}
+
+/** How often a role is named for what. */
+export function useCountsOf(role: CatalogRole): ReadonlyMap<RoleUse['as'], number> {
+  if (role instanceof RoleDraft) return role.useCounts
+  const counts = new Map<RoleUse['as'], number>()
+  for (const { as } of role.uses) counts.set(as, (counts.get(as) ?? 0) + 1)
+  return counts
 }
 
 /** Gathers the roles that an archive names. */

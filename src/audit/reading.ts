@@ -26,7 +26,11 @@ export function readingOf({ settings }: ArchiveView): Reading {
     lexer: { encoding, stdStrings },
     quote,
     decode: (text) => (isAscii(text) ? text : decodeBytes(encodeByteString(text))),
-    quoteNames: (...names) => names.map((name) => fmtId(plain, name)).join('.'),
+    quoteNames(first = '', ...others) {
+      let text = fmtId(plain, first)
+      for (const name of others) text += `.${fmtId(plain, name)}`
+      return text
+    },
   }
 }
 

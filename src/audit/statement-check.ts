@@ -2,6 +2,7 @@ import { tokenize } from '../sql/lexer.ts'
 import { splitStatements } from '../sql/split-statements.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { MatchedStatement, OwnNames, StatementPattern } from './statement-pattern.ts'
+import { isOfTag, isWritten } from './own-object.ts'
 import { copyStatement, statementsOf, type TagForm } from './statement-table.ts'
 import { SqlStatement, type StatementRules } from './statement.ts'
 
@@ -35,7 +36,7 @@ export function* surprisesIn(
   const allowed = statementsOf(entry.raw.byteString('desc') ?? '')
   const last = statements.at(-1)
   if (allowed === undefined || last === undefined) return
-  const isOwn = (names: OwnNames): boolean => fits(allowed.tag, entry, names)
+  const isOwn = (names: OwnNames, statement: MatchedStatement): boolean => fits(allowed.tag, entry, names, statement)
   for (const statement of statements) {
     const { start } = statement
     const ended = statement !== last || isEnded(last.text.slice(last.end))
@@ -61,7 +62,7 @@ export function* surprisesInDrop(
   const allowed = statementsOf(entry.raw.byteString('desc') ?? '')
   if (allowed === undefined) return
   for (const statement of statementsIn(text, rules)) {
-    yield* judge('dropStmt', statement, allowed.dropStmt, (names) => fits(allowed.tag, entry, names))
+    yield* judge('dropStmt', statement, allowed.dropStmt, (names, of) => fits(allowed.tag, entry, names, of))
   }
 }
 
@@ -99,7 +100,7 @@ function* judge(
   field: Surprise['field'],
   { statement, start, ended }: Found,
   patterns: readonly StatementPattern[],
-  isOwn: (names: OwnNames) => boolean,
+  isOwn: (names: OwnNames, statement: MatchedStatement) => boolean,
 ): Generator<Surprise, void, void> {
   const command = commandOf(statement)
   if (!ended) yield { field, kind: 'unended', command, start }
@@ -107,7 +108,7 @@ function* judge(
   for (const pattern of patterns) {
     const names = pattern.match(statement)
     if (names === undefined) continue
-    if (isOwn(names)) return
+    if (isOwn(names, statement)) return
     matched = true
   }
   yield { field, kind: matched ? 'object' : 'statement', command, start }
@@ -149,8 +150,15 @@ export function* surprisesInNumbers(defn: string): Generator<Surprise, void, voi
 }
 
 /** Whether the names in a statement are those that the entry goes by. */
-function fits(form: TagForm, entry: TocEntry, { schema, object, written = '', part }: OwnNames): boolean {
-  if (form === 'none' || object === undefined) return true
+function fits(
+  form: TagForm,
+  entry: TocEntry,
+  { schema, object, written = '', part }: OwnNames,
+  statement: MatchedStatement,
+): boolean {
+  if (form === 'none') return true
+  if (isWritten(form)) return isUpgrade(statement) || isOfTag(form, entry, statement)
+  if (object === undefined) return form !== 'grant' || isOfLargeObject(entry, statement)
   const tag = entry.raw.byteString('tag') ?? ''
   // archives before 1.6 do not say
   const namespace = entry.raw.byteString('namespace')
@@ -162,9 +170,33 @@ function fits(form: TagForm, entry: TocEntry, { schema, object, written = '', pa
       return tag.startsWith(`${object}(`)
     case 'part':
       return part === undefined ? tag.startsWith(`${object} `) : tag === `${object} ${part}` || tag === part
+    case 'member':
+      return tag === `${part ?? ''} ${object}` || tag === object
     case 'grant':
       return granted(tag, object) || granted(tag, written)
   }
+}
+
+/** What `pg_dump --binary-upgrade` writes beside the definition: another rule tells of it. */
+function isUpgrade(statement: MatchedStatement): boolean {
+  return (
+    statement.word(3).startsWith('binary_upgrade_') ||
+    (statement.word(0) === 'alter' && statement.word(1) === 'extension')
+  )
+}
+
+/** `GRANT … ON LARGE OBJECT 42 TO …`; SET SESSION AUTHORIZATION around it is of no object. */
+function isOfLargeObject(entry: TocEntry, statement: MatchedStatement): boolean {
+  const tag = entry.raw.byteString('tag') ?? ''
+  for (let at = 2; at + 2 < statement.length; at++) {
+    if (statement.word(at) !== 'large' || statement.word(at + 1) !== 'object') continue
+    const token = statement.tokens[at + 2]
+    const number = token === undefined ? '' : statement.text.slice(token.start, token.end)
+    const [, first, last] = /^LARGE OBJECTS (\d+)\.\.(\d+)$/.exec(tag) ?? []
+    if (first !== undefined) return Number(number) >= Number(first) && Number(number) <= Number(last)
+    return tag === number || tag === `LARGE OBJECT ${number}`
+  }
+  return true
 }
 
 /** `TABLE a`, `COLUMN a.b`, `FUNCTION f(integer)`, and without the first word in archives of old. */

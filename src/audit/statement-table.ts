@@ -1,10 +1,12 @@
+import type { WrittenTag } from './own-object.ts'
 import { statementPattern, type StatementPattern } from './statement-pattern.ts'
 
 /**
  * How the tag of an entry is made of the names in its statements: `object` is the name of it, `routine` the name with
- * its arguments, `part` table and name with a space between; `none` is not compared.
+ * its arguments, `part` table and name with a space between, `member` a publication and what it publishes; `none` is
+ * not compared.
  */
-export type TagForm = 'object' | 'routine' | 'part' | 'grant' | 'none'
+export type TagForm = 'object' | 'routine' | 'part' | 'member' | 'grant' | 'none' | WrittenTag
 
 /** What the definitions of one type of entry may hold. */
 export interface EntryStatements {
@@ -85,7 +87,7 @@ const rows: Readonly<Record<string, Row>> = {
     ['DROP CONVERSION @'],
   ],
   CAST: [
-    'none',
+    'cast',
     [
       'CREATE CAST () <WITHOUT FUNCTION ; WITH INOUT ; WITH FUNCTION # ()> [AS ASSIGNMENT|IMPLICIT]',
       ...member('CAST ()'),
@@ -93,7 +95,7 @@ const rows: Readonly<Record<string, Row>> = {
     ['DROP CAST ()'],
   ],
   TRANSFORM: [
-    'none',
+    'transform',
     ['CREATE TRANSFORM FOR * LANGUAGE # ()', ...member('TRANSFORM FOR * LANGUAGE #')],
     ['DROP TRANSFORM FOR * LANGUAGE #'],
   ],
@@ -121,7 +123,7 @@ const rows: Readonly<Record<string, Row>> = {
     ['DROP PROCEDURE @ ()'],
   ],
   AGGREGATE: ['routine', ['CREATE AGGREGATE @ () ()', ...member('AGGREGATE @ ()')], ['DROP AGGREGATE @ ()']],
-  OPERATOR: ['none', ['CREATE OPERATOR * ', ...member('OPERATOR *')], ['DROP OPERATOR * ']],
+  OPERATOR: ['operator', ['CREATE OPERATOR * ', ...member('OPERATOR *')], ['DROP OPERATOR * ']],
   'OPERATOR CLASS': [
     'object',
     ['CREATE OPERATOR CLASS @ [DEFAULT] FOR TYPE * USING # [FAMILY #] AS *', ...member('OPERATOR CLASS @ USING #')],
@@ -174,7 +176,7 @@ const rows: Readonly<Record<string, Row>> = {
     ['DROP SERVER @'],
   ],
   'USER MAPPING': [
-    'none',
+    'mapping',
     ['CREATE USER MAPPING FOR # SERVER # [OPTIONS ()]'],
     ['DROP USER MAPPING [IF EXISTS] FOR # SERVER #'],
   ],
@@ -312,8 +314,8 @@ const rows: Readonly<Record<string, Row>> = {
     ['CREATE PUBLICATION @ [FOR ALL TABLES|SEQUENCES {, ALL TABLES|SEQUENCES}] [WITH ()]'],
     ['DROP PUBLICATION @'],
   ],
-  'PUBLICATION TABLE': ['none', ['ALTER PUBLICATION # ADD TABLE [ONLY] # [()] [WHERE ()]'], []],
-  'PUBLICATION TABLES IN SCHEMA': ['none', ['ALTER PUBLICATION # ADD TABLES IN SCHEMA #'], []],
+  'PUBLICATION TABLE': ['member', ['ALTER PUBLICATION & ADD TABLE [ONLY] @ [()] [WHERE ()]'], []],
+  'PUBLICATION TABLES IN SCHEMA': ['member', ['ALTER PUBLICATION & ADD TABLES IN SCHEMA @'], []],
   SUBSCRIPTION: [
     'object',
     [
@@ -327,18 +329,18 @@ const rows: Readonly<Record<string, Row>> = {
   'TABLE DATA': ['none', [], []],
   'MATERIALIZED VIEW DATA': ['object', ['REFRESH MATERIALIZED VIEW @'], []],
   'STATISTICS DATA': [
-    'none',
+    'statistics',
     ["SELECT * FROM pg_catalog.pg_restore_relation_stats|pg_restore_attribute_stats|pg_restore_extended_stats (')"],
     [],
   ],
-  BLOB: ['none', ["SELECT pg_catalog.lo_create (')"], ["SELECT pg_catalog.lo_unlink (')"]],
+  BLOB: ['large object', ["SELECT pg_catalog.lo_create (')"], ["SELECT pg_catalog.lo_unlink (')"]],
   // one number on each line, and no SQL
   'BLOB METADATA': ['none', [], []],
   BLOBS: ['none', [], []],
   'BLOB COMMENTS': ['none', [], []],
   pg_largeobject: ['none', [...upgrade, ...frozen, 'TRUNCATE pg_catalog.pg_largeobject'], []],
-  COMMENT: ['none', ["COMMENT ON * IS <';NULL>"], []],
-  'SECURITY LABEL': ['none', ["SECURITY LABEL FOR # ON * IS <';NULL>"], []],
+  COMMENT: ['remark', ["COMMENT ON * IS <';NULL>"], []],
+  'SECURITY LABEL': ['label', ["SECURITY LABEL FOR # ON * IS <';NULL>"], []],
   ACL: [
     'grant',
     [
@@ -357,7 +359,7 @@ const rows: Readonly<Record<string, Row>> = {
     [],
   ],
   'DEFAULT ACL': [
-    'none',
+    'defaults',
     [
       'ALTER DEFAULT PRIVILEGES FOR ROLE # [IN SCHEMA #] GRANT|REVOKE * ON TABLES|SEQUENCES|FUNCTIONS|ROUTINES|TYPES|SCHEMAS TO|FROM *',
       'ALTER DEFAULT PRIVILEGES FOR ROLE # [IN SCHEMA #] GRANT|REVOKE * ON LARGE OBJECTS TO|FROM *',

@@ -13,6 +13,7 @@ export function suppressionFinder(suppressions: readonly Suppression[]): FindSup
     if (same === undefined) byRule.set(suppression.rule, [item])
     else same.push(item)
   }
+  if (byRule.size === 0) return () => undefined
   const any = byRule.get('*') ?? []
   return (finding) => {
     for (const { suppression, fits } of [...(byRule.get(finding.rule) ?? []), ...any]) {

@@ -1,7 +1,7 @@
 import { dataDescs, descOf } from '../ops/ties.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { privilegedActsOf } from './privileged.ts'
-import type { AuditCatalog } from './types.ts'
+import type { AuditCatalog, CatalogView } from './types.ts'
 import type { PrivilegedAct, TargetFact, TargetProfile, TargetSubject } from './target.ts'
 
 /** An entry that a target does not take, or takes otherwise. */
@@ -41,6 +41,10 @@ export function targetProblems(catalog: AuditCatalog, profile: TargetProfile): T
   for (const entry of catalog.entries) {
     for (const problem of problemsOf(entry, catalog, profile)) direct.push(problem)
   }
+  for (const { entry, act, detail } of profile.superuser ? [] : [...ofForcedRows(catalog), ...ofOtherRoles(catalog)]) {
+    const fact = factOf(profile, act)
+    if (fact !== undefined) direct.push({ entry, fact, detail })
+  }
   for (const fact of factsAbout(profile, 'extensions')) {
     for (const { entry, name } of catalog.extensions) {
       if (isConcerned(fact.about, name)) direct.push({ entry, fact, detail: name })
@@ -74,6 +78,55 @@ function* problemsOf(
   }
 }
 
+interface ActOf {
+  readonly entry: TocEntry
+  readonly act: PrivilegedAct
+  readonly detail?: string
+}
+
+/** Default privileges that somebody gave, who may be another role than the one that restores. */
+function ofOtherRoles(catalog: AuditCatalog): readonly ActOf[] {
+  const roles = new Map<TocEntry, string>()
+  for (const { entry, defaults } of catalog.grants) if (defaults?.role !== undefined) roles.set(entry, defaults.role)
+  return [...roles].map(([entry, detail]) => ({ entry, act: 'default-privileges-of-role', detail }))
+}
+
+/**
+ * What is refreshed from tables that force row security, in the view itself or through other views: row security is on
+ * by then, since it comes before what is refreshed.
+ */
+function ofForcedRows(catalog: AuditCatalog): readonly ActOf[] {
+  if (!catalog.tables.some(({ rowSecurity, forceRowSecurity }) => rowSecurity && forceRowSecurity)) return []
+  const views = new Map(catalog.views.map((view) => [catalog.quote(view.schema, view.name), view]))
+  const reads = (name: string, seen: Set<string>): boolean => {
+    const view = views.get(name)
+    if (view === undefined || seen.has(name)) return false
+    seen.add(name)
+    return relationsIn(view, catalog).some(([schema, relation]) => {
+      const table = catalog.table(schema, relation)
+      if (table !== undefined) return table.rowSecurity && table.forceRowSecurity
+      const other = catalog.quote(schema, relation)
+      return views.get(other)?.materialized === false && reads(other, seen)
+    })
+  }
+  return catalog.ofType('MATERIALIZED VIEW DATA').flatMap((entry) => {
+    const isForced = reads(catalog.quote(entry.namespace ?? '', entry.tag ?? ''), new Set())
+    return isForced ? [{ entry, act: 'refresh-under-row-security' }] : []
+  })
+}
+
+/** Each `schema.name` in the definition of a view; a name of a column in a schema's place finds nothing. */
+function relationsIn({ entry }: CatalogView, catalog: AuditCatalog): readonly (readonly [string, string])[] {
+  const found: (readonly [string, string])[] = []
+  for (const statement of catalog.statements(entry)) {
+    for (let at = 2; at + 2 < statement.length; at++) {
+      if (statement.mark(at + 1) !== '.' || !statement.isName(at) || !statement.isName(at + 2)) continue
+      found.push([catalog.decode(statement.name(at) ?? ''), catalog.decode(statement.name(at + 2) ?? '')])
+    }
+  }
+  return found
+}
+
 function factOf(profile: TargetProfile, act: PrivilegedAct): TargetFact | undefined {
   return factsAbout(profile, 'acts').find(({ about }) => about.acts.includes(act))
 }
@@ -84,9 +137,12 @@ function isConcerned({ offered, refused }: TargetSubject & { readonly kind: 'ext
   return offered === undefined ? name !== 'plpgsql' : !offered.includes(name)
 }
 
-/** Rows come after the rows that their foreign keys name, and do without them. */
+/**
+ * Rows come after the rows that their foreign keys name, and do without them; a materialized view without its rows cannot
+ * be read by another.
+ */
 const isOrderOnly = (entry: TocEntry, needed: TocEntry): boolean =>
-  dataDescs.has(descOf(entry)) && dataDescs.has(descOf(needed))
+  dataDescs.has(descOf(entry)) && dataDescs.has(descOf(needed)) && descOf(needed) !== 'MATERIALIZED VIEW DATA'
 
 function dependentsOf(catalog: AuditCatalog, direct: readonly TargetProblem[]): readonly TargetDependent[] {
   const { entries } = catalog

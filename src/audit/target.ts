@@ -10,12 +10,13 @@ export interface TargetProfile {
   readonly facts: readonly TargetFact[]
 }
 
-/** What only a superuser may do, as far as an archive does it. */
+/** What only a superuser may do, or whoever has rights of another role, as far as an archive does it. */
 export type PrivilegedAct =
   | 'access-method'
   | 'base-type'
   | 'cast-of-built-in-types'
   | 'cast-without-function'
+  | 'default-privileges-of-role'
   | 'event-trigger'
   | 'extension-comment'
   | 'foreign-data-wrapper'
@@ -23,11 +24,13 @@ export type PrivilegedAct =
   | 'leakproof'
   | 'operator-class'
   | 'publication-of-everything'
+  | 'refresh-under-row-security'
   | 'session-authorization'
   | 'subscription'
   | 'superuser-setting'
   | 'support-function'
   | 'text-search-parser'
+  | 'transform-of-built-in-objects'
   | 'untrusted-extension'
   | 'untrusted-language'
 

@@ -43,8 +43,6 @@ export class PrivilegeCheck {
       if (decidedElsewhere.has(act) || (act === 'subscription' && this.#maySubscribe())) continue
       tell(problems.superuser, detail === undefined ? labelOf(entry) : `${labelOf(entry)} (${detail})`)
     }
-    // of a type of the system's own, which is no object of the archive
-    if (command === 'CREATE TRANSFORM' && statement.mark(4) !== '.') tell(problems.superuser, labelOf(entry))
     if (needsDatabase.test(command) && !this.facts.createInDatabase) tell(problems.createSchema, labelOf(entry))
     if (command === 'CREATE SCHEMA') this.#makeSchema(statement)
     else if (needsSchema.test(command)) this.#createIn(statement, entry, tell)

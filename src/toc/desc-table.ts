@@ -1,4 +1,4 @@
-import { decodeByteString } from '../bytes/byte-string.ts'
+import { decodeByteString, isAscii } from '../bytes/byte-string.ts'
 
 /** Beyond this many different types, which no real archive has, types are no longer kept here. */
 const most = 1024
@@ -15,6 +15,7 @@ const mostOfOneHash = 8
  */
 export class DescTable {
   readonly #texts: string[] = []
+  readonly #asciiTexts: (string | undefined)[] = []
   readonly #bytes: Uint8Array[] = []
   readonly #byHash = new Map<number, number[]>()
   /** The number found last for the end of a hash: nearly always the right one. */
@@ -36,7 +37,9 @@ export class DescTable {
     if (this.#texts.length >= most || (candidates?.length ?? 0) >= mostOfOneHash) return -1
     const id = this.#texts.length
     this.#bytes.push(bytes.slice(start, end))
-    this.#texts.push(decodeByteString(bytes, start, end))
+    const text = decodeByteString(bytes, start, end)
+    this.#texts.push(text)
+    this.#asciiTexts.push(isAscii(text) ? text : undefined)
     this.#byHash.set(hash, [...(candidates ?? []), id])
     return id
   }
@@ -49,6 +52,11 @@ export class DescTable {
   /** The desc of a number, as a byte string; undefined for −1. */
   text(id: number): string | undefined {
     return this.#texts[id]
+  }
+
+  /** The same of one that is ASCII, so that it need not be decoded. */
+  asciiText(id: number): string | undefined {
+    return this.#asciiTexts[id]
   }
 
   #equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {

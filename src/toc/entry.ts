@@ -107,8 +107,7 @@ export class StoredEntry implements TocEntry, RawTocEntry {
   }
 
   get desc(): string {
-    const known = this.#knownDesc()
-    return known !== undefined && isAscii(known) ? known : (this.#text('desc') ?? '')
+    return this.#segment.context.descs.asciiText(this.#number(column.descId)) ?? this.#text('desc') ?? ''
   }
 
   get section(): Section {
@@ -151,14 +150,17 @@ export class StoredEntry implements TocEntry, RawTocEntry {
 
   get dependencies(): readonly DumpId[] {
     const { bytes, context } = this.#segment
-    const ids: DumpId[] = []
     let at = this.#number(column.dependencies)
-    if (at === absent) return ids
+    if (at === absent) return []
+    let ids: DumpId[] | undefined
     for (;;) {
       const length = context.strLength(bytes, at)
-      if (length < 0) return ids
+      if (length < 0) return ids ?? []
       at += context.intBytes + length
-      ids.push(scanSigned(bytes, at - length, at) ?? 0)
+      const id = scanSigned(bytes, at - length, at) ?? 0
+      // most have one, for which a list that grows has much room (bench case audit)
+      if (ids === undefined) ids = [id]
+      else ids.push(id)
     }
   }
 

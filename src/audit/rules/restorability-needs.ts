@@ -1,6 +1,8 @@
+import { emptySpan, locate } from '../../ops/span.ts'
 import type { TocEntry } from '../../toc/types.ts'
 import { trustOfExtension } from '../privileged.ts'
 import type { MarkedRule } from '../marked-rule.ts'
+import { useCountsOf } from '../read-roles.ts'
 import type { AuditCatalog, AuditContext, CatalogRole, DefinitionStatement } from '../types.ts'
 
 const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
@@ -16,10 +18,9 @@ const usesInWords: Readonly<Record<CatalogRole['uses'][number]['as'], string>> =
 }
 
 /** `owner of 3 objects, grantor in 1 object` */
-export function usesOfRole({ uses }: CatalogRole): string {
-  const counts = new Map<string, number>()
-  for (const { as } of uses) counts.set(usesInWords[as], (counts.get(usesInWords[as]) ?? 0) + 1)
-  return [...counts].map(([words, count]) => `${words} ${plural(count, 'object')}`).join(', ')
+export function usesOfRole(role: CatalogRole): string {
+  const counts = [...useCountsOf(role)]
+  return counts.map(([as, count]) => `${usesInWords[as]} ${plural(count, 'object')}`).join(', ')
 }
 
 /** Whether a role is one that somebody must make: not everybody, and none of the server's own. */
@@ -71,9 +72,11 @@ function gather(
   there: ReadonlySet<string>,
 ): ReadonlyMap<string, readonly TocEntry[]> {
   const found = new Map<string, TocEntry[]>()
+  const span = emptySpan()
   for (const entry of catalog.entries) {
-    const name = entry.raw.byteString(field)
-    if (name != null && name !== '' && !there.has(name)) addTo(found, name, entry)
+    if (!locate(entry.raw, field, span) || span.start === span.end) continue
+    const name = entry.raw.byteString(field) ?? ''
+    if (!there.has(name)) addTo(found, name, entry)
   }
   return new Map([...found].map(([name, entries]) => [catalog.decode(name), entries]))
 }
@@ -116,8 +119,9 @@ export const needsRules: readonly MarkedRule[] = [
     fix: 'Give the object an owner after the restore: ALTER … OWNER TO.',
     links: ['https://www.postgresql.org/docs/current/role-removal.html'],
     check({ catalog, report }) {
+      const span = emptySpan()
       for (const entry of catalog.entries) {
-        if (!ownedTypes.has(entry.desc) || (entry.raw.byteString('owner') ?? '') !== '') continue
+        if ((locate(entry.raw, 'owner', span) && span.end > span.start) || !ownedTypes.has(entry.desc)) continue
         report({ entry, message: `${entry.desc} ${catalog.label(entry)} has no owner` })
       }
     },

@@ -36,7 +36,7 @@ export const wholenessRules: readonly AuditRule[] = [
     links: [restorePage],
     check({ view, catalog, report }) {
       for (const [entry, missing] of brokenLinks(view, catalog).missing) {
-        if (standsAlone(descOf(entry))) continue
+        if (standsAlone(descOf(entry)) || missing.size <= builtInFunctions(entry)) continue
         const ids = [...missing].slice(0, 5).join(', ')
         const more = missing.size > 5 ? ', …' : ''
         report({
@@ -233,6 +233,12 @@ function addTo<T>(sets: Map<TocEntry, Set<T>>, entry: TocEntry, item: T): void {
 /** Data and remarks depend on what pg_dump leaves out too: on the schema public, on tables of a dump of data alone. */
 function standsAlone(desc: string): boolean {
   return dataDescs.has(desc) || remarkDescs.has(desc) || desc === 'STATISTICS DATA' || desc.startsWith('BLOB')
+}
+
+/** pg_dump notes what a cast or transform needs of the server's own functions, which it does not dump. */
+function builtInFunctions({ desc, raw }: TocEntry): number {
+  if (desc !== 'CAST' && desc !== 'TRANSFORM') return 0
+  return [...(raw.byteString('defn') ?? '').matchAll(/ WITH FUNCTION pg_catalog\./g)].length
 }
 
 function lines(text: string): number {

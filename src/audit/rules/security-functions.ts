@@ -255,7 +255,7 @@ export const functionRules: readonly MarkedRule[] = [
       'https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-GENFILE',
       'https://www.postgresql.org/docs/current/sql-copy.html',
     ],
-    marks: { anywhere: serverMarks },
+    marks: { anywhere: serverMarks, inName: /(?:foreign|alter)$|^(?:table|system)/ },
     definition(entry, statements, { view, report, catalog }) {
       const [first] = statements
       if (first === undefined || !serverMarks.test(first.text)) return

@@ -77,8 +77,9 @@ export const rowRules: readonly AuditRule[] = [
         if (permissive || !named.has(key)) named.set(key, permissive ? 'permissive' : 'restrictive')
       }
       for (const { entry, schema, name, rowSecurity } of catalog.tables) {
+        if (!rowSecurity) continue
         const has = named.get(`${schema}\u0000${name}`)
-        if (!rowSecurity || has === 'permissive') continue
+        if (has === 'permissive') continue
         const what =
           has === undefined ? 'no policy' : 'only restrictive policies, which let nothing through by themselves'
         report({ entry, message: `${catalog.quote(schema, name)} has row security and ${what}` })

@@ -84,7 +84,7 @@ export const secretRules: readonly MarkedRule[] = [
       'password or api_key.',
     fix: 'Change the secret, and keep it where the program gets it from, not in the schema.',
     links: ['https://www.postgresql.org/docs/current/catalog-pg-proc.html'],
-    marks: { inStringOrComment: secretMarks },
+    marks: { inStringOrComment: secretMarks, inName: /begin$/ },
     definition(entry, statements, { view, catalog, report }) {
       const [first] = statements
       if (first === undefined || !secretMarks.test(first.text)) return

@@ -1,5 +1,5 @@
 import { areBuiltIn, castTypes } from '../built-in-types.ts'
-import { superuserSettings } from '../privileged.ts'
+import { isOfBuiltIn, superuserSettings } from '../privileged.ts'
 import { addsToExtension } from '../statement.ts'
 import { neverPlain, type MarkedRule } from '../marked-rule.ts'
 import type { AuditCatalog, DefinitionStatement } from '../types.ts'
@@ -40,6 +40,8 @@ function needsSuperuser(statement: DefinitionStatement): string | undefined {
     case 'CREATE CAST':
       if (statement.find('without') !== -1) return 'casts without a function'
       return areBuiltIn(castTypes(statement)) ? 'casts between built-in types' : undefined
+    case 'CREATE TRANSFORM':
+      return isOfBuiltIn(statement) ? 'transforms of built-in types, or by built-in functions' : undefined
     case 'CREATE FUNCTION':
     case 'CREATE PROCEDURE':
       return ofFunction(statement)

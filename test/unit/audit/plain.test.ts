@@ -15,6 +15,17 @@ import { root } from '../../helpers/paths.ts'
 /** All of what is put together is tried where there is time for it. */
 const every = process.env['PGDMP_PLAIN'] === 'all' ? 1 : 23
 
+/** What whoever asks an object sees of it, whether or not it is kept there; in one order. */
+function seenOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const names = new Set(Object.keys(value))
+  const { constructor } = value
+  for (const name of Object.getOwnPropertyNames(constructor.prototype)) {
+    if (constructor !== Object && name !== 'constructor') names.add(name)
+  }
+  return Object.fromEntries([...names].toSorted().map((name) => [name, (value as Record<string, unknown>)[name]]))
+}
+
 /** Everything that a catalog has, with entries as their dump ids. */
 function contentsOf(view: ArchiveView, lexesAll: boolean): string {
   const catalog = new Catalog(view, { lexesAll })
@@ -28,7 +39,7 @@ function contentsOf(view: ArchiveView, lexesAll: boolean): string {
     (_, value: unknown) => {
       if (entries.has(value)) return (value as TocEntry).dumpId // it is one of the entries
       if (typeof value === 'bigint') return String(value)
-      return value instanceof Map ? [...value] : value
+      return value instanceof Map ? [...value] : seenOf(value)
     },
     1,
   )

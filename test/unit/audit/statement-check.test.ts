@@ -132,3 +132,108 @@ describe('ALTER DEFAULT PRIVILEGES', () => {
     expect(new Set(grants.map((one) => one?.schema)).size).toBe(7_000)
   })
 })
+
+describe('statements about another object than the tag names', () => {
+  const one = (desc: string, tag: string, defn: string, more: EntryFields = {}): EntryFields => ({
+    desc,
+    tag,
+    defn: `${defn};\n`,
+    namespace: 's',
+    ...more,
+  })
+  const bare = { namespace: null }
+  it.each([
+    ['a comment', one('COMMENT', 'TABLE t', "COMMENT ON TABLE s.t IS 'x'"), false],
+    ['a comment on another table', one('COMMENT', 'TABLE t', "COMMENT ON TABLE s.u IS 'x'"), true],
+    ['a comment in another schema', one('COMMENT', 'TABLE t', "COMMENT ON TABLE z.t IS 'x'"), true],
+    ['a comment on another type', one('COMMENT', 'TABLE t', "COMMENT ON VIEW s.t IS 'x'"), true],
+    ['a comment of old', one('COMMENT', 'TABLE t', "COMMENT ON TABLE t IS 'x'"), false],
+    ['a comment on a column', one('COMMENT', 'COLUMN "T".a', 'COMMENT ON COLUMN s."T".a IS \'x\''), false],
+    ['a comment on another column', one('COMMENT', 'COLUMN t.a', "COMMENT ON COLUMN s.t.b IS 'x'"), true],
+    ['a comment on a trigger', one('COMMENT', 'TRIGGER a ON t', "COMMENT ON TRIGGER a ON s.t IS 'x'"), false],
+    ['a comment on the schema', one('COMMENT', 'SCHEMA s', "COMMENT ON SCHEMA s IS 'x'", bare), false],
+    ['a comment on a database of old', one('COMMENT', 'my db', 'COMMENT ON DATABASE "my db" IS \'x\'', bare), false],
+    ['a label', one('SECURITY LABEL', 'TABLE t', "SECURITY LABEL FOR p ON TABLE s.t IS 'x'"), false],
+    ['a label of a column', one('SECURITY LABEL', 'TABLE t', "SECURITY LABEL FOR p ON COLUMN s.t.a IS 'x'"), false],
+    ['a label of a role', one('SECURITY LABEL', 'TABLE t', "SECURITY LABEL FOR p ON ROLE bob IS 'x'"), true],
+    [
+      'a label of another column',
+      one('SECURITY LABEL', 'TABLE t', "SECURITY LABEL FOR p ON COLUMN s.u.a IS 'x'"),
+      true,
+    ],
+    ['a large object', one('BLOB', '42', "SELECT pg_catalog.lo_create('42')", bare), false],
+    ['another large object', one('BLOB', '42', "SELECT pg_catalog.lo_create('43')", bare), true],
+    ['its privileges', one('ACL', 'LARGE OBJECT 42', 'GRANT SELECT ON LARGE OBJECT 42 TO bob', bare), false],
+    ['those of another', one('ACL', 'LARGE OBJECT 42', 'GRANT SELECT ON LARGE OBJECT 43 TO bob', bare), true],
+    ['those of several', one('ACL', 'LARGE OBJECTS 42..45', 'GRANT SELECT ON LARGE OBJECT 43 TO bob', bare), false],
+    ['those of one beyond', one('ACL', 'LARGE OBJECTS 42..45', 'GRANT SELECT ON LARGE OBJECT 46 TO bob', bare), true],
+    ['a cast', one('CAST', 'CAST (s.a AS text)', 'CREATE CAST (s.a AS text) WITH INOUT', bare), false],
+    ['another cast', one('CAST', 'CAST (s.a AS text)', 'CREATE CAST (integer AS text) WITH INOUT', bare), true],
+    ['an operator', one('OPERATOR', '===', 'CREATE OPERATOR s.=== (FUNCTION = s.f, LEFTARG = text)'), false],
+    ['another operator', one('OPERATOR', '===', 'CREATE OPERATOR s.= (FUNCTION = s.f, LEFTARG = text)'), true],
+    ['one in another schema', one('OPERATOR', '===', 'CREATE OPERATOR z.=== (FUNCTION = s.f, LEFTARG = text)'), true],
+    [
+      'a user mapping',
+      one('USER MAPPING', 'USER MAPPING Bob SERVER away', 'CREATE USER MAPPING FOR "Bob" SERVER away', bare),
+      false,
+    ],
+    [
+      'a mapping of another user',
+      one('USER MAPPING', 'USER MAPPING bob SERVER away', 'CREATE USER MAPPING FOR eve SERVER away', bare),
+      true,
+    ],
+    ['a published table', one('PUBLICATION TABLE', 'p t', 'ALTER PUBLICATION p ADD TABLE ONLY s.t'), false],
+    ['another published table', one('PUBLICATION TABLE', 'p t', 'ALTER PUBLICATION p ADD TABLE ONLY s.u'), true],
+    ['another publication', one('PUBLICATION TABLE', 'p t', 'ALTER PUBLICATION q ADD TABLE ONLY s.t'), true],
+    [
+      'default privileges',
+      one(
+        'DEFAULT ACL',
+        'DEFAULT PRIVILEGES FOR TABLES',
+        'ALTER DEFAULT PRIVILEGES FOR ROLE bob IN SCHEMA s GRANT SELECT ON TABLES TO eve',
+        { owner: 'bob' },
+      ),
+      false,
+    ],
+    [
+      'default privileges of another role',
+      one(
+        'DEFAULT ACL',
+        'DEFAULT PRIVILEGES FOR TABLES',
+        'ALTER DEFAULT PRIVILEGES FOR ROLE admin IN SCHEMA s GRANT SELECT ON TABLES TO eve',
+        { owner: 'bob' },
+      ),
+      true,
+    ],
+    [
+      'default privileges everywhere',
+      one(
+        'DEFAULT ACL',
+        'DEFAULT PRIVILEGES FOR TABLES',
+        'ALTER DEFAULT PRIVILEGES FOR ROLE bob GRANT SELECT ON TABLES TO eve',
+        { owner: 'bob' },
+      ),
+      true,
+    ],
+    [
+      'statistics',
+      one(
+        'STATISTICS DATA',
+        't',
+        "SELECT * FROM pg_catalog.pg_restore_relation_stats('schemaname', 's', 'relname', 't', 'relpages', '1'::integer)",
+      ),
+      false,
+    ],
+    [
+      'statistics of another table',
+      one(
+        'STATISTICS DATA',
+        't',
+        "SELECT * FROM pg_catalog.pg_restore_relation_stats('schemaname', 's', 'relname', 'u', 'relpages', '1'::integer)",
+      ),
+      true,
+    ],
+  ])('%s', async (_, entry, isOther) => {
+    expect(await found(entry)).toEqual(isOther ? [expect.stringMatching(/^definition-of-other-object /)] : [])
+  })
+})
