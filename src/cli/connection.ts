@@ -136,10 +136,11 @@ export async function connectDatabase(
   const failures: string[] = []
   let asked: string | undefined
   places: for (const [place, wanted] of placesToTry(parameters)) {
+    const found = parameters.get('password') || (await passwordOf(terminal, parameters, place))
     for (const tls of await tlsAttempts(parameters, place.host, terminal.env)) {
       for (;;) {
         try {
-          const config = await configOf(terminal, parameters, place, tls, options, asked)
+          const config = configOf(parameters, place, tls, options, asked ?? found)
           const first = await connectClient(config, { requireChannelBinding, signal })
           let complaint: string | undefined = ''
           try {
@@ -234,24 +235,33 @@ function refuseUnsupported(parameters: ConnectionParameters): void {
   refused('sslsni', '0')
 }
 
-async function configOf(
+/** What the password file has for a server. */
+async function passwordOf(
   terminal: Terminal,
+  parameters: ConnectionParameters,
+  { host, port }: Place,
+): Promise<string | undefined> {
+  return await passwordFromFile(
+    parameters.get('passfile') || join(terminal.env['HOME'] ?? homedir(), '.pgpass'),
+    {
+      host: socketFolders.includes(host) ? 'localhost' : host,
+      port,
+      dbname: parameters.get('dbname') ?? '',
+      user: parameters.get('user') ?? '',
+    },
+    (warning) => void terminal.stderr.write(`${warning}\n`),
+  )
+}
+
+function configOf(
   parameters: ConnectionParameters,
   { host, hostaddr, port }: Place,
   tls: TlsAttempt,
   { applicationName }: ConnectOptions,
-  asked: string | undefined,
-): Promise<ClientConfig> {
+  password: string | undefined,
+): ClientConfig {
   const text = (name: string): string => parameters.get(name) ?? ''
   const isSocket = host.startsWith('/')
-  const password =
-    asked ??
-    (parameters.get('password') ||
-      (await passwordFromFile(
-        text('passfile') || join(terminal.env['HOME'] ?? homedir(), '.pgpass'),
-        { host: socketFolders.includes(host) ? 'localhost' : host, port, dbname: text('dbname'), user: text('user') },
-        (warning) => void terminal.stderr.write(`${warning}\n`),
-      )))
   const seconds = Number(text('connect_timeout'))
   return {
     host: hostaddr ?? host,
