@@ -54,7 +54,7 @@ const examples: Readonly<
 }
 
 /** What needs servers. */
-const live = ['restore-with-pg.mjs', 'server-to-server.mjs']
+const live = ['restore-with-pg.mjs', 'server-to-server.mjs', 'mask-a-column.mjs']
 const server = servers.at(-1)
 
 const lines = (name: string): number => readFileSync(join(folder, name), 'utf8').split('\n').length - 1
@@ -81,6 +81,34 @@ describe.skipIf(server === undefined)('with a server', () => {
         const printed = await node('server-to-server.mjs', [uri(source), uri(target), 'secret_*', 'nobody=postgres'])
         expect(printed).toEqual([0, '7 bytes of data, 0 statements refused\n', ''])
         expect(ask(['SELECT count(*) FROM plain_one', 'SELECT count(*) FROM secret_one'], target)).toBe('1\n0\n')
+      })
+    })
+  })
+
+  test('mask-a-column.mjs copies all but the values of a column', async () => {
+    await inNewDatabase(server as Server, async (source) => {
+      const rows = String.raw`(1, 'ann@x', E'a\tb\\'), (2, NULL, 'ö'), (3, 'bob@x', NULL), (4, 'ann@x', E'\\.')`
+      ask(
+        [
+          'CREATE TABLE people (id int PRIMARY KEY, email text, note text)',
+          `INSERT INTO people VALUES ${rows}`,
+          "INSERT INTO people SELECT i, 'p' || i || '@x', repeat('x', 500) FROM generate_series(5, 2000) i",
+          'CREATE TABLE other AS SELECT id, email FROM people WHERE id = 1',
+        ],
+        source,
+      )
+      const notes = "SELECT md5(string_agg(id || coalesce(note, '-'), '' ORDER BY id)) FROM people"
+      const before = ask([notes], source)
+      await inNewDatabase(server as Server, async (target) => {
+        const args = [uri(source), uri(target), 'public.people']
+        const refused = await node('mask-a-column.mjs', [...args, 'mail'])
+        expect(refused).toEqual([1, '', expect.stringContaining('There is no column mail')])
+        const printed = await node('mask-a-column.mjs', [...args, 'email'])
+        expect(printed).toEqual([0, '0 statements refused, pg_dump ended with status 0\n', ''])
+        expect(ask([notes], target)).toBe(before)
+        const emails =
+          "SELECT count(*), count(email), count(DISTINCT email), count(*) FILTER (WHERE email ~ '@') FROM people"
+        expect(ask([emails, 'SELECT email FROM other'], target)).toBe('2000|1999|1998|0\nann@x\n')
       })
     })
   })

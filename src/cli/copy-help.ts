@@ -23,6 +23,9 @@ Source:
       --pg-dump=PATH           this pg_dump (default: see pgdmp dump --help)
 
 Target:
+  -j, --jobs=N                 in N sessions: rows come from pg_dump one table after the
+                               other, and indexes, constraints and the like of tables
+                               that are there are made beside them
   -c, --clean                  drop objects first
       --if-exists              with IF EXISTS
   -C, --create                 create the database, and copy into it; TARGET names another

@@ -36,7 +36,7 @@ const targetSyntax: CommandSyntax = {
     'finish',
     'progress',
   ],
-  restore: [...scriptOptions, 'create', 'data-only', 'no-data-for-failed-tables'],
+  restore: [...scriptOptions, 'create', 'data-only', 'jobs', 'no-data-for-failed-tables'],
 }
 
 /** Options of the target; what they mean is found out by the parser of `pgdmp restore`. */
@@ -48,6 +48,7 @@ const targetOptions = [
   { name: 'disable-triggers' },
   { name: 'finish' },
   { name: 'if-exists' },
+  { name: 'jobs', short: 'j', argument: true },
   { name: 'limit', argument: true },
   { name: 'limits', argument: true },
   { name: 'log', argument: true },

@@ -16,6 +16,7 @@ import {
 } from '../index.ts'
 import type { Archive, ArchiveFormat, CompatRules, Finding, Sink, TimeZone, TocEntry } from '../index.ts'
 import { callDirectly } from '../io/descriptor.ts'
+import { decodingThreads } from './decoding-threads.ts'
 import { pgRestoreHelp, pgRestoreVersion } from './help.ts'
 import { archiveFormat, byteStringOf, bytesOf, parseArguments, textOf } from './pg-restore-options.ts'
 import type { GivenOptions } from './pg-restore-options.ts'
@@ -210,6 +211,7 @@ async function openArchive(run: Run): Promise<Archive> {
       forwardOnly: 'tar',
       asPgRestore: true,
       onWarning,
+      ...(options.given.has('dbname') && { workers: decodingThreads(options.jobs) }),
       ...(debug && { onPosition: (note: string) => sayBytes(terminal, bytesOf(note)) }),
       signal: terminal.signal,
     })

@@ -1,5 +1,5 @@
 import { finish, formatNumber } from '../index.ts'
-import type { ArchiveView, FinishReport, RestoreTarget } from '../index.ts'
+import type { ArchiveView, FilteredView, FinishReport, RestoreTarget } from '../index.ts'
 import { firstOf } from './layout.ts'
 import { complain, type Terminal } from './terminal.ts'
 
@@ -30,6 +30,20 @@ export async function afterRestore(
   log({ event: 'finish', ...report })
   if (!quiet || !report.good) for (const { text, hint } of linesOf(report)) complain(terminal, text, hint)
   return report.good
+}
+
+/** Reads rows that an earlier run of the restore has sent, so that they are counted, too. */
+export async function readUncounted(
+  view: FilteredView,
+  rows: ReadonlyMap<number, number>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const entry of view.toc) {
+    if (entry.desc !== 'TABLE DATA' || rows.has(entry.dumpId) || !view.parts(entry).data) continue
+    if (!entry.hadDumper || entry.data.state === 'no-data') continue
+    // whoever reads is counted
+    for await (const _ of view.data(entry, { signal }));
+  }
 }
 
 function list(items: readonly string[]): string {

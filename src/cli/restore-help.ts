@@ -15,8 +15,9 @@ Connection, found as libpq finds it (also PG* variables, ~/.pgpass, services):
   -w, --no-password  -W, --password
 
 Restore:
-  -j, --jobs=N                 in N sessions, by dependencies; from any archive but
-                               one that comes through a pipe (then --spool)
+  -j, --jobs=N                 in N sessions, by dependencies; of what comes through a
+                               pipe, rows come as they do, in one session, and indexes
+                               and the like beside them in the others (all: --spool)
   -c, --clean                  drop objects first
       --if-exists              with IF EXISTS
   -C, --create                 create the database, and restore into it

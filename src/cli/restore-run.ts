@@ -20,7 +20,7 @@ import { jobsDone, labelOf, labelOfWorkers, partsDone } from './parts-done.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
 import { Progress } from './progress.ts'
 import { beforeRestore, checkWishes } from './restore-check.ts'
-import { afterRestore } from './restore-finish.ts'
+import { afterRestore, readUncounted } from './restore-finish.ts'
 import { applyRewrites, reportRewrites, rewritesFrom } from './rewrite-options.ts'
 import { complain, exit, hintOf, messageOf, warn, type Terminal } from './terminal.ts'
 
@@ -83,8 +83,9 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     const ended = await beforeRestore({ terminal, wishes, quiet, log: write }, view, target, options)
     if (ended !== undefined) return ended
     const finishes = line.own('finish').length > 0
-    // rows that an earlier run has sent are not counted
-    const counted = finishes && journal?.resumes !== true ? countRows(view) : { view, rows: undefined }
+    // those of rows that an earlier run has sent are read once more for it
+    const counts = finishes && (journal?.resumes !== true || archive.seekable)
+    const counted = counts ? countRows(view) : { view, rows: undefined }
     const result = await restoreView(counted.view, target, {
       ...options,
       onError: (failure) => {
@@ -117,6 +118,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     if (!finishes || !result.complete) return status
     // what fails now leaves nothing incomplete
     place = undefined
+    if (counted.rows !== undefined && result.earlier) await readUncounted(counted.view, counted.rows, terminal.signal)
     const good = await afterRestore(
       {
         terminal,

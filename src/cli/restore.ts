@@ -7,6 +7,7 @@ import {
   scriptOptions,
 } from './command-line.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
+import { decodingThreads } from './decoding-threads.ts'
 import { openArchive, openOptions } from './input.ts'
 import { writeText } from './output.ts'
 import { askPassword } from './password-prompt.ts'
@@ -64,8 +65,7 @@ export async function restore(terminal: Terminal, args: readonly string[]): Prom
   const quiet = line.own('quiet').length > 0
   const { jobs } = line.options
   return await runRestore(terminal, line, {
-    // each session reads data of its own; Node.js has four threads that decompress
-    open: () => openArchive(terminal, line, { quiet, ...(jobs > 1 && { workers: Math.min(jobs, 4) }) }),
+    open: () => openArchive(terminal, line, { quiet, workers: decodingThreads(jobs) }),
     connect: () => connect(terminal, line, dbname, quiet),
   })
 }

@@ -20,8 +20,9 @@ export interface RestoreOptions extends Omit<
   readonly noDataForFailedTables?: boolean
   /**
    * Sessions that restore at the same time (-j), default 1: definitions first, in one session; then data, the largest
-   * first, and whatever depends on them. The target needs {@link RestoreTarget.another}, and the archive must be one
-   * whose data can be read in any order. Not with `singleTransaction`.
+   * first, and whatever depends on them. Of input that cannot go back, data are restored one after the other, as they
+   * come, and the other sessions do what follows those that have come. The target needs {@link RestoreTarget.another}.
+   * Not with `singleTransaction`.
    */
   readonly jobs?: number
   /**

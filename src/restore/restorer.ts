@@ -1,5 +1,6 @@
 import { ArchiveError } from '../errors.ts'
-import { passes, passOf } from '../ops/sql-plan.ts'
+import type { FilteredView } from '../ops/selection.ts'
+import { passes, passOf, storesData } from '../ops/sql-plan.ts'
 import { putDrop } from '../sql/drop.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
@@ -67,8 +68,7 @@ export class Restorer {
     const { filtered, plan } = this.#run.prepared
     const { journal } = this.#run
     // who waits for a server needs nothing decompressed further ahead. Bench case "restore gzip"
-    const mustKeepOrder = filtered.storage?.seekable === false
-    if (!mustKeepOrder) return filtered.plan([])
+    if (!mustKeepOrder(filtered)) return filtered.plan([])
     if (journal === undefined) return filtered.plan(plan.data)
     // what is done is known in the database that is restored
     filtered.plan(journal.isInPlace ? plan.data.filter((entry) => !journal.isLoaded(entry)) : [])
@@ -144,9 +144,17 @@ export class Restorer {
       passOf: (entry) => passes.indexOf(passOf(entry, context.rules)),
       passes: passes.length,
       bytesOf: ({ dumpId }) => sizes?.dataBytes.get(dumpId) ?? 0,
+      ...(mustKeepOrder(filtered) && {
+        comesInOrder: (entry) => storesData(entry) && filtered.parts(entry).data,
+      }),
       commentsFollowObjects: !featuresOf(filtered.header.version).section,
     })
   }
+}
+
+/** Whether the archive's data can be read in their order only. */
+function mustKeepOrder({ storage }: FilteredView): boolean {
+  return storage?.seekable === false
 }
 
 /** What several sessions need (RestoreArchive, pg_backup_archiver.c). */
@@ -161,11 +169,6 @@ function checkParallel({ prepared, options }: RestoreRun, target: RestoreTarget)
   if (!featuresOf(filtered.header.version).tableoid) {
     throw new ArchiveError('UNSUPPORTED', `${what}: archives before 1.8 do not say what depends on what`, {
       hint: 'Leave out jobs (-j)',
-    })
-  }
-  if (filtered.storage?.seekable === false) {
-    throw new ArchiveError('USAGE', `${what}: the input cannot go back`, {
-      hint: 'Open the archive as a file, or with spool (--spool), or leave out jobs (-j)',
     })
   }
   if (target.another === undefined) {

@@ -12,6 +12,10 @@ export interface ScheduleInput {
   readonly passes: number
   /** Bytes of an entry's data as stored; 0 where that is not known. */
   readonly bytesOf: (entry: TocEntry) => number
+  /**
+   * Of input that cannot go back: what has to come in order, one after the other. Absent: nothing.
+   */
+  readonly comesInOrder?: (entry: TocEntry) => boolean
   /** Archives before 1.11 do not say that comments on large objects come after the objects. */
   readonly commentsFollowObjects: boolean
 }
@@ -44,6 +48,8 @@ export class RestoreSchedule {
   readonly #running = new Set<number>()
   /** Entries that wait for a running one to give up its locks. */
   readonly #waiting = new Map<number, number[]>()
+  /** What comes in order and is not done. */
+  readonly #inOrder: Set<number>
   #pass = -1
 
   constructor(input: ScheduleInput) {
@@ -51,6 +57,8 @@ export class RestoreSchedule {
     this.#input = input
     this.#entries = entries
     for (const [place, { dumpId }] of entries.entries()) this.#places.set(dumpId, place)
+    const { comesInOrder = () => false } = input
+    this.#inOrder = new Set(entries.flatMap((entry, place) => (comesInOrder(entry) ? [place] : [])))
     this.#states = new Uint8Array(entries.length)
     const bytes = Float64Array.from(entries, (entry) => input.bytesOf(entry))
     this.#ready = new ReadyEntries(entries, bytes)
@@ -88,13 +96,11 @@ export class RestoreSchedule {
 
   /** An entry that may be restored now, which then counts as running; undefined when there is none at the moment. */
   next(): number | undefined {
+    const first = this.#nextInOrder()
+    if (first !== undefined) return first
     for (let place = this.#ready.take(); place !== undefined; place = this.#ready.take()) {
       const obstacle = this.#obstacleOf(place)
-      if (obstacle === undefined) {
-        this.#states[place] = state.running
-        this.#running.add(place)
-        return place
-      }
+      if (obstacle === undefined) return this.#give(place)
       const waiting = this.#waiting.get(obstacle)
       if (waiting === undefined) this.#waiting.set(obstacle, [place])
       else waiting.push(place)
@@ -102,17 +108,38 @@ export class RestoreSchedule {
     return undefined
   }
 
+  /** What the input holds next; nothing while what it held before is not done. */
+  #nextInOrder(): number | undefined {
+    const [place] = this.#inOrder
+    if (place === undefined || this.#states[place] !== state.ready || this.#obstacleOf(place) !== undefined) {
+      return undefined
+    }
+    return this.#give(place)
+  }
+
+  #give(place: number): number {
+    this.#states[place] = state.running
+    this.#running.add(place)
+    return place
+  }
+
   /** An entry has been restored: what depends on it, or waits for its locks, may be now. */
   done(place: number): void {
     this.#running.delete(place)
+    this.#inOrder.delete(place)
     for (const waiting of this.#waiting.get(place) ?? []) this.#ready.add(waiting)
     this.#waiting.delete(place)
     for (const dependent of this.#finish(place)) this.#makeReady(dependent)
   }
 
-  /** What cannot be reached, as entries that depend on each other, in order; to be asked when nothing else is left. */
+  /**
+   * What cannot be reached, as entries that depend on each other, and what comes in order behind such an entry; to be
+   * asked when nothing else is left.
+   */
   *unreached(): Generator<number, void, void> {
-    for (const place of this.#entries.keys()) if (this.#states[place] === state.pending) yield place
+    for (const [place, reached] of this.#states.entries()) {
+      if (reached === state.pending || reached === state.ready) yield place
+    }
   }
 
   /** Counts an entry off those that depend on it, which are given. */
@@ -128,7 +155,7 @@ export class RestoreSchedule {
     if (entry === undefined || this.#states[place] !== state.pending || this.#open[place] !== 0) return
     if (this.#input.passOf(entry) !== this.#pass) return
     this.#states[place] = state.ready
-    this.#ready.add(place)
+    if (!this.#inOrder.has(place)) this.#ready.add(place)
   }
 
   #dependenciesOf(place: number): readonly DumpId[] {

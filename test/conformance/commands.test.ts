@@ -367,6 +367,15 @@ describe.concurrent('pgdmp pg_restore', () => {
   })
 })
 
+test('pgdmp restore connects without loading the HTTP client of Node.js', async () => {
+  const loaded = `process.on('exit', () => console.log(process.moduleLoadList.filter((name) => /undici/.test(name))))`
+  const env = { NODE_OPTIONS: `--require=${write('loaded.cjs', loaded)}` }
+  const { status, stderr, text } = await pgdmp(['restore', '-d', 'host=127.0.0.1 port=1', dump], { env })
+  // that it has come to the connection
+  expect([status, stderr]).toEqual([1, expect.stringContaining('Connection refused')])
+  expect(text).toBe('[]\n')
+})
+
 describe.skipIf(process.platform === 'win32')('pgdmp ends', () => {
   /** Runs a shell command line in which `$PGDMP` stands for the command. */
   function shell(line: string): Promise<Outcome> {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -82,6 +82,16 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     expect(ours).toEqual(real)
     expect(ours).toEqual([0, ''])
     expect(existsSync(pgpass)).toBe(true)
+  })
+
+  test('is not made with a password file that others may read, which is said once', async () => {
+    const open = join(folder, 'open')
+    writeFileSync(open, `*:*:*:*:${password}\n`)
+    chmodSync(open, 0o644)
+    const env = { PGPASSFILE: open, PGSSLMODE: 'prefer' }
+    const { real, ours } = await both(['-w', '-h', host, '-p', port, '-U', 'postgres', '-d', 'postgres'], env)
+    expect(ours).toEqual(real)
+    expect(ours).toEqual([1, expect.stringMatching(/^WARNING: password file .*\n.*no password supplied\n$/)])
   })
 
   const wrong = `postgresql://postgres:wrong@${host}:${port}`

@@ -191,9 +191,9 @@ describe('from server to server', () => {
     })
   })
 
-  test('creates the target under another name', async () => {
+  test.each([{ jobs: [] }, { jobs: ['-j', '3'] }])('creates the target under another name $jobs', async ({ jobs }) => {
     const name = `pgdmp_copy_${process.pid}`
-    const options = ['-C', '--database-name', name, '-n', 'app', '-T', 'app.big', '--strict-names']
+    const options = ['-C', '--database-name', name, '-n', 'app', '-T', 'app.big', '--strict-names', ...jobs]
     const { status, stderr } = await copy('--from', database(source), '--to', database('postgres'), ...options)
     try {
       expect([status, stderr]).toEqual([0, expect.stringContaining('restored')])
@@ -201,6 +201,23 @@ describe('from server to server', () => {
     } finally {
       ask([`DROP DATABASE IF EXISTS ${name}`])
     }
+  })
+
+  test('copy -j makes indexes of what has come while rows come, and all the same in the end', async () => {
+    await inNewDatabase(server, async (target) => {
+      const { letGo } = await stuck(target)
+      const args = ['--from', database(source), '--to', database(target), '-n', 'app', '-j', '3', '--no-check']
+      const copied = outcome(spawn(process.execPath, [cli, 'copy', ...args], { env }))
+      const indexed = "SELECT count(*) FROM pg_indexes WHERE indexname = 'accounts_pkey'"
+      while (ask([indexed], target).trim() === '0') await sleep(100)
+      expect(ask(['SELECT count(*) FROM app.big'], target).trim()).toBe('0')
+      await letGo()
+      const { status, stderr } = await copied
+      // schema and table of the one that was stuck
+      expect([status, stderr]).toEqual([1, expect.stringContaining('the server refused 2 statements')])
+      const counts = ['accounts', 'big', 'log_1'].map((table) => `SELECT count(*) FROM app.${table}`)
+      expect(ask(counts, target)).toBe('500\n30000\n100\n')
+    })
   })
 
   test.each(['pg_dump', 'pgdmp'])(

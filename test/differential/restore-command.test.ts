@@ -84,6 +84,22 @@ describe('pgdmp restore', () => {
     expect(ended).toBe(true)
   })
 
+  test('--finish of a run that goes on counts the rows of earlier ones, where the archive can be read again', async () => {
+    const name = newName()
+    ask([`CREATE DATABASE ${name} TEMPLATE template0`])
+    const { file } = fixture('18/latin1-Fc.dump')
+    const options = ['-O', '--resume', join(folder, 'finish-journal'), '-d', database(name)]
+    expect((await pgdmp('-q', ...options, file)).status).toBe(0)
+    const same = await pgdmp('--finish', ...options, file)
+    expect([same.status, same.stderr]).toEqual([0, expect.stringMatching(/rows of [1-9]\d* tables as in the archive/)])
+    ask([`DELETE FROM "Größe"."Straße" WHERE ctid = '(0,1)'`], name)
+    const fewer = await pgdmp('--finish', ...options, file)
+    expect([fewer.status, fewer.stderr]).toEqual([1, expect.stringContaining('Größe.Straße: 2 instead of 3')])
+    const stdin = readFileSync(file)
+    const piped = await run(process.execPath, [cli, 'restore', '--finish', ...options, '-'], { stdin })
+    expect([piped.status, piped.stderr]).toEqual([0, expect.stringMatching(/analyzed \d+ tables$/m)])
+  })
+
   test('--check says what is in the way, and restores nothing', async () => {
     const name = newName()
     ask([`CREATE DATABASE ${name} TEMPLATE template0`])

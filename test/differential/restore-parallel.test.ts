@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -83,7 +83,7 @@ describe('restore -j', () => {
     // the oldest and the newest rules
     if (!all && server !== servers[0] && server !== newest) continue
     test(
-      `${major}: rows, foreign keys, partitions, large objects, late passes from each format as pg_restore does`,
+      `${major}: rows, foreign keys, partitions, large objects, late passes from each format and from pipes as pg_restore does`,
       async () => {
         const { made, contents } = await sourceArchives(server)
         for (const [name, archive] of Object.entries(made)) {
@@ -91,6 +91,16 @@ describe('restore -j', () => {
             const options = ['restore', '-q', '-j', '3', '--compat', version, '-d', server.database(database), archive]
             const { status, stderr } = await run(process.execPath, [cli, ...options], { timeout })
             expect([name, status, stderr]).toEqual([name, 0, ''])
+            expect(await contentsOf(server, database)).toBe(contents)
+          })
+        }
+        // data as they come, indexes and the like beside them
+        for (const archive of [made.custom, made.tar]) {
+          await inNewDatabase(server, async (database) => {
+            const options = ['restore', '-q', '-j', '3', '--compat', version, '-d', server.database(database), '-']
+            const stdin = readFileSync(archive)
+            const { status, stderr } = await run(process.execPath, [cli, ...options], { timeout, stdin })
+            expect([archive, status, stderr]).toEqual([archive, 0, ''])
             expect(await contentsOf(server, database)).toBe(contents)
           })
         }

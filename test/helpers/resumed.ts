@@ -135,7 +135,9 @@ export class Source {
   }
 
   command(shape: Shape, name: string, journal: string): readonly string[] {
-    const options = [...shape.options, '--resume', journal, '-d', this.server.database(name)]
+    // what newer releases set, an older server does not know
+    const compat = `--compat=${this.server.major}`
+    const options = [compat, ...shape.options, '--resume', journal, '-d', this.server.database(name)]
     return [cli, 'restore', ...options, this.archive(shape)]
   }
 

@@ -19,15 +19,23 @@ function entriesOf(given: readonly Given[]): readonly TocEntry[] {
 
 const passOf = ({ desc }: Given): number => (desc === 'ACL' ? 1 : desc === 'EVENT TRIGGER' ? 2 : 0)
 
-function scheduleOf(given: readonly Given[], bytes: ReadonlyMap<number, number> = new Map()): RestoreSchedule {
+function scheduleOf(
+  given: readonly Given[],
+  bytes: ReadonlyMap<number, number> = new Map(),
+  comesInOrder?: (entry: Given) => boolean,
+): RestoreSchedule {
   return new RestoreSchedule({
     entries: entriesOf(given),
     passOf,
     passes: 3,
     bytesOf: ({ dumpId }) => bytes.get(dumpId) ?? 0,
+    ...(comesInOrder !== undefined && { comesInOrder }),
     commentsFollowObjects: false,
   })
 }
+
+/** Whether an entry holds data. */
+const isData = ({ section }: Given): boolean => section === 'data'
 
 /** What an entry comes after: instead of a table what follows the data names the rows of it. */
 function dependenciesOf(entry: Given, all: readonly Given[]): readonly number[] {
@@ -106,14 +114,16 @@ describe('RestoreSchedule', () => {
         fc.integer({ min: 1, max: 5 }),
         fc.infiniteStream(fc.nat(100)),
         fc.array(fc.nat(5), { minLength: 41, maxLength: 41 }),
-        (given, workers, choices, sizes) => {
+        fc.boolean(),
+        (given, workers, choices, sizes, isStream) => {
           const bytes = new Map(sizes.map((size, at) => [at + 1, size]))
-          const schedule = scheduleOf(given, bytes)
+          const schedule = scheduleOf(given, bytes, isStream ? isData : undefined)
           const log = goThrough(given, schedule, workers, () => choices.next().value)
           const begun = log.filter(({ what }) => what !== 'end').map(({ entry }) => entry)
           expect(begun.map(({ dumpId }) => dumpId).toSorted((a, b) => a - b)).toEqual(
             given.map(({ dumpId }) => dumpId).toSorted((a, b) => a - b),
           )
+          if (isStream) expect(begun.filter(isData)).toEqual(given.filter(isData))
           const ids = new Set(given.map(({ dumpId }) => dumpId))
           const ended = new Set<number>()
           const running = new Set<Given>()
@@ -125,6 +135,7 @@ describe('RestoreSchedule', () => {
               ended.add(entry.dumpId)
             }
             if (what !== 'begin') continue
+            if (isStream && isData(entry)) expect([...running].filter(isData)).toEqual([])
             const needed = dependenciesOf(entry, given)
             expect(needed.filter((id) => ids.has(id) && !ended.has(id))).toEqual([])
             for (const other of running) {
@@ -171,6 +182,34 @@ describe('RestoreSchedule', () => {
     const log = goThrough(given, scheduleOf(given, new Map([[13, 7]])), 1, () => 0)
     const begun = log.filter(({ what }) => what === 'begin').map(({ entry }) => entry.dumpId)
     expect(begun).toEqual([13, 22, 11, 12, 21])
+  })
+
+  test('gives data of a stream as they come, one after the other, and meanwhile what follows those that have come', () => {
+    const table = (dumpId: number): Given => ({ dumpId, desc: 'TABLE', section: 'pre-data', dependencies: [] })
+    const data = (dumpId: number): Given => ({
+      dumpId,
+      desc: 'TABLE DATA',
+      section: 'data',
+      dependencies: [dumpId - 10],
+    })
+    const index = (dumpId: number, of: number): Given => ({
+      dumpId,
+      desc: 'INDEX',
+      section: 'post-data',
+      dependencies: [of],
+    })
+    const given = [table(1), table(2), table(3), data(12), data(11), data(13), index(21, 2), index(22, 1), index(23, 2)]
+    const schedule = scheduleOf(given, new Map([[13, 7]]), isData)
+    expect([...schedule.beforeOthers()]).toEqual([0, 1, 2])
+    schedule.nextPass()
+    expect([schedule.next(), schedule.next()]).toEqual([3, undefined])
+    schedule.done(3)
+    // the stream goes on first
+    expect([schedule.next(), schedule.next(), schedule.next(), schedule.next()]).toEqual([4, 6, 8, undefined])
+    schedule.done(6)
+    expect(schedule.next()).toBeUndefined()
+    schedule.done(4)
+    expect([schedule.next(), schedule.next(), schedule.next()]).toEqual([5, 7, undefined])
   })
 
   test.each([
