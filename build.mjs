@@ -41,6 +41,7 @@ const { outputFiles } = await build({
   entryPoints: {
     main,
     zstddec: 'zstddec/stream',
+    'check-worker': 'src/inspect/check-worker.ts',
     ...Object.fromEntries(Array.from(verbs, (verb) => [verb, `src/cli/${verb}.ts`])),
   },
   outdir: 'dist/cli',

@@ -34,3 +34,11 @@ export function isWholeUtf8(bytes: Uint8Array): boolean {
 export async function threadPoolWorks(): Promise<boolean> {
   return false
 }
+
+/** There are no threads: everything is done on the calling one. */
+export function startThread(): undefined {
+  return undefined
+}
+
+/** Nobody asks. */
+export function serveThread(): void {}

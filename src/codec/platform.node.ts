@@ -11,6 +11,8 @@ import { hasNativeZstd, nativeThreadPoolWorks, openNativeEngine } from './native
 import type { Hash } from './sha256.ts'
 import type { ZstdSettings } from './zstd-compressor.ts'
 
+export { serveThread, startThread } from './thread.ts'
+
 /** CRC-32 as in gzip; goes on from `crc`. */
 export function crc32(bytes: Uint8Array, crc: number): number {
   // zlib takes an array without memory, as an empty one may be, for the wish to begin anew.

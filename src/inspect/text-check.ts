@@ -6,7 +6,7 @@ import { RowScanner, type CopyDefect, type CopyDefectCode } from '../copy/row-sc
 import type { Limits } from '../limits.ts'
 import { mixedEncodings } from '../sql/lexer.ts'
 import { charLengthOf } from '../sql/multibyte.ts'
-import type { ArchiveSettings, TocEntry } from '../toc/types.ts'
+import type { ArchiveSettings, DumpId } from '../toc/types.ts'
 import { EncodingCheck } from './encoding-check.ts'
 import type { Findings } from './findings.ts'
 
@@ -26,6 +26,13 @@ export function textRules(settings: ArchiveSettings, limits: Limits): TextRules 
   return { settings, limits, kernel: openRowKernel(KERNEL_BYTES) }
 }
 
+/** The table whose data are checked. */
+export interface TextSubject {
+  readonly dumpId: DumpId
+  /** The COPY statement as a byte string; null for INSERT statements, undefined where an archive has no such field. */
+  readonly copyStmt: string | null | undefined
+}
+
 /** What the data of a table hold. */
 export interface TextCounts {
   readonly rows: number
@@ -35,21 +42,20 @@ export interface TextCounts {
 
 /** Checks the data of one table as they come: rows of COPY, or INSERT statements; and their encoding. */
 export class TextCheck {
-  readonly #entry: TocEntry
+  readonly #dumpId: DumpId
   readonly #rules: TextRules
   readonly #encoding: EncodingCheck
   readonly #open: (isInsert: boolean) => RowScanner | InsertScanner
   #scanner: RowScanner | InsertScanner | undefined
   readonly #fields: number | undefined
 
-  constructor(entry: TocEntry, rules: TextRules) {
+  constructor({ dumpId, copyStmt }: TextSubject, rules: TextRules) {
     const { settings, limits, kernel } = rules
     const { encoding, stdStrings } = settings
-    this.#entry = entry
+    this.#dumpId = dumpId
     this.#rules = rules
     this.#encoding = new EncodingCheck(encoding)
     const charLength = mixedEncodings.has(encoding) ? charLengthOf(encoding) : undefined
-    const copyStmt = entry.raw.byteString('copyStmt')
     const statement = parseCopyStatement(copyStmt ?? '')
     this.#fields = statement === undefined ? undefined : fieldCount(statement)
     this.#open = (isInsert) =>
@@ -121,7 +127,7 @@ export class TextCheck {
   }
 
   #add(findings: Findings, code: string, severity: 'info' | 'warning' | 'error', what: string): void {
-    const { dumpId } = this.#entry
+    const dumpId = this.#dumpId
     const hint = hints[code]
     findings.add({ code, severity, message: `In the data of TOC entry ${dumpId}, ${what}`, dumpId, hint })
   }
