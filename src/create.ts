@@ -18,7 +18,7 @@ import type { ArchiveOutput } from './io/output.ts'
 import { packageVersion } from './package-version.ts'
 import { compatRules } from './sql/compat.ts'
 import { fmtId, fmtQualifiedId, quoteRules } from './sql/quote.ts'
-import { buildEntry } from './toc/built-entry.ts'
+import { buildEntry, type EncodeField } from './toc/built-entry.ts'
 import { encoderFor, type Encode } from './toc/encode-name.ts'
 import { canonicalEncoding } from './toc/encoding.ts'
 import { entryKind } from './toc/entry-kinds.ts'
@@ -293,6 +293,9 @@ class NewArchive implements ArchiveWriter {
     this.#begun = true
   }
 
+  readonly #encodeField: EncodeField = (text, field, dumpId) =>
+    encodeText(this.#encode, text, `add entry ${dumpId}: ${field}`)
+
   addEntry(added: NewEntry): DumpId {
     this.#check()
     checkOptions('add an entry', added, newEntryKinds)
@@ -323,7 +326,7 @@ class NewArchive implements ArchiveWriter {
         owner: added.owner ?? null,
         dependencies: added.dependencies ?? [],
       },
-      (text, field) => encodeText(this.#encode, text, `add entry ${dumpId}: ${field}`),
+      this.#encodeField,
     )
     this.#entries.set(dumpId, entry)
     if (data !== undefined) this.#data.set(entry, this.#content(data, copyStmt !== null, columns?.length))
