@@ -13,6 +13,7 @@ import { openWriter, type CompressionSettings } from './format/open-writer.ts'
 import type { FormatWriter } from './format/writer.ts'
 import { checkCreateDate, checkDumpId, checkNewEntry } from './author/check-new.ts'
 import { ContentSource, type RowsOrBytes } from './author/new-data.ts'
+import { localDate } from './author/local-date.ts'
 import { NewLargeObjects, type NewLargeObject } from './author/new-large-objects.ts'
 import type { ArchiveOutput } from './io/output.ts'
 import { packageVersion } from './package-version.ts'
@@ -227,21 +228,6 @@ function newHeader(
   }
 }
 
-/** A moment as this machine's clock shows it. */
-function localDate(date: Date = new Date()): CreateDate {
-  const year = date.getFullYear()
-  const standard = Math.max(new Date(year, 0).getTimezoneOffset(), new Date(year, 6).getTimezoneOffset())
-  return {
-    year,
-    month: date.getMonth() + 1,
-    day: date.getDate(),
-    hour: date.getHours(),
-    minute: date.getMinutes(),
-    second: date.getSeconds(),
-    isdst: date.getTimezoneOffset() < standard ? 1 : 0,
-  }
-}
-
 /** @throws ArchiveError USAGE */
 function encodeText(encode: Encode, text: string, what: string): Uint8Array {
   const bytes = text.includes('\0') ? undefined : encode(text)
@@ -284,7 +270,16 @@ class NewArchive implements ArchiveWriter {
     this.#encoding = text.encoding
     this.#encode = text.encode
     this.#signal = signal
-    this.#objects = new NewLargeObjects(header.version, (entry) => this.addEntry(entry))
+    this.#objects = new NewLargeObjects(header.version, {
+      entry: (entry) => this.addEntry(entry),
+      fields: (fieldsOf) => {
+        const dumpId = this.#claim(undefined)
+        const fields = fieldsOf(dumpId)
+        checkNewEntry(fields, dumpId, true)
+        this.#entries.set(dumpId, buildEntry(fields, this.#encodeField))
+        return dumpId
+      },
+    })
     // processEncodingEntry and its like take what is between the quotes (pg_backup_archiver.c)
     this.#addSetting('ENCODING', `SET client_encoding = '${text.encoding}';\n`)
     this.#addSetting('STDSTRINGS', `SET standard_conforming_strings = '${stdStrings ? 'on' : 'off'}';\n`)
