@@ -46,6 +46,7 @@ const { outputFiles } = await build({
   entryPoints: {
     main: 'src/cli/main.ts',
     zstddec: 'zstddec/stream',
+    'check-worker': 'src/inspect/check-worker.ts',
     ...Object.fromEntries(Array.from(loaded, (name) => [name, `src/cli/${name}.ts`])),
   },
   outdir: 'dist/cli',

@@ -36,7 +36,8 @@ export interface OpenOptions {
   readonly maxBufferBytes?: number
   /**
    * Streams that are decompressed at the same time in Node's thread pool (gzip; zstd from Node.js 22.15 on); 0 does it all
-   * on the calling thread. Default 2 at most, and no more than there are cores.
+   * on the calling thread. Default 2 at most, and no more than there are cores. Unless it is 0, `verify` of a large archive
+   * has one more thread.
    */
   readonly workers?: number
   readonly onWarning?: OnWarning

@@ -13,12 +13,13 @@ import { openWriter, type CompressionSettings } from './format/open-writer.ts'
 import type { FormatWriter } from './format/writer.ts'
 import { checkCreateDate, checkDumpId, checkNewEntry } from './author/check-new.ts'
 import { ContentSource, type RowsOrBytes } from './author/new-data.ts'
+import { localDate } from './author/local-date.ts'
 import { NewLargeObjects, type NewLargeObject } from './author/new-large-objects.ts'
 import type { ArchiveOutput } from './io/output.ts'
 import { packageVersion } from './package-version.ts'
 import { compatRules } from './sql/compat.ts'
 import { fmtId, fmtQualifiedId, quoteRules } from './sql/quote.ts'
-import { buildEntry } from './toc/built-entry.ts'
+import { buildEntry, type EncodeField } from './toc/built-entry.ts'
 import { encoderFor, type Encode } from './toc/encode-name.ts'
 import { canonicalEncoding } from './toc/encoding.ts'
 import { entryKind } from './toc/entry-kinds.ts'
@@ -227,21 +228,6 @@ function newHeader(
   }
 }
 
-/** A moment as this machine's clock shows it. */
-function localDate(date: Date = new Date()): CreateDate {
-  const year = date.getFullYear()
-  const standard = Math.max(new Date(year, 0).getTimezoneOffset(), new Date(year, 6).getTimezoneOffset())
-  return {
-    year,
-    month: date.getMonth() + 1,
-    day: date.getDate(),
-    hour: date.getHours(),
-    minute: date.getMinutes(),
-    second: date.getSeconds(),
-    isdst: date.getTimezoneOffset() < standard ? 1 : 0,
-  }
-}
-
 /** @throws ArchiveError USAGE */
 function encodeText(encode: Encode, text: string, what: string): Uint8Array {
   const bytes = text.includes('\0') ? undefined : encode(text)
@@ -284,7 +270,16 @@ class NewArchive implements ArchiveWriter {
     this.#encoding = text.encoding
     this.#encode = text.encode
     this.#signal = signal
-    this.#objects = new NewLargeObjects(header.version, (entry) => this.addEntry(entry))
+    this.#objects = new NewLargeObjects(header.version, {
+      entry: (entry) => this.addEntry(entry),
+      fields: (fieldsOf) => {
+        const dumpId = this.#claim(undefined)
+        const fields = fieldsOf(dumpId)
+        checkNewEntry(fields, dumpId, true)
+        this.#entries.set(dumpId, buildEntry(fields, this.#encodeField))
+        return dumpId
+      },
+    })
     // processEncodingEntry and its like take what is between the quotes (pg_backup_archiver.c)
     this.#addSetting('ENCODING', `SET client_encoding = '${text.encoding}';\n`)
     this.#addSetting('STDSTRINGS', `SET standard_conforming_strings = '${stdStrings ? 'on' : 'off'}';\n`)
@@ -292,6 +287,9 @@ class NewArchive implements ArchiveWriter {
     this.#addSetting('SEARCHPATH', `SELECT pg_catalog.set_config('search_path', ${path}, false);\n`)
     this.#begun = true
   }
+
+  readonly #encodeField: EncodeField = (text, field, dumpId) =>
+    encodeText(this.#encode, text, `add entry ${dumpId}: ${field}`)
 
   addEntry(added: NewEntry): DumpId {
     this.#check()
@@ -323,7 +321,7 @@ class NewArchive implements ArchiveWriter {
         owner: added.owner ?? null,
         dependencies: added.dependencies ?? [],
       },
-      (text, field) => encodeText(this.#encode, text, `add entry ${dumpId}: ${field}`),
+      this.#encodeField,
     )
     this.#entries.set(dumpId, entry)
     if (data !== undefined) this.#data.set(entry, this.#content(data, copyStmt !== null, columns?.length))

@@ -242,6 +242,7 @@ const nodeModules: Readonly<Record<string, readonly string[]>> = {
   stream: ['io', 'cli'],
   'stream/web': ['io'],
   zlib: ['codec'],
+  worker_threads: ['codec'],
   crypto: ['codec'],
   path: ['io', 'cli', 'embedded'],
   url: ['io', 'cli'],

@@ -4,7 +4,9 @@ import { chunksOf } from '../io/byte-stream.ts'
 import type { NewEntry } from '../create.ts'
 import type { ByteChunks } from './new-data.ts'
 import { stoppableChunks, stoppableItems } from './stoppable.ts'
-import type { ArchiveVersion, DumpId, TocEntry } from '../toc/types.ts'
+import type { BuiltFields } from '../toc/built-entry.ts'
+import { entryKind } from '../toc/entry-kinds.ts'
+import type { ArchiveVersion, DumpId, Section, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
 
 /** A large object for a new archive. */
@@ -22,14 +24,26 @@ const GROUP = 1000
 export class NewLargeObjects {
   readonly #grouped: boolean
   readonly #addEntry: (entry: NewEntry) => DumpId
+  readonly #addFields: (fieldsOf: (dumpId: DumpId) => BuiltFields & NewEntry) => DumpId
   readonly #objects = new Map<TocEntry, Iterable<NewLargeObject> | AsyncIterable<NewLargeObject>>()
   /** Before 1.16: what goes into the one BLOBS entry. */
   readonly #single: NewLargeObject[] = []
   readonly #oids = new Set<number>()
 
-  constructor(version: ArchiveVersion, addEntry: (entry: NewEntry) => DumpId) {
+  /**
+   * @param add.entry adds any entry, checked
+   * @param add.fields one of very many, whose fields may be computed
+   */
+  constructor(
+    version: ArchiveVersion,
+    add: {
+      readonly entry: (entry: NewEntry) => DumpId
+      readonly fields: (fieldsOf: (dumpId: DumpId) => BuiltFields & NewEntry) => DumpId
+    },
+  ) {
     this.#grouped = featuresOf(version).relkindAndBlobGroups
-    this.#addEntry = addEntry
+    this.#addEntry = add.entry
+    this.#addFields = add.fields
   }
 
   /** The objects of an entry that the caller has made. */
@@ -43,7 +57,7 @@ export class NewLargeObjects {
     for (const { oid } of sorted) this.#claim(oid)
     if (!this.#grouped) {
       for (const object of sorted) this.#single.push(object)
-      return sorted.map(({ oid }) => this.#addEntry(objectEntry(oid, owner)))
+      return sorted.map(({ oid }) => this.#addFields((dumpId) => new ObjectFields(dumpId, oid, owner)))
     }
     const ids: DumpId[] = []
     for (let at = 0; at < sorted.length; at += GROUP) ids.push(this.#addGroup(sorted.slice(at, at + GROUP), owner))
@@ -89,17 +103,72 @@ export class NewLargeObjects {
   }
 }
 
-/** The entry of one object before 1.16. */
-function objectEntry(oid: number, owner: string | null): NewEntry {
-  return {
-    desc: 'BLOB',
-    tag: String(oid),
-    owner,
-    defn: `SELECT pg_catalog.lo_create('${oid}');\n`,
-    dropStmt: `SELECT pg_catalog.lo_unlink('${oid}');\n`,
-    catalogId: { tableoid: 2613, oid },
+/** What the entry of one object says before 1.16: there may be a million, of which memory holds three values each. */
+class ObjectFields implements BuiltFields {
+  readonly dumpId: DumpId
+  readonly #oid: number
+  readonly owner: string | null
+
+  constructor(dumpId: DumpId, oid: number, owner: string | null) {
+    this.dumpId = dumpId
+    this.#oid = oid
+    this.owner = owner
+  }
+
+  get desc(): string {
+    return 'BLOB'
+  }
+
+  get tag(): string {
+    return String(this.#oid)
+  }
+
+  get defn(): string {
+    return `SELECT pg_catalog.lo_create('${this.#oid}');\n`
+  }
+
+  get dropStmt(): string {
+    return `SELECT pg_catalog.lo_unlink('${this.#oid}');\n`
+  }
+
+  get catalogId(): BuiltFields['catalogId'] {
+    return { tableoid: 2613, oid: this.#oid }
+  }
+
+  get hadDumper(): boolean {
+    return false
+  }
+
+  get section(): Section {
+    return entryKind('BLOB').section
+  }
+
+  get tablespace(): string | null {
+    return entryKind('BLOB').hasTablespace ? '' : null
+  }
+
+  get copyStmt(): null {
+    return null
+  }
+
+  get namespace(): null {
+    return null
+  }
+
+  get tableam(): null {
+    return null
+  }
+
+  get relkind(): undefined {
+    return undefined
+  }
+
+  get dependencies(): readonly DumpId[] {
+    return none
   }
 }
+
+const none: readonly DumpId[] = []
 
 async function* toWrite(
   objects: Iterable<NewLargeObject> | AsyncIterable<NewLargeObject>,

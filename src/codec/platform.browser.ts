@@ -39,3 +39,11 @@ export async function threadPoolWorks(): Promise<boolean> {
 export function randomBytes(count: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(count))
 }
+
+/** There are no threads: everything is done on the calling one. */
+export function startThread(): undefined {
+  return undefined
+}
+
+/** Nobody asks. */
+export function serveThread(): void {}

@@ -13,6 +13,8 @@ import { loadZstdPackage, openPackageCompressor } from './zstd-compressor.ts'
 import type { ZstdSettings } from './zstd-compressor.ts'
 import { loadZstdWasm, openWasmZstdEngine } from './zstd-wasm.ts'
 
+export { serveThread, startThread } from './thread.ts'
+
 /** CRC-32 as in gzip; goes on from `crc`. */
 export function crc32(bytes: Uint8Array, crc: number): number {
   // zlib takes an array without memory, as an empty one may be, for the wish to begin anew.

@@ -85,6 +85,22 @@ export function notADirectory(path: string | undefined): ArchiveError {
   })
 }
 
+/** An archive of another format than it is said to be. @param cause what came of reading it so */
+export function otherFormat(
+  path: string | undefined,
+  format: ArchiveFormat,
+  found: ArchiveFormat,
+  cause: ArchiveError,
+): ArchiveError {
+  const what = path === undefined ? 'the input' : `"${path}"`
+  return new ArchiveError('NOT_AN_ARCHIVE', `Cannot open ${what} as a ${format} archive: it is a ${found} archive`, {
+    file: path,
+    hint: 'Leave out the format to have it found out',
+    ...(cause.details === undefined ? {} : { details: cause.details }),
+    cause,
+  })
+}
+
 function pgRestoreText(head: Uint8Array): string {
   if (head.length < 5) return `input file is too short (read ${head.length}, expected 5)`
   const text = decodeByteString(head)

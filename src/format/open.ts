@@ -1,4 +1,5 @@
 import type { Container } from '../codec/codec.ts'
+import { isArchiveError } from '../errors.ts'
 import { openDirectory, type DirectoryAccess } from '../io/directory.ts'
 import { resolveInput, type ArchiveInput } from '../io/input.ts'
 import { pullFrom, pullOver, type Pull } from '../io/pull.ts'
@@ -9,7 +10,7 @@ import { openCustom } from './custom-reader.ts'
 import { decodeWhole, iterate } from './decode-ahead.ts'
 import { detect, detectBytes } from './detect.ts'
 import { openDirectoryArchive, openTocFile } from './directory-reader.ts'
-import { notADirectory, notAFile, notAnArchive } from './open-errors.ts'
+import { notADirectory, notAFile, notAnArchive, otherFormat } from './open-errors.ts'
 import type { FormatReader, ReaderInput, ReaderOptions } from './reader.ts'
 import { openTar } from './tar-reader.ts'
 import { WindowChunks } from './window-chunks.ts'
@@ -102,8 +103,7 @@ class Opening {
   /** @param container what the archive was wrapped in */
   async #openReader(input: ReaderInput, container: Container | undefined): Promise<FormatReader> {
     const { format, asPgRestore } = this.#plan
-    if (format === 'custom') return await openCustom(input, this.#options)
-    if (format === 'tar') return await this.#openTar(input)
+    if (format === 'custom' || format === 'tar') return await this.#openNamed(format, input)
     const { pull } = input
     const head = await readHead(pull)
     const detected = detect(head)
@@ -117,6 +117,18 @@ class Opening {
     if (detected.kind === 'pgdmp') return await openCustom(input, this.#options)
     if (detected.kind === 'tar' && !(detected.old && asPgRestore)) return await this.#openTar(input)
     throw notAnArchive(detected.kind === 'tar' ? { kind: 'unknown' } : detected, head, { path: this.#path, container })
+  }
+
+  /** @param format what the archive is said to be */
+  async #openNamed(format: 'custom' | 'tar', input: ReaderInput): Promise<FormatReader> {
+    const detected = detect(await readHead(input.pull))
+    try {
+      return format === 'custom' ? await openCustom(input, this.#options) : await this.#openTar(input)
+    } catch (error) {
+      const found = detected.kind === 'pgdmp' ? 'custom' : detected.kind
+      const isOther = (found === 'custom' || found === 'tar') && found !== format
+      throw isOther && isArchiveError(error) ? otherFormat(this.#path, format, found, error) : error
+    }
   }
 
   async #openTar(input: ReaderInput): Promise<FormatReader> {

@@ -101,14 +101,18 @@ export function lostSettings(
 export class DumpIds {
   #next: number
   readonly #taken: Set<DumpId>
+  readonly #kept: ReadonlySet<DumpId>
 
-  constructor(taken: Iterable<DumpId>) {
+  /** @param kept ids that somebody will claim */
+  constructor(taken: Iterable<DumpId>, kept: Iterable<DumpId>) {
+    this.#kept = new Set(kept)
     this.#taken = new Set(taken)
     this.#next = 1
     for (const id of this.#taken) this.#next = Math.max(this.#next, id + 1)
   }
 
   take(): DumpId {
+    while (this.#taken.has(this.#next) || this.#kept.has(this.#next)) this.#next++
     this.#taken.add(this.#next)
     return this.#next++
   }
@@ -193,6 +197,11 @@ function adoptObjects(
   const tag = !featuresOf(version).relkindAndBlobGroups ? 'BLOBS' : first === last ? String(first) : `${first}..${last}`
   const owner = madeEntry(id, 'BLOBS', tag, { hadDumper: true, dependencies: makers.map(({ dumpId: maker }) => maker) })
   return { entries: [...makers, owner], owner, kept: left }
+}
+
+/** An entry for the contents of the large objects that another one creates. */
+export function emptyObjects({ dumpId, tag }: TocEntry, ids: DumpIds): TocEntry {
+  return madeEntry(ids.take(), 'BLOBS', tag ?? 'BLOBS', { hadDumper: true, dependencies: [dumpId] })
 }
 
 /** Entries that create large objects; archives that are written never do without. */

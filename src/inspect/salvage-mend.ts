@@ -1,10 +1,9 @@
-import { refusesOwner } from '../sql/entry.ts'
 import { fieldCount, parseCopyStatement } from '../copy/copy-statement.ts'
 import { withFields, type EntryChanges } from '../toc/changed-entry.ts'
 import { decoderFor } from '../toc/encoding.ts'
 import type { ArchiveHeader, DumpId, Section, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
-import { cyclesIn, hasControls, isEarlySequenceSet, sectionOf, sectionOrder } from './verify-toc.ts'
+import { cyclesIn, hasControls, isEarlySequenceSet, sectionOf, sectionOrder, stopsAtOwner } from './verify-toc.ts'
 
 /** A header without texts that cannot be right. */
 export function mendedHeader(header: ArchiveHeader): ArchiveHeader {
@@ -45,7 +44,7 @@ export function mendedEntries(
     const dependencies = cut === undefined ? undefined : was.dependencies.filter((id) => !cut.has(id))
     const copyStmt = soundCopy(was)
     const desc = hasControls(was.desc) ? printableDesc(was.desc) : undefined
-    const disowned = hasNoOwner(was)
+    const disowned = stopsAtOwner(was)
     const what: string[] = []
     if (hasSections && section !== was.section) what.push(`its section is ${section} now, was ${was.section}`)
     if (dependencies !== undefined) what.push('it depends on what depends on it: that dependency is left out')
@@ -114,12 +113,6 @@ function soundCopy({ desc, raw }: TocEntry): string | undefined {
   }
   const name = [raw.byteString('namespace'), raw.byteString('tag')].filter((part) => part != null && part !== '')
   return `COPY ${name.map((part) => `"${String(part).replaceAll('"', '""')}"`).join('.')} FROM stdin;\n`
-}
-
-/** Whether pg_restore would stop at the owner. */
-function hasNoOwner({ desc, raw }: TocEntry): boolean {
-  const isSet = (name: 'owner' | 'dropStmt'): boolean => (raw.byteString(name) ?? '') !== ''
-  return isSet('owner') && isSet('dropStmt') && refusesOwner(desc)
 }
 
 function printableDesc(desc: string): string {

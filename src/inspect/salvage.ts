@@ -8,7 +8,6 @@ import {
   type OptionKinds,
   writingKinds,
 } from '../check-options.ts'
-import type { Algorithm } from '../codec/codec.ts'
 import { ArchiveError, type Finding } from '../errors.ts'
 import { refuseOutputOver, refuseOutputWithin } from '../io/output-place.ts'
 import type { ArchiveInput } from '../io/input.ts'
@@ -21,10 +20,17 @@ import type { Compression } from '../ops/conversion-target.ts'
 import { withFields } from '../toc/changed-entry.ts'
 import { decoderFor } from '../toc/encoding.ts'
 import type { ArchiveFormat, ArchiveHeader, ArchiveVersion, DumpId, TocEntry } from '../toc/types.ts'
-import { featuresOf, newArchiveVersion } from '../toc/version.ts'
-import { headerCompression } from '../toc/write-head.ts'
+import { featuresOf } from '../toc/version.ts'
 import { assess, type Judging, type Kept } from './salvage-assess.ts'
-import { adopt, DumpIds, isSoundSetting, lenientSettings, lostSettings, makersOf } from './salvage-entries.ts'
+import {
+  adopt,
+  DumpIds,
+  emptyObjects,
+  isSoundSetting,
+  lenientSettings,
+  lostSettings,
+  makersOf,
+} from './salvage-entries.ts'
 import { filesOfDirectory, findStored, payloadOfFile, type FoundFiles } from './salvage-files.ts'
 import { entriesWithData, gatherCustom, gatherFiles, oidsOf, type Gathered } from './salvage-gather.ts'
 import { openInput, type OpenedInput } from './salvage-input.ts'
@@ -39,9 +45,10 @@ import {
   type SalvagedEntry,
   type SalvageReport,
 } from './salvage-report.ts'
+import { algorithmOfFiles, headerOf } from './salvage-header.ts'
 import { findToc, madeHeader, type FoundToc } from './salvage-toc.ts'
 import { salvagedView } from './salvage-view.ts'
-import { expectedOids } from './verify-objects.ts'
+import { declaredObjects, expectedOids } from './verify-objects.ts'
 
 /** Options of {@link salvage}. */
 export interface SalvageOptions {
@@ -216,7 +223,10 @@ class Salvaging {
   ): Promise<{ readonly entries: readonly TocEntry[]; readonly kept: ReadonlyMap<TocEntry, Kept> }> {
     const found = (toc?.entries ?? []).filter((entry) => this.#isUsable(entry))
     const tocWhole = toc !== undefined && toc.breaks.length === 0
-    const ids = new DumpIds(found.map(({ dumpId }) => dumpId))
+    const ids = new DumpIds(
+      found.map(({ dumpId }) => dumpId),
+      gathered.strays.flatMap(({ dumpId }) => dumpId ?? []),
+    )
     const judging = this.#judging(found, tocWhole)
     const kept = new Map<TocEntry, Kept>()
     const gone = new Set<TocEntry>()
@@ -232,14 +242,9 @@ class Salvaging {
     for (const stray of gathered.strays) {
       const adopted = await adopt(stray, ids, header.version, judging, oidsOf([...found, ...made]))
       if (adopted === undefined) {
-        this.#tell([
-          {
-            kind: 'damaged',
-            offset: 0,
-            reason: `data of the dump id ${stray.dumpId ?? 'unknown'} are lost, and so is their entry`,
-            dumpId: stray.dumpId,
-          },
-        ])
+        const { dumpId } = stray
+        const reason = `data of the dump id ${dumpId ?? 'unknown'} are lost, and so is their entry`
+        this.#tell([{ kind: 'damaged', offset: 0, reason, dumpId }])
         continue
       }
       made.push(...adopted.entries)
@@ -252,7 +257,10 @@ class Salvaging {
       kept,
       header,
     )
-    if (!tocWhole) made.push(...this.#makersOfUndeclared(found, ids, header.version, kept, made))
+    if (!tocWhole) {
+      made.push(...this.#makersOfUndeclared(found, ids, header.version, kept, made))
+      made.push(...this.#withoutContent(found, ids, kept))
+    }
     const isUtf8 = [...kept.values()].every((each) => each.kind !== 'rows' || each.isUtf8)
     const settings =
       tocWhole || !featuresOf(header.version).tableoid ? [] : lostSettings(found, ids, isUtf8 ? 'UTF8' : 'SQL_ASCII')
@@ -299,6 +307,25 @@ class Salvaging {
       makers.push(...makersOf(undeclared, ids, version))
     }
     return makers
+  }
+
+  /** Entries of empty contents for large objects that are created, and whose own were lost with the TOC. */
+  #withoutContent(found: readonly TocEntry[], ids: DumpIds, kept: Map<TocEntry, Kept>): readonly TocEntry[] {
+    const stored = new Set<number>()
+    for (const each of kept.values()) if (each.kind === 'objects') for (const { oid } of each.objects) stored.add(oid)
+    // of definitions alone nothing is lost
+    if (stored.size === 0) return []
+    const reason = 'its entry is lost with the table of contents'
+    return found.flatMap((maker) => {
+      const oids = declaredObjects(maker).filter((oid) => !stored.has(oid))
+      if (oids.length === 0) return []
+      const entry = emptyObjects(maker, ids)
+      const broken: Break = { kind: 'cut', offset: 0, reason }
+      const objects = oids.map((oid) => ({ oid, payload: undefined, bytes: 0, state: 'lost' as const, broken }))
+      for (const object of objects) this.#objects.push(reportOfObject(entry.dumpId, object))
+      kept.set(entry, { kind: 'objects', state: 'lost', objects, bytes: 0, broken })
+      return entry
+    })
   }
 
   /** Looks at an entry's data; false when nothing of them is kept. */
@@ -391,30 +418,6 @@ class Salvaging {
 function lostEntries({ expected, entries, breaks }: FoundToc): number | undefined {
   if (expected === undefined) return breaks.length === 0 ? 0 : undefined
   return Math.max(0, expected - entries.length)
-}
-
-function algorithmOfFiles(files: FoundFiles, toc: FoundToc | undefined): Algorithm {
-  const told = toc?.header.compression.algorithm
-  if (files.inOneFile) return 'none'
-  const suffixes: readonly (readonly [string, Algorithm])[] = [
-    ['.gz', 'gzip'],
-    ['.lz4', 'lz4'],
-    ['.zst', 'zstd'],
-  ]
-  const names = [...files.byName.keys()].filter((name) => /^[0-9]+\.dat|^blob_/.test(name))
-  const found = suffixes.find(([suffix]) => names.some((name) => name.endsWith(suffix)))?.[1]
-  return found ?? (told === undefined || told === 'unknown' || names.length > 0 ? 'none' : told)
-}
-
-/** The header of the archive to be. */
-function headerOf(told: ArchiveHeader, toc: FoundToc | undefined, algorithm: Algorithm): ArchiveHeader {
-  const compression = told.compression.algorithm
-  if (toc !== undefined && compression === algorithm) return told
-  const needed = newArchiveVersion(algorithm)
-  const canSay =
-    featuresOf(told.version).compression === 'algorithm-byte' || algorithm === 'none' || algorithm === 'gzip'
-  const version = toc === undefined || !canSay ? needed : told.version
-  return { ...told, version, compression: headerCompression(algorithm, version) }
 }
 
 /** Entries that depend on those that are gone depend on what these depend on. */

@@ -6,7 +6,7 @@ import { RowScanner, type CopyDefect, type CopyDefectCode } from '../copy/row-sc
 import type { Limits } from '../limits.ts'
 import { mixedEncodings } from '../sql/lexer.ts'
 import { charLengthOf } from '../sql/multibyte.ts'
-import type { ArchiveSettings, TocEntry } from '../toc/types.ts'
+import type { ArchiveSettings, DumpId } from '../toc/types.ts'
 import { EncodingCheck } from './encoding-check.ts'
 import type { Findings } from './findings.ts'
 
@@ -26,6 +26,13 @@ export function textRules(settings: ArchiveSettings, limits: Limits): TextRules 
   return { settings, limits, kernel: openRowKernel(KERNEL_BYTES) }
 }
 
+/** The table whose data are checked. */
+export interface TextSubject {
+  readonly dumpId: DumpId
+  /** The COPY statement as a byte string; null for INSERT statements, undefined where an archive has no such field. */
+  readonly copyStmt: string | null | undefined
+}
+
 /** What the data of a table hold. */
 export interface TextCounts {
   readonly rows: number
@@ -35,41 +42,47 @@ export interface TextCounts {
 
 /** Checks the data of one table as they come: rows of COPY, or INSERT statements; and their encoding. */
 export class TextCheck {
-  readonly #entry: TocEntry
+  readonly #dumpId: DumpId
   readonly #rules: TextRules
   readonly #encoding: EncodingCheck
-  readonly #open: (isInsert: boolean) => RowScanner | InsertScanner
-  #scanner: RowScanner | InsertScanner | undefined
+  readonly #copyStmt: string | null | undefined
   readonly #fields: number | undefined
+  /** Of what has a COPY statement, or may lack it. */
+  #rows: RowScanner | undefined
+  /** Of what has none. */
+  readonly #inserts: InsertScanner | undefined
+  readonly #openRows: () => RowScanner
+  #hasBegun = false
 
-  constructor(entry: TocEntry, rules: TextRules) {
+  constructor({ dumpId, copyStmt }: TextSubject, rules: TextRules) {
     const { settings, limits, kernel } = rules
     const { encoding, stdStrings } = settings
-    this.#entry = entry
+    this.#dumpId = dumpId
     this.#rules = rules
     this.#encoding = new EncodingCheck(encoding)
     const charLength = mixedEncodings.has(encoding) ? charLengthOf(encoding) : undefined
-    const copyStmt = entry.raw.byteString('copyStmt')
+    this.#copyStmt = copyStmt
     const statement = parseCopyStatement(copyStmt ?? '')
     this.#fields = statement === undefined ? undefined : fieldCount(statement)
-    this.#open = (isInsert) =>
-      isInsert
-        ? new InsertScanner({ stdStrings, charLength })
-        : new RowScanner({
-            fields: this.#fields,
-            maxRowBytes: limits.rowBytes,
-            maxFields: limits.fieldsPerRow,
-            charLength,
-            kernel,
-            kernelInputAt: KERNEL_INPUT_AT,
-          })
-    // before 1.3 there is no such field, and the text alone tells
-    if (copyStmt !== undefined) this.#scanner = this.#open(copyStmt === null)
+    this.#openRows = () =>
+      new RowScanner({
+        fields: this.#fields,
+        maxRowBytes: limits.rowBytes,
+        maxFields: limits.fieldsPerRow,
+        charLength,
+        kernel,
+        kernelInputAt: KERNEL_INPUT_AT,
+      })
+    if (copyStmt != null) this.#rows = this.#openRows()
+    else this.#inserts = new InsertScanner({ stdStrings, charLength })
   }
 
   push(chunk: Uint8Array): void {
-    this.#scanner ??= this.#open(beginsInsert(chunk))
-    this.#scanner.push(chunk)
+    // rows without their statement: archives before 1.3 have none, nor what they were converted to
+    if (!this.#hasBegun && this.#inserts !== undefined && !beginsInsert(chunk)) this.#rows = this.#openRows()
+    this.#hasBegun = true
+    this.#inserts?.push(chunk)
+    this.#rows?.push(chunk)
     this.#encoding.push(chunk)
   }
 
@@ -79,19 +92,27 @@ export class TextCheck {
    */
   finish(isWhole: boolean, findings: Findings): TextCounts {
     const fault = this.#encoding.finish()
-    const scanner = this.#scanner ?? this.#open(false)
-    const counts: TextCounts =
-      scanner instanceof RowScanner
-        ? this.#finishRows(scanner, isWhole, findings)
-        : this.#finishInserts(scanner, isWhole, findings)
+    const counts = this.#finishText(isWhole, findings)
     if (fault !== undefined) this.#invalidText(fault, isWhole, findings)
     return counts
   }
 
-  #finishRows(scanner: RowScanner, isWhole: boolean, findings: Findings): TextCounts {
-    const { rows, fields, defects } = scanner.finish()
+  #finishText(isWhole: boolean, findings: Findings): TextCounts {
+    const rows = this.#rows?.finish()
+    const inserts = this.#inserts?.finish()
+    if (inserts === undefined) return this.#finishRows(rows ?? this.#openRows().finish(), isWhole, findings)
+    const isRows = rows !== undefined && inserts.defects.length > 0
+    // what has neither is told as what it should be
+    if (!isRows || (this.#copyStmt === null && rows.defects.some(({ code }) => isWhole || !isOfEnd(code)))) {
+      return this.#finishInserts(inserts, isWhole, findings)
+    }
+    this.#add(findings, 'COPY_WITHOUT_STATEMENT', 'error', 'there are rows without a COPY statement')
+    return this.#finishRows(rows, isWhole, findings)
+  }
+
+  #finishRows({ rows, fields, defects }: FoundRows, isWhole: boolean, findings: Findings): TextCounts {
     for (const defect of defects) {
-      if (!isWhole && (defect.code === 'COPY_NO_END' || defect.code === 'COPY_PARTIAL_ROW')) continue
+      if (!isWhole && isOfEnd(defect.code)) continue
       this.#add(findings, defect.code, copySeverities[defect.code], copyText(defect, fields))
     }
     if (this.#fields === undefined && fields !== undefined && fields > 0) {
@@ -105,8 +126,7 @@ export class TextCheck {
     return { rows, statements: null }
   }
 
-  #finishInserts(scanner: InsertScanner, isWhole: boolean, findings: Findings): TextCounts {
-    const { rows, statements, defects } = scanner.finish()
+  #finishInserts({ rows, statements, defects }: FoundInserts, isWhole: boolean, findings: Findings): TextCounts {
     for (const defect of defects) {
       if (!isWhole && defect.code === 'SQL_NOT_ENDED') continue
       this.#add(findings, defect.code, 'error', insertText(defect))
@@ -121,10 +141,18 @@ export class TextCheck {
   }
 
   #add(findings: Findings, code: string, severity: 'info' | 'warning' | 'error', what: string): void {
-    const { dumpId } = this.#entry
+    const dumpId = this.#dumpId
     const hint = hints[code]
     findings.add({ code, severity, message: `In the data of TOC entry ${dumpId}, ${what}`, dumpId, hint })
   }
+}
+
+type FoundRows = ReturnType<RowScanner['finish']>
+type FoundInserts = ReturnType<InsertScanner['finish']>
+
+/** Whether a defect is that of any text that is cut. */
+function isOfEnd(code: CopyDefectCode): boolean {
+  return code === 'COPY_NO_END' || code === 'COPY_PARTIAL_ROW'
 }
 
 function beginsInsert(chunk: Uint8Array): boolean {
@@ -157,6 +185,8 @@ const hints: Readonly<Record<string, string>> = {
   COPY_PARTIAL_ROW: 'The data were cut short or changed: rows may be missing',
   COPY_ROW_BYTES: 'Raise limits.rowBytes if the archive can be trusted',
   COPY_ROW_FIELDS: 'No table of PostgreSQL has more than 1,600 columns',
+  COPY_WITHOUT_STATEMENT:
+    'pg_restore prints them as SQL, which fails: archives before 1.3 have no COPY statements; read them with pgdmp',
   INVALID_TEXT: 'A restore of the table fails at this place',
   SQL_NOT_INSERT: 'pg_dump writes nothing else there: look at it before it is run',
   SQL_BACKSLASH: 'psql would run it as a command: do not feed a script of this archive to psql',

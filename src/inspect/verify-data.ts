@@ -1,12 +1,13 @@
-import { createSha256, type Hash } from '../codec/sha256.ts'
 import { isArchiveError } from '../errors.ts'
 import type { ByteStream } from '../io/byte-stream.ts'
 import type { FormatReader, StoredLargeObject } from '../format/reader.ts'
 import type { DataStream } from '../format/stored-data.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
+import { ThreadLost, type CheckThread } from './check-thread.ts'
+import type { CheckedContent } from './content-check.ts'
 import type { Findings } from './findings.ts'
 import { verifyTail } from './verify-tail.ts'
-import { TextCheck, type TextRules } from './text-check.ts'
+import type { TextSubject } from './text-check.ts'
 
 /** What was found of the data of an entry. */
 export interface ReadEntry {
@@ -33,7 +34,7 @@ export interface ReadObject {
 export interface DataReadingOptions {
   /** `quick`: only whether they are there; `deep`: every byte. */
   readonly level: 'quick' | 'deep'
-  readonly rules: TextRules
+  readonly checks: CheckThread
   readonly signal: AbortSignal | undefined
   /** Called as data are read: decompressed bytes so far. */
   readonly onBytes: (bytes: number, entry: TocEntry | undefined) => void
@@ -79,7 +80,17 @@ export class DataReading {
     for (const entry of wanted) {
       signal?.throwIfAborted()
       if (holdsObjects(entry)) await this.#readObjects(entry.dumpId, entry, this.#reader.largeObjects(entry, options))
-      else await this.#readEntry(entry, this.#reader.data(entry, options))
+      else await this.#readTwice(entry, () => this.#reader.data(entry, options))
+    }
+  }
+
+  /** What a thread has lost is read once more, and checked on this one. */
+  async #readTwice(entry: TocEntry, open: () => DataStream): Promise<void> {
+    try {
+      await this.#readEntry(entry, open())
+    } catch (error) {
+      if (!(error instanceof ThreadLost)) throw error
+      await this.#readEntry(entry, open())
     }
   }
 
@@ -147,15 +158,14 @@ export class DataReading {
 
   async #readEntry(entry: TocEntry, data: DataStream): Promise<void> {
     if (this.#options.level === 'quick') return await this.#lookAt(data, entry.dumpId)
-    const check = entry.desc === 'TABLE DATA' ? new TextCheck(entry, this.#options.rules) : undefined
-    const { bytes, digest, error } = await this.#readAll(data, entry, check)
-    const isEnd = isMissingEnd(error)
-    const before = isEnd ? this.#findings.count(entry.dumpId) : 0
-    const counts = check?.finish(error === undefined || isEnd, this.#findings)
+    const { dumpId } = entry
+    const isTable = entry.desc === 'TABLE DATA'
+    const subject = isTable ? { dumpId, copyStmt: entry.raw.byteString('copyStmt') } : undefined
+    const { bytes, digest, counts, findings, error } = await this.#readAll(data, entry, subject)
+    for (const finding of findings) this.#findings.add(finding)
     // the reader misses the end of rows as well
-    if (error !== undefined && !(isEnd && this.#findings.count(entry.dumpId) > before)) {
-      this.#findings.addError(error, entry.dumpId)
-    }
+    const isTold = isMissingEnd(error) && findings.length > 0
+    if (error !== undefined && !isTold) this.#findings.addError(error, dumpId)
     this.entries.set(entry, {
       rows: counts?.rows ?? null,
       statements: counts?.statements ?? null,
@@ -211,30 +221,34 @@ export class DataReading {
   async #readAll(
     data: ByteStream,
     entry: TocEntry | undefined,
-    check: TextCheck | undefined,
-  ): Promise<{ bytes: number; digest: Uint8Array | null; error: unknown }> {
-    const { signal, onBytes } = this.#options
-    const hash: Hash = createSha256()
+    subject: TextSubject | undefined,
+  ): Promise<CheckedContent & { readonly bytes: number; readonly error: unknown }> {
+    const { signal, onBytes, checks } = this.#options
+    const check = checks.open(subject)
     let bytes = 0
     let error: unknown
     const source = data.borrow()
     try {
       for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) {
         signal?.throwIfAborted()
-        hash.update(chunk)
-        check?.push(chunk)
+        const taken = check.push(chunk)
+        if (taken !== undefined) await taken
         bytes += chunk.length
         this.#bytes += chunk.length
         onBytes(this.#bytes, entry)
       }
     } catch (caught) {
-      signal?.throwIfAborted()
+      if (signal?.aborted === true || caught instanceof ThreadLost) {
+        check.cancel()
+        signal?.throwIfAborted()
+        throw caught
+      }
       error = caught
     } finally {
       await source.cancel()
     }
     const isWhole = error === undefined || isMissingEnd(error)
-    return { bytes, digest: isWhole ? hash.digest() : null, error }
+    return { ...(await check.finish(isWhole)), bytes, error }
   }
 
   /** Opens data as stored, which finds its place, and reads their first bytes. */

@@ -59,19 +59,18 @@ export function declaredObjects({ desc, raw }: TocEntry): readonly number[] {
   return (raw.byteString('defn') ?? '').match(/[0-9]{1,10}/g)?.map(Number) ?? []
 }
 
-/** OIDs that must be among the large objects of an entry, as a reader counts them. */
+/** OIDs that must be among the large objects of an entry: of groups, those whose entries it depends on. */
 export function expectedOids(
   entry: TocEntry,
   entries: readonly TocEntry[],
   version: ArchiveVersion,
 ): readonly number[] {
   if (entry.desc !== 'BLOBS') return []
-  const digits = /[0-9]{1,10}/g
-  if (!featuresOf(version).relkindAndBlobGroups) {
-    return entries.flatMap(({ desc, tag }) => (desc === 'BLOB' && /^[0-9]{1,10}$/.test(tag ?? '') ? [Number(tag)] : []))
-  }
+  const takesAll = !featuresOf(version).relkindAndBlobGroups
   const makers = new Set(entry.dependencies)
-  return entries.flatMap(({ desc, dumpId, defn }) =>
-    desc === 'BLOB METADATA' && makers.has(dumpId) ? (defn?.match(digits) ?? []).map(Number) : [],
+  return entries.flatMap((maker) =>
+    (takesAll && maker.desc === 'BLOB') || (maker.desc === 'BLOB METADATA' && makers.has(maker.dumpId))
+      ? declaredObjects(maker)
+      : [],
   )
 }

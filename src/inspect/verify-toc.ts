@@ -1,6 +1,7 @@
 import { fieldCount, parseCopyStatement } from '../copy/copy-statement.ts'
 import type { Finding } from '../errors.ts'
 import type { ArchiveHeader, DumpId, Section, TocEntry } from '../toc/types.ts'
+import { refusesOwner } from '../sql/entry.ts'
 import { featuresOf } from '../toc/version.ts'
 import type { Findings } from './findings.ts'
 
@@ -275,6 +276,24 @@ function checkTexts(header: ArchiveHeader, toc: readonly TocEntry[], findings: F
     unsafe(`The type of entry ${entry.dumpId}`, entry.desc, entry.dumpId)
     const finding = copyFinding(entry)
     if (finding !== undefined) findings.add(finding)
+    if (stopsAtOwner(entry)) findings.add(ownerFinding(entry))
+  }
+}
+
+/** Whether pg_restore 16 and newer stop at an entry, since its type has no owner and it has one. */
+export function stopsAtOwner({ desc, raw }: TocEntry): boolean {
+  const isSet = (name: 'owner' | 'dropStmt'): boolean => (raw.byteString(name) ?? '') !== ''
+  return isSet('owner') && isSet('dropStmt') && refusesOwner(desc)
+}
+
+function ownerFinding(entry: TocEntry): Finding {
+  const { dumpId } = entry
+  return {
+    code: 'OWNER_REFUSED',
+    severity: 'error',
+    message: `Entry ${dumpId}, ${nameOf(entry)}, has an owner, which nothing of its type has`,
+    dumpId,
+    hint: 'pg_restore 16 and newer stop at it: restore without owners (-O), or leave the entry out with a list',
   }
 }
 

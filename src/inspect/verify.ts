@@ -11,6 +11,7 @@ import { wholeDigest, type ArchiveDigest } from '../ops/digest-whole.ts'
 import { packageVersion } from '../package-version.ts'
 import type { ArchiveFormat, ArchiveHeader, DumpId, TocEntry } from '../toc/types.ts'
 import { DigestedInput, type StoredDigest } from './archive-sha256.ts'
+import { CheckThread } from './check-thread.ts'
 import { ChecksumCount } from './checksums.ts'
 import { compareReceipts } from './compare-receipts.ts'
 import { Findings } from './findings.ts'
@@ -159,7 +160,13 @@ export async function verify(input: ArchiveInput, options: VerifyOptions = {}): 
     const { reader } = opened
     try {
       const verification = new Verification(reader, findings, { ...options, against, level })
-      await verification.run(textRules(reader.settings, reading.limits))
+      const isParallel = level === 'deep' && workers !== 0
+      const checks = new CheckThread(textRules(reader.settings, reading.limits), isParallel)
+      try {
+        await verification.run(checks)
+      } finally {
+        await checks.stop()
+      }
       checksums.report(findings)
       if (digested === undefined) return verification.report(undefined)
       return verification.report(await digested.digest(reader.directory, signal))
@@ -219,7 +226,7 @@ class Verification {
     this.#options = options
   }
 
-  async run(rules: ReturnType<typeof textRules>): Promise<void> {
+  async run(checks: CheckThread): Promise<void> {
     const { level, signal, onProgress = () => undefined } = this.#options
     const reader = this.#reader
     const { toc, seekable } = reader
@@ -227,10 +234,11 @@ class Verification {
     // without offsets, sizes are known once the data have been read
     const isScanned = toc.some(({ data }) => data.state === 'not-set')
     if (seekable && !isScanned) this.#storedBytes = (await reader.storedSizes(signal)).dataBytes
+    if (this.#storedBytes.size > 0) checks.expect(this.#storedBytes.values())
     const partBefore = this.#parts()
     const onBytes = (bytes: number, entry: TocEntry | undefined): void =>
       onProgress({ bytes, part: entry === undefined ? undefined : partBefore(entry.dumpId), entry })
-    const data = new DataReading(reader, this.#findings, { level, rules, signal, onBytes })
+    const data = new DataReading(reader, this.#findings, { level, checks, signal, onBytes })
     this.#data = data
     if (seekable) await data.inAnyOrder()
     else await data.inTurn()

@@ -1,13 +1,18 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { open } from '../../src/archive.ts'
 import { compareReceipts } from '../../src/inspect/compare-receipts.ts'
 import { parseReceipt } from '../../src/inspect/receipt.ts'
-import { verify } from '../../src/inspect/verify.ts'
+import { verify, type VerifyReport } from '../../src/inspect/verify.ts'
+import { convert } from '../../src/ops/convert.ts'
 import { digest } from '../../src/ops/digest.ts'
-import { allArchives, fixtures } from '../helpers/corpus.ts'
+import { allArchives, fixtures, type PlacedArchive } from '../helpers/corpus.ts'
 
-const archives = allArchives()
+/** Archives before 1.3 have no COPY statements. */
+const lacksStatements = ({ archive_version: version }: PlacedArchive): boolean => Number(version.split('.')[1]) < 3
+const archives = allArchives().filter((archive) => !lacksStatements(archive))
 
 async function* chunked(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
@@ -26,6 +31,24 @@ describe('verify() finds nothing in sound archives:', () => {
       await using archive = await open(file)
       expect(deep.receipt?.digest.sha256).toBe((await digest(archive)).sha256)
     })
+  }
+})
+
+test('verify() tells of rows that have no COPY statement, of the archive and of what it is converted to', async () => {
+  const early = allArchives().filter(lacksStatements)
+  expect(early.length).toBeGreaterThan(0)
+  for (const { file } of early) {
+    const codes = ({ findings }: VerifyReport): (readonly [string, number | undefined])[] =>
+      findings.filter(({ severity }) => severity !== 'info').map(({ code, dumpId }) => [code, dumpId])
+    const found = await verify(file)
+    expect(new Set(codes(found).map(([code]) => code))).toEqual(new Set(['COPY_WITHOUT_STATEMENT']))
+    const out = join(mkdtempSync(join(tmpdir(), 'pgdmp-verify-early-')), 'out')
+    await using archive = await open(file)
+    await convert(archive, out, { format: 'custom' })
+    const converted = await verify(out)
+    expect(codes(converted)).toEqual(codes(found))
+    expect(converted.totals.rows).toBe(found.totals.rows)
+    rmSync(dirname(out), { recursive: true })
   }
 })
 

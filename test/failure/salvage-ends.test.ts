@@ -38,6 +38,31 @@ async function endOfToc(archive: PlacedArchive, toc: string): Promise<number> {
   return archive.format === 'directory' ? statSync(toc).size : (await readSound(archive, scratch)).tocEnd
 }
 
+test('salvage() names the large objects whose entries were cut off, and writes them empty', async () => {
+  rmSync(input, { recursive: true, force: true })
+  const archive = await create(input, { format: 'custom', archiveVersion: { major: 1, minor: 16, rev: 0 } })
+  const data = Buffer.from('x')
+  for (const oid of [1, 3, 5]) archive.addLargeObjects([{ oid, data }], { owner: `owner${oid}` })
+  await archive.finish()
+  const whole = readFileSync(input)
+  const declared = (toc: readonly { readonly desc: string }[]): number =>
+    toc.filter(({ desc }) => desc === 'BLOB METADATA').length
+  let seen = 0
+  for (let cut = whole.length - 1; cut > whole.length / 2; cut -= 7) {
+    writeFileSync(input, whole.subarray(0, cut))
+    const { largeObjects } = await salvaged()
+    expect((await verify(output)).findings.filter(({ severity }) => severity !== 'info')).toEqual([])
+    await using saved = await open(output)
+    if (saved.toc.every(({ desc }) => desc !== 'BLOBS')) break
+    const stored: number[] = []
+    for (const entry of saved.toc.filter(({ desc }) => desc === 'BLOBS'))
+      for await (const { oid } of saved.largeObjects(entry)) stored.push(oid)
+    expect(stored.length, `cut at ${cut}`).toBe(declared(saved.toc))
+    if (largeObjects.some(({ reason }) => reason?.includes('table of contents') === true)) seen++
+  }
+  expect(seen).toBeGreaterThan(0)
+})
+
 describe('salvage() of a table of contents', () => {
   const names = ['18/full-Fc.dump', '18/full-Fc-pipe.dump', '18/full-Fd.dir', '18/full-Ft.tar', 'derived/v1.9-Fc.dump']
   test.each(names)('%s that is cut calls it cut, and counts what is missing', async (name) => {

@@ -84,6 +84,11 @@ export async function readSound(archive: PlacedArchive, scratch: string): Promis
     }
     return { archive, tocEnd: members.get('toc.dat')?.[1] ?? 0, data: placed, entries, findings }
   }
+  // before 1.7 there are no offsets that could tell where data end
+  if (Number(archive.archive_version.split('.')[1]) < 7) {
+    for (const [id, each] of data) placed.set(id, { ...each, spans: [[0, archive.size]], files: [] })
+    return { archive, tocEnd: 0, data: placed, entries, findings }
+  }
   const copy = join(scratch, 'indexed.dump')
   cpSync(archive.file, copy)
   await reindex(copy)

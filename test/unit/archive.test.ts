@@ -223,6 +223,17 @@ describe('open()', () => {
   })
 })
 
+test.each([
+  ['custom', 'tar', '18/full-Ft.tar'],
+  ['tar', 'custom', '18/full-Fc.dump'],
+] as const)('open() as %s says that an archive is a %s archive', async (format, found, path) => {
+  await expect(open(fixture(path).file, { format })).rejects.toMatchObject({
+    code: 'NOT_AN_ARCHIVE',
+    message: expect.stringContaining(`as a ${format} archive: it is a ${found} archive`),
+    hint: 'Leave out the format to have it found out',
+  })
+})
+
 describe('handles', () => {
   const path = fixture('derived/small-Fc.dump').file
 
