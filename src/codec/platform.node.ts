@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { createHash } from 'node:crypto'
+import { createHash, randomFillSync } from 'node:crypto'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { CodecFailure } from './codec.ts'
 import type { Container, Engine, Where } from './codec.ts'
@@ -89,4 +89,9 @@ export function openSha256(): Hash {
 /** Whether bytes are whole characters of UTF-8 (RFC 3629). */
 export function isWholeUtf8(bytes: Uint8Array): boolean {
   return isUtf8(bytes)
+}
+
+/** Bytes that nobody can foresee; the Web's interface to them takes Node.js longer to load than all else of it. */
+export function randomBytes(count: number): Uint8Array {
+  return randomFillSync(new Uint8Array(count))
 }

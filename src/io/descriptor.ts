@@ -111,6 +111,14 @@ export async function writeFully(descriptor: number, chunk: Uint8Array, position
   }
 }
 
+/** The same on the calling thread, for what takes everything at once. */
+export async function writeNow(descriptor: number, chunk: Uint8Array, position: number | null): Promise<void> {
+  for (let done = 0; done < chunk.length;) {
+    const length = Math.min(chunk.length - done, MAX_CALL_BYTES)
+    done += fs.writeSync(descriptor, chunk, done, length, position === null ? null : position + done)
+  }
+}
+
 function writeOnce(descriptor: number, chunk: Uint8Array, from: number, position: number | null): Promise<number> {
   return new Promise((resolve, reject) => {
     const length = Math.min(chunk.length - from, MAX_CALL_BYTES)
