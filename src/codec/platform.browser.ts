@@ -42,3 +42,8 @@ export function startThread(): undefined {
 
 /** Nobody asks. */
 export function serveThread(): void {}
+
+/** Bytes that nobody can foresee. */
+export function randomBytes(count: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(count))
+}
