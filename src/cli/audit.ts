@@ -33,6 +33,7 @@ import { parseBytes, parseManyArchives, readText, type CommandLine, type Command
 import { openArchive, openOptions } from './input.ts'
 import { writeText } from './output.ts'
 import { complain, exit, hintOf, messageOf, type Terminal } from './terminal.ts'
+import { jsonText } from './json-text.ts'
 
 const syntax: CommandSyntax = {
   name: 'audit',
@@ -211,16 +212,16 @@ function* render(
     case 'ndjson':
       for (const { path, report } of reports) {
         const { findings, suppressed, rules: _, ...rest } = report
-        for (const finding of findings) yield `${JSON.stringify({ path, ...finding })}\n`
+        for (const finding of findings) yield `${jsonText({ path, ...finding })}\n`
         for (const one of suppressed) {
           const { finding, by, reason } = one
-          yield `${JSON.stringify({ path, ...finding, suppressed: { by, reason: reason ?? null } })}\n`
+          yield `${jsonText({ path, ...finding, suppressed: { by, reason: reason ?? null } })}\n`
         }
-        yield `${JSON.stringify({ path, summary: rest })}\n`
+        yield `${jsonText({ path, summary: rest })}\n`
       }
       break
     case 'sarif':
-      yield `${JSON.stringify(auditSarif(reports), null, 1)}\n`
+      yield `${jsonText(auditSarif(reports), 1)}\n`
       break
     case 'markdown':
       yield auditMarkdown(reports, { all })
@@ -235,15 +236,15 @@ function* render(
 
 /** One document, a finding a line. */
 function* asJson(reports: readonly NamedReport[]): Generator<string> {
-  yield `{"audit":1,"tool":${JSON.stringify(`pgdmp ${packageVersion}`)},"reports":[`
+  yield `{"audit":1,"tool":${jsonText(`pgdmp ${packageVersion}`)},"reports":[`
   let between = ''
   for (const { path, report } of reports) {
     const { findings, suppressed, ...rest } = report
-    yield `${between}\n{"path":${JSON.stringify(path)},\n"findings":[`
+    yield `${between}\n{"path":${jsonText(path)},\n"findings":[`
     yield* lines(findings)
     yield '],\n"suppressed":['
     yield* lines(suppressed)
-    yield `],\n${JSON.stringify(rest).slice(1)}`
+    yield `],\n${jsonText(rest).slice(1)}`
     between = ','
   }
   yield '\n]}\n'
@@ -252,7 +253,7 @@ function* asJson(reports: readonly NamedReport[]): Generator<string> {
 function* lines(items: readonly object[]): Generator<string> {
   let between = '\n'
   for (const item of items) {
-    yield `${between}${JSON.stringify(item)}`
+    yield `${between}${jsonText(item)}`
     between = ',\n'
   }
 }

@@ -23,6 +23,7 @@ import { askPassword } from './password-prompt.ts'
 import { Progress } from './progress.ts'
 import { applyRewrites, reportRewrites, rewriteOptions, rewritesFrom } from './rewrite-options.ts'
 import { complain, exit, warn, type Terminal } from './terminal.ts'
+import { jsonText } from './json-text.ts'
 
 const syntax: CommandSyntax = {
   name: 'drill',
@@ -92,7 +93,7 @@ export async function drill(terminal: Terminal, args: readonly string[]): Promis
     if (report.left !== undefined) complain(terminal, report.left)
     if (!quiet) reportRewrites(terminal, view)
     if (receipt !== undefined) {
-      const text = `${JSON.stringify(withoutValues(report), null, 1)}\n`
+      const text = `${jsonText(withoutValues(report), 1)}\n`
       await namingOutput(receipt, sink?.write(new TextEncoder().encode(text)) ?? Promise.resolve())
       await namingOutput(receipt, sink?.commit() ?? Promise.resolve())
     }
@@ -118,7 +119,7 @@ async function print(
   const isVerbose = line.options.verbosity > 0
   const text =
     format === 'json'
-      ? `${JSON.stringify({ file: archive, ...report }, null, 2)}\n`
+      ? `${jsonText({ file: archive, ...report }, 2)}\n`
       : drillText(archive, report, { isVerbose, isQuiet: line.own('quiet').length > 0 })
   if (outputIsTaken) terminal.stderr.write(text)
   else await writeText(terminal, undefined, text)

@@ -3,6 +3,7 @@ import type { KeptArchive } from '../inspect/keep-archive.ts'
 import type { PgDump } from './find-pg-dump.ts'
 import { formatBytes, formatDuration, printable } from './layout.ts'
 import { versionText } from './summary.ts'
+import { jsonText } from './json-text.ts'
 
 /** What there is to say of a dump besides what was found in it. */
 export interface DumpFacts {
@@ -62,7 +63,7 @@ export function reportDump({ report, receipt }: KeptArchive, facts: DumpFacts, j
       globals: facts.globals ?? null,
       findings,
     }
-    return `${JSON.stringify(record, null, 2)}\n`
+    return `${jsonText(record, 2)}\n`
   }
   const lines: string[] = []
   if (header === null || format === null) lines.push(`${output}: unreadable`)

@@ -16,6 +16,7 @@ import {
   type StoredData,
 } from './summary.ts'
 import { exit, type Terminal } from './terminal.ts'
+import { jsonText } from './json-text.ts'
 
 const syntax: CommandSyntax = {
   name: 'info',
@@ -57,7 +58,7 @@ function asJson(archive: Archive, contents: Contents, origin: Origin): string {
   const needsPgRestore = oldestPgRestore(archive.header.version)
   const digests = origin.content === undefined ? {} : { digest: origin.content }
   const facts = { ...archiveFacts(archive), archiveBytes, needsPgRestore, ...digests, ...rest, tables: data }
-  return `${JSON.stringify(facts, null, 2)}\n`
+  return `${jsonText(facts, 2)}\n`
 }
 
 function asText(archive: Archive, contents: Contents, origin: Origin, all: boolean): string {

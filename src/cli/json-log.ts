@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { ArchiveError } from '../index.ts'
 import { outputError } from './output.ts'
 import { isSystemError } from './strerror.ts'
+import { jsonText } from './json-text.ts'
 
 /**
  * Opens a file for what a command writes beside its work, one line after the other; it may be a pipe.
@@ -46,7 +47,7 @@ export class JsonLog {
   write(record: object): void {
     if (this.#file === undefined) return
     try {
-      writeSync(this.#file, `${JSON.stringify(record)}\n`)
+      writeSync(this.#file, `${jsonText(record)}\n`)
     } catch (error) {
       throw isSystemError(error) ? outputError(this.#path, error) : error
     }

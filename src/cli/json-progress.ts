@@ -6,6 +6,7 @@ import { openBeside } from './json-log.ts'
 import { outputError } from './output.ts'
 import { isSystemError } from './strerror.ts'
 import type { Terminal } from './terminal.ts'
+import { jsonText } from './json-text.ts'
 
 /** Lines come that often at most. */
 const EVERY_MS = 200
@@ -104,7 +105,7 @@ export class JsonProgress implements Disposable {
       entry: this.#named(entry),
       ...(workers === undefined ? {} : { workers: workers.map((of) => this.#named(of)) }),
     }
-    return `${JSON.stringify(record)}\n`
+    return `${jsonText(record)}\n`
   }
 
   #named(dumpId: DumpId | undefined): object | null {

@@ -7,6 +7,7 @@ import { printable } from './layout.ts'
 import { writeText } from './output.ts'
 import { applyRewrites, reportRewrites, rewriteOptions, rewritesFrom } from './rewrite-options.ts'
 import { exit, warn, type Terminal } from './terminal.ts'
+import { jsonText } from './json-text.ts'
 
 const syntax: CommandSyntax = {
   name: 'list',
@@ -48,7 +49,7 @@ function* screenLines(text: string): Iterable<string> {
 }
 
 function* asLines(view: FilteredView): Iterable<string> {
-  for (const record of listRecords(view)) yield `${JSON.stringify(record)}\n`
+  for (const record of listRecords(view)) yield `${jsonText(record)}\n`
 }
 
 /** The same document as `JSON.stringify(listJson(view))`, an entry a line, which no length of a string bounds. */
@@ -56,9 +57,9 @@ function* asJson(view: FilteredView): Iterable<string> {
   let separator = ''
   for (const record of listRecords(view)) {
     if ('header' in record) {
-      yield `{"header":${JSON.stringify(record.header)},\n"entries":[`
+      yield `{"header":${jsonText(record.header)},\n"entries":[`
     } else {
-      yield `${separator}\n${JSON.stringify(record)}`
+      yield `${separator}\n${jsonText(record)}`
       separator = ','
     }
   }

@@ -17,6 +17,7 @@ import { archiveFormat, byteStringOf } from './pg-restore-options.ts'
 import { Progress } from './progress.ts'
 import { isSystemError } from './strerror.ts'
 import { complain, exit, hintOf, messageOf, warn, type Terminal } from './terminal.ts'
+import { jsonText } from './json-text.ts'
 
 const syntax: CommandSyntax = {
   name: 'salvage',
@@ -70,7 +71,7 @@ export async function salvage(terminal: Terminal, args: readonly string[]): Prom
     return unreadable(terminal, line, error)
   }
   progress?.done()
-  if (json) await writeText(terminal, undefined, `${JSON.stringify(report, undefined, 2)}\n`)
+  if (json) await writeText(terminal, undefined, `${jsonText(report, 2)}\n`)
   else if (!quiet) await describe(terminal, line, report)
   return report.whole ? exit.good : exit.bad
 }

@@ -22,6 +22,7 @@ import { Progress } from './progress.ts'
 import { isSystemError, strerror } from './strerror.ts'
 import { versionText } from './summary.ts'
 import { complain, exit, hintOf, type Terminal } from './terminal.ts'
+import { jsonText } from './json-text.ts'
 
 const syntax: CommandSyntax = {
   name: 'verify',
@@ -75,11 +76,11 @@ export async function verify(terminal: Terminal, args: readonly string[]): Promi
       }
     }
     if (line.own('json').length > 0) {
-      await writeText(terminal, undefined, `${JSON.stringify(archives.length === 1 ? reports[0] : reports, null, 2)}\n`)
+      await writeText(terminal, undefined, `${jsonText(archives.length === 1 ? reports[0] : reports, 2)}\n`)
     }
     const receipt = results[0]?.receipt
     if (receiptFile !== undefined && receipt != null && worst === exit.good) {
-      const text = `${JSON.stringify(receipt, null, 1)}\n`
+      const text = `${jsonText(receipt, 1)}\n`
       if (sink === undefined) await writeText(terminal, undefined, text)
       else {
         await namingOutput(receiptFile, sink.write(new TextEncoder().encode(text)))

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { createHash, randomFillSync } from 'node:crypto'
+import { createHash, hash as hashOnce, randomFillSync } from 'node:crypto'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { CodecFailure } from './codec.ts'
 import type { Container, Engine, Where } from './codec.ts'
@@ -82,11 +82,29 @@ export function openZstdCompressor(settings: ZstdSettings): Compressor {
   return openPackage(settings)
 }
 
+/** What is no longer is kept, and digested at once: a million large objects would leave a million native objects behind. */
+const KEPT_BYTES = 4096
+
 /** SHA-256 by node:crypto. */
 export function openSha256(): Hash {
-  const hash = createHash('sha256')
-  return { update: (bytes) => void hash.update(bytes), digest: () => new Uint8Array(hash.digest()) }
+  let kept: Uint8Array | undefined
+  let hash: ReturnType<typeof createHash> | undefined
+  return {
+    update(bytes) {
+      if (hash === undefined && kept === undefined && bytes.length <= KEPT_BYTES) {
+        kept = new Uint8Array(bytes) // slice() of a Buffer would share its memory
+        return
+      }
+      hash ??= createHash('sha256')
+      if (kept !== undefined) hash.update(kept)
+      kept = undefined
+      hash.update(bytes)
+    },
+    digest: () => new Uint8Array(hash?.digest() ?? hashOnce('sha256', kept ?? nothing, 'buffer')),
+  }
 }
+
+const nothing = new Uint8Array(0)
 
 /** Whether bytes are whole characters of UTF-8 (RFC 3629). */
 export function isWholeUtf8(bytes: Uint8Array): boolean {

@@ -147,15 +147,16 @@ class BlockFinder {
     const walked = await bytes.walk(start)
     if (walked.broken === undefined) return { chain: walked, end: walked.end }
     const next = await this.#next(start + 1, amongObjects)
-    // nothing follows: what is there is all that there is
-    if (next === undefined) return { chain: walked, end: bytes.size }
-    const limit = next.offset
+    // where nothing follows, chunks that go on lead to the end of the file
+    const limit = next?.offset ?? bytes.size
     const bad = await bytes.lastLength(start, limit)
     const repaired = amongObjects ? undefined : await this.#repair(start, bad, limit)
     if (repaired !== undefined) {
       const repairs = new Map([[bad, repaired]])
       return { chain: { start, end: limit, repairs, broken: undefined }, end: limit }
     }
+    // what is there is all that there is
+    if (next === undefined) return { chain: walked, end: bytes.size }
     const known = await bytes.window.load(bad, bytes.intBytes)
     const broken = badLength(bad, known ? bytes.int(bad) : Number.NaN)
     return { chain: { start, end: limit, repairs: new Map(), broken }, end: limit }

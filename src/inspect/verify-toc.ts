@@ -254,7 +254,7 @@ export function cyclesIn(edges: readonly (readonly number[])[]): readonly (reado
 export function hasControls(text: string): boolean {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index)
-    if (code < 0x20 || code === 0x7f) return true
+    if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return true
   }
   return false
 }

@@ -100,6 +100,7 @@ describe('verify() tells of the table of contents:', () => {
       () => make({}, { [table]: { dependencies: [other] }, [other]: { dependencies: [table] } }),
     ],
     ['error DEPENDENCY_CYCLE', () => make({}, { [table]: { dependencies: [table] } })],
+    ['error UNSAFE_TEXT', () => make({}, { [table]: { desc: 'TABLE\u009b2J' } })],
     ['error OWNER_REFUSED', () => make({}, { [table]: { desc: 'TRANSFORM', dropStmt: 'DROP TRANSFORM t;\n' } })],
     ['info DEPENDENCY_NOT_IN_ARCHIVE', () => patched(string(`${table}`), string('2000001'))],
     ['error UNSAFE_TEXT', () => patched(string('18.1'), string('18\n1'))],

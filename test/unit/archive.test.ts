@@ -202,7 +202,10 @@ describe('open()', () => {
 
   test('takes a format that is given at its word', async () => {
     const custom = tocBytes([])
-    await expect(open(custom, { format: 'tar' })).rejects.toMatchObject({ code: 'UNEXPECTED_EOF' })
+    await expect(open(custom, { format: 'tar' })).rejects.toMatchObject({
+      code: 'NOT_AN_ARCHIVE',
+      cause: { code: 'UNEXPECTED_EOF' },
+    })
     await expect(open(tar({ name: 'toc.dat', data: custom }), { format: 'custom' })).rejects.toMatchObject({
       code: 'NOT_AN_ARCHIVE',
       details: { pgRestore: 'did not find magic string in file header' },
