@@ -34,3 +34,8 @@ export function isWholeUtf8(bytes: Uint8Array): boolean {
 export async function threadPoolWorks(): Promise<boolean> {
   return false
 }
+
+/** Bytes that nobody can foresee. */
+export function randomBytes(count: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(count))
+}

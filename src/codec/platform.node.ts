@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { createHash } from 'node:crypto'
+import { createHash, randomFillSync } from 'node:crypto'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { CodecFailure } from './codec.ts'
 import type { Container, Engine, Where } from './codec.ts'
@@ -9,7 +9,9 @@ import { hasNativeZstdEncoder, openNativeCompressor, openStreamCompressor } from
 import type { CompressorSettings } from './native-compressor.ts'
 import { hasNativeZstd, nativeThreadPoolWorks, openNativeEngine } from './native.ts'
 import type { Hash } from './sha256.ts'
+import { loadZstdPackage, openPackageCompressor } from './zstd-compressor.ts'
 import type { ZstdSettings } from './zstd-compressor.ts'
+import { loadZstdWasm, openWasmZstdEngine } from './zstd-wasm.ts'
 
 /** CRC-32 as in gzip; goes on from `crc`. */
 export function crc32(bytes: Uint8Array, crc: number): number {
@@ -42,9 +44,8 @@ export async function prepareZstd(): Promise<void> {
   probe?.close()
   native = probe !== undefined
   if (native) return
-  const wasm = await import('./zstd-wasm.ts')
-  await wasm.loadZstdWasm()
-  openWasm = wasm.openWasmZstdEngine
+  await loadZstdWasm()
+  openWasm = openWasmZstdEngine
 }
 
 /** @throws CodecFailure CODEC_UNAVAILABLE if {@link prepareZstd} has not been awaited */
@@ -68,9 +69,8 @@ let openPackage: ((settings: ZstdSettings) => Compressor) | undefined
 /** Loads what making zstd frames needs: nothing where Node.js has an encoder, else an optional package. */
 export async function prepareZstdCompressor(): Promise<void> {
   if (openPackage !== undefined || hasNativeZstdEncoder()) return
-  const found = await import('./zstd-compressor.ts')
-  await found.loadZstdPackage()
-  openPackage = found.openPackageCompressor
+  await loadZstdPackage()
+  openPackage = openPackageCompressor
 }
 
 /** @throws CodecFailure CODEC_UNAVAILABLE */
@@ -89,4 +89,9 @@ export function openSha256(): Hash {
 /** Whether bytes are whole characters of UTF-8 (RFC 3629). */
 export function isWholeUtf8(bytes: Uint8Array): boolean {
   return isUtf8(bytes)
+}
+
+/** Bytes that nobody can foresee; the Web's interface to them takes Node.js longer to load than all else of it. */
+export function randomBytes(count: number): Uint8Array {
+  return randomFillSync(new Uint8Array(count))
 }

@@ -2,7 +2,16 @@ import type { Stats } from 'node:fs'
 import { basename, dirname, fileURLToPath, fs, isAbsolute, join } from '#io/platform'
 import { ArchiveError } from '../errors.ts'
 import { untilAborted } from './abort.ts'
-import { closeFile, fileStatus, flushDirectory, flushFile, hasCode, openFile, writeFully } from './descriptor.ts'
+import {
+  closeFile,
+  fileStatus,
+  flushDirectory,
+  flushFile,
+  hasCode,
+  openFile,
+  writeFully,
+  writeNow,
+} from './descriptor.ts'
 import { checkWithin, createFile } from './new-file.ts'
 import { overwriteHint, type Sink, type SinkOptions } from './output.ts'
 import { removeLeftovers, temporaryName } from './temporary.ts'
@@ -124,7 +133,18 @@ async function openPipe(path: string): Promise<number> {
  */
 async function descriptorSink(descriptor: number, owned: boolean, signal: AbortSignal | undefined): Promise<Sink> {
   const status = await fileStatus(descriptor)
-  return status.isFile() ? behindSink(descriptor, owned, signal) : directSink(descriptor, owned, signal)
+  if (status.isFile()) return behindSink(descriptor, owned, signal)
+  return directSink(descriptor, owned, signal, isNullDevice(status) ? writeNow : writeFully)
+}
+
+/** Whether what is written is thrown away: that takes less time than to ask for it in the thread pool. */
+function isNullDevice(status: Stats): boolean {
+  if (!status.isCharacterDevice()) return false
+  try {
+    return fs.statSync('/dev/null').rdev === status.rdev
+  } catch {
+    return false
+  }
 }
 
 /** @param start where in a file that can be gone back in the output begins */
@@ -170,7 +190,12 @@ function behindSink(descriptor: number, owned: boolean, signal: AbortSignal | un
   }
 }
 
-function directSink(descriptor: number, owned: boolean, signal: AbortSignal | undefined): Sink {
+function directSink(
+  descriptor: number,
+  owned: boolean,
+  signal: AbortSignal | undefined,
+  writeAll: typeof writeFully = writeFully,
+): Sink {
   let position = 0
   let writing: Promise<void> | undefined
   let closed = false
@@ -187,7 +212,7 @@ function directSink(descriptor: number, owned: boolean, signal: AbortSignal | un
     },
     async write(chunk) {
       signal?.throwIfAborted()
-      writing = writeFully(descriptor, chunk, null)
+      writing = writeAll(descriptor, chunk, null)
       await untilAborted(writing, signal)
       writing = undefined
       position += chunk.length

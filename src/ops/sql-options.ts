@@ -1,3 +1,4 @@
+import { randomBytes } from '../codec/random.ts'
 import { utf8ToByteString } from '../bytes/byte-string.ts'
 import { ArchiveError } from '../errors.ts'
 import type { CompatRules } from '../sql/compat.ts'
@@ -76,7 +77,7 @@ function resolveRestrictKey(key: string | false | undefined, rules: CompatRules)
 
 /** A key that nobody who made the archive could know (generate_restrict_key, dumputils.c). */
 function randomKey(): string {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(KEY_LENGTH))
+  const bytes = randomBytes(KEY_LENGTH)
   return Array.from(bytes, (byte) => keyCharacters.charAt(byte % keyCharacters.length)).join('')
 }
 
