@@ -40,12 +40,17 @@ export async function auditData(view: ArchiveView, options: AuditDataOptions = {
     signal: aSignal,
     onProgress: aFunction,
   })
+  const reader = dataReader(view, options)
+  await reader.read()
+  return reader.result()
+}
+
+/** The catalog is not kept while the rows are read: of a large archive it is more than what is needed of it. */
+function dataReader(view: ArchiveView, options: AuditDataOptions): DataReader {
   const catalog = new Catalog(view)
   catalog.read()
   const plan = new DataPlan(catalog, new KeyBudget(options.memory ?? defaultMemory))
-  const reader = new DataReader(view, plan.tables(), options, plan.leftOut)
-  await reader.read()
-  return reader.result()
+  return new DataReader(view, plan.tables(), options, plan.leftOut)
 }
 
 interface Violation {

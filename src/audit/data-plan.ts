@@ -45,6 +45,9 @@ export interface LeftOut {
   readonly why: string
 }
 
+/** More keys of a table than that are looked up instead of gone through. */
+const FEW_KEYS = 16
+
 const keyOf = ({ schema, name }: QualifiedName): string => `${schema}\u0000${name}`
 
 /** Types whose values have one text each, by what compares with what. */
@@ -69,9 +72,11 @@ export class DataPlan {
   readonly leftOut: LeftOut[] = []
   readonly #catalog: Catalog
   readonly #budget: KeyBudget
-  readonly #keys = new Map<string, KeyTable>()
+  /** Of each table the first ones, as a list: most have one or two, and of many tables texts to find them by are much. */
+  readonly #keys = new Map<CatalogTable, KeyTable[]>()
+  readonly #moreKeys = new Map<string, KeyTable>()
   /** Entries with the rows of a table and of its partitions, by the table. */
-  readonly #dataOf = new Map<string, number>()
+  readonly #dataOf = new Map<CatalogTable, number>()
   readonly #comparesText: boolean
   /** Partitions by the table that they belong to. */
   readonly #parts = new Map<string, CatalogTable[]>()
@@ -97,19 +102,28 @@ export class DataPlan {
 
   /** One plan for each entry with rows of a known table, in archive order. */
   tables(): readonly TablePlan[] {
-    const known = this.#catalog.tables.flatMap((table) =>
-      table.data === undefined ? [] : [{ table, entry: table.data }],
-    )
-    for (const { table } of known) {
-      for (const one of this.#lineage(table)) this.#dataOf.set(keyOf(one), (this.#dataOf.get(keyOf(one)) ?? 0) + 1)
+    const { tables, entries } = this.#catalog
+    for (const table of tables) {
+      if (table.data === undefined) continue
+      for (const one of this.#lineage(table)) this.#dataOf.set(one, (this.#dataOf.get(one) ?? 0) + 1)
     }
-    const places = new Map(this.#catalog.entries.map((entry, place) => [entry, place]))
-    const plans = known.flatMap(({ table, entry }) => this.#plan(table, entry) ?? [])
-    return plans.sort((a, b) => (places.get(a.entry) ?? 0) - (places.get(b.entry) ?? 0))
+    // of tables with one entry in common, which only archives made by hand have, one after the other
+    const byEntry = new Map<TocEntry, TablePlan[]>()
+    for (const table of tables) {
+      const plan = table.data === undefined ? undefined : this.#plan(table, table.data)
+      if (plan === undefined) continue
+      const same = byEntry.get(plan.entry)
+      if (same === undefined) byEntry.set(plan.entry, [plan])
+      else same.push(plan)
+    }
+    const plans: TablePlan[] = []
+    for (const entry of entries) for (const plan of byEntry.get(entry) ?? nothing) plans.push(plan)
+    return plans
   }
 
   /** The table and those that it is a partition of. */
-  #lineage(table: CatalogTable): ReadonlySet<CatalogTable> {
+  #lineage(table: CatalogTable): Iterable<CatalogTable> {
+    if (table.partitionOf === undefined) return [table]
     const found = new Set<CatalogTable>()
     for (let one: CatalogTable | undefined = table; one !== undefined && !found.has(one);) {
       found.add(one)
@@ -189,13 +203,17 @@ export class DataPlan {
   }
 
   #key(table: CatalogTable, columns: readonly string[]): KeyTable {
-    const id = JSON.stringify([table.schema, table.name, columns])
-    let key = this.#keys.get(id)
-    if (key === undefined) {
-      const pending = this.#dataOf.get(keyOf(table)) ?? 0
-      key = { table, columns, keys: new KeySet(this.#budget), unique: undefined, users: 0, pending, gap: undefined }
-      this.#keys.set(id, key)
-    }
+    const keys = this.#keys.get(table)
+    const isFull = keys !== undefined && keys.length >= FEW_KEYS
+    const id = isFull ? JSON.stringify([table.schema, table.name, columns]) : ''
+    const known = keys?.find((one) => isSameList(one.columns, columns)) ?? this.#moreKeys.get(id)
+    if (known !== undefined) return known
+    const pending = this.#dataOf.get(table) ?? 0
+    const keySet = new KeySet(this.#budget)
+    const key = { table, columns, keys: keySet, unique: undefined, users: 0, pending, gap: undefined }
+    if (isFull) this.#moreKeys.set(id, key)
+    else if (keys === undefined) this.#keys.set(table, [key])
+    else keys.push(key)
     return key
   }
 
@@ -253,6 +271,12 @@ export class DataPlan {
     }
     return true
   }
+}
+
+const nothing: readonly never[] = []
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, at) => name === b[at])
 }
 
 interface OwnedSequence {

@@ -4,6 +4,7 @@ import { mixedEncodings } from '../sql/lexer.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { MarkTest, type Marks } from './marked-rule.ts'
 import { PlainColumns, withoutStrings } from './plain-columns.ts'
+import type { PlainFacts } from './plain-facts.ts'
 import { PlainForms } from './plain-forms.ts'
 import { nameFlag, PlainNames } from './plain-names.ts'
 import { PlainGrant, PlainIndex, PlainConstraint } from './plain-objects.ts'
@@ -11,30 +12,7 @@ import type { ReadSample, Template, Templates } from './plain-templates.ts'
 import type { Reading } from './reading.ts'
 import { mayNameRole } from './read-roles.ts'
 import { SpanReader } from './span-reader.ts'
-import type {
-  CatalogColumn,
-  CatalogConstraint,
-  CatalogGrant,
-  CatalogIndex,
-  CatalogRole,
-  CatalogSequence,
-  QualifiedName,
-} from './types.ts'
-
-/** Takes what plain definitions say. */
-export interface PlainFacts {
-  table(entry: TocEntry, place: QualifiedName, columns: CatalogColumn[]): void
-  constraint(table: QualifiedName, constraint: CatalogConstraint): void
-  columnDefault(table: QualifiedName, column: string, value: string): void
-  partition(child: QualifiedName, parent: QualifiedName): void
-  index(index: CatalogIndex): void
-  sequence(sequence: CatalogSequence): void
-  ownedBy(sequence: QualifiedName, column: QualifiedName & { readonly column: string }): void
-  sequenceValue(sequence: QualifiedName, value: { readonly last: bigint; readonly isCalled: boolean }): void
-  grant(grant: CatalogGrant): void
-  /** @param role that the definition names, a byte string */
-  role(role: string, as: CatalogRole['uses'][number]['as']): void
-}
+import type { QualifiedName } from './types.ts'
 
 const isValue = /^(-?\d{1,18}), (true|false)\);\n$/
 /** Definitions that are not read by their rest, of any names. */
@@ -43,7 +21,7 @@ const bare = [
   'ALTER INDEX a.b ATTACH PARTITION a.b;\n',
   "SELECT pg_catalog.setval('a.b', 1, true);\n",
 ] as const
-const commented = ['TABLE ', 'COLUMN ', 'INDEX ', 'SEQUENCE ', 'VIEW ', 'SCHEMA ', 'TYPE '] as const
+const commented = ['TABLE ', 'COLUMN ', 'INDEX ', 'SEQUENCE ', 'VIEW ', 'TYPE '] as const
 
 /** Longer ones are few, and not to be given to regular expressions that go back. */
 const MOST_BYTES = 65_536
@@ -73,6 +51,7 @@ export class PlainReader {
   readonly #isBareMarked: boolean
   /** What is left of the definition. */
   readonly #text = new SpanReader()
+  readonly #tag = new SpanReader()
   readonly #schemaSpan = emptySpan()
   readonly #schemaBytes = new Uint8Array(64)
   #schemaLength = -1
@@ -367,15 +346,17 @@ export class PlainReader {
     return true
   }
 
-  /** Whatever it is on: that is for the rules which compare it with the entry. */
+  /** `COMMENT ON TABLE s.t IS '…'` of the object that the tag names. */
   #comment(): boolean {
     const text = this.#text
     const { start } = text
-    if (!text.says('COMMENT ON ') || !commented.some((type) => text.says(type))) return false
-    for (let count = 0; ; count++) {
-      if (count === 3 || !text.overName(this.#other) || this.#names.find(this.#other) === -1) return false
-      if (!text.says('.')) break
-    }
+    if (!text.says('COMMENT ON ')) return false
+    const type = commented.find((one) => text.says(one))
+    if (type === undefined || !this.#ofType(this.#own, type) || !this.#saysOwn()) return false
+    const tag = this.#tag.read(this.#own)
+    if (!tag.overName(this.#other) || this.#names.find(this.#other) === -1) return false
+    if (tag.says('.') && (!tag.overName(this.#column) || this.#names.find(this.#column) === -1)) return false
+    if (!tag.isOver) return false
     if (!text.says(" IS '") || !text.endsWith("';\n")) return false
     const { bytes, end } = text
     const last = end - "';\n".length

@@ -5,6 +5,7 @@ import { open } from '../../../src/archive.ts'
 import { auditAs } from '../../../src/audit/audit.ts'
 import { Catalog } from '../../../src/audit/catalog.ts'
 import { targetProfile } from '../../../src/audit/find-profile.ts'
+import { auditRules, marksOf } from '../../../src/audit/registry.ts'
 import type { AuditOptions } from '../../../src/audit/options.ts'
 import type { TocEntry } from '../../../src/toc/types.ts'
 import type { ArchiveView } from '../../../src/view.ts'
@@ -320,4 +321,13 @@ test('a rule that does not say what it looks for sees every definition', () => {
   const fields = forms('app', 'orders', 'num', 'extra')
   auditAs(viewOn(fields), { rules: [rule] }, { lexesAll: false })
   expect(seen).toEqual(fields.map(({ desc }) => desc))
+})
+
+test('what rules look for in several words says what of it a name may be', () => {
+  for (const rule of auditRules) {
+    const { anywhere, inStringOrComment, inName } = marksOf(rule) ?? {}
+    const sources = [anywhere, inStringOrComment].map((one) => one?.source ?? '')
+    if (!sources.some((source) => /\\s| /.test(source))) continue
+    expect({ rule: rule.id, says: inName !== undefined }).toEqual({ rule: rule.id, says: true })
+  }
 })
