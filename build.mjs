@@ -16,14 +16,19 @@ process.chdir(root)
 const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
 const types = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 
-const main = path.join(root, 'src', 'cli', 'main.ts')
-/** What the command loads when it is asked for it. */
-const verbs = new Set(
-  Array.from(readFileSync(main, 'utf8').matchAll(/import\('\.\/([\w-]+)\.ts'\)/g), ([, name]) => name),
+/** The files that load others when they are asked for them. */
+const loaders = ['main', 'help'].map((name) => path.join(root, 'src', 'cli', `${name}.ts`))
+/** What they load: the verbs, and the longer texts of help. */
+const loaded = new Set(
+  loaders.flatMap((file) =>
+    Array.from(readFileSync(file, 'utf8').matchAll(/import\('\.\/([\w-]+)\.ts'\)/g), ([, name]) => name),
+  ),
 )
 
 /**
- * What is loaded when it is needed: the files of the verbs, and the WebAssembly of zstddec, which all of them share.
+ * What is loaded when it is needed: those files, and the WebAssembly of zstddec, which all of them share. What esbuild
+ * is to load later itself it wraps, with all that hangs on it, in a function a file, and leaves out nothing of it: twice
+ * the code to compile.
  * @type {import('esbuild').Plugin}
  */
 const loadedLater = {
@@ -32,16 +37,16 @@ const loadedLater = {
     onResolve({ filter: /^\.\/|^zstddec\/stream$/ }, ({ kind, importer, path: wanted }) => {
       if (kind !== 'dynamic-import') return undefined
       if (wanted === 'zstddec/stream') return { path: './zstddec.js', external: true }
-      return importer === main ? { path: wanted.replace(/\.ts$/, '.js'), external: true } : undefined
+      return loaders.includes(importer) ? { path: wanted.replace(/\.ts$/, '.js'), external: true } : undefined
     })
   },
 }
 
 const { outputFiles } = await build({
   entryPoints: {
-    main,
+    main: 'src/cli/main.ts',
     zstddec: 'zstddec/stream',
-    ...Object.fromEntries(Array.from(verbs, (verb) => [verb, `src/cli/${verb}.ts`])),
+    ...Object.fromEntries(Array.from(loaded, (name) => [name, `src/cli/${name}.ts`])),
   },
   outdir: 'dist/cli',
   bundle: true,

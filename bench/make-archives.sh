@@ -17,5 +17,7 @@ psql -q -d pgdmp_bench_many -v ON_ERROR_STOP=1 -f "$here/many-tables.sql"
 "$(pg_dump_of 15)" -Fc -f "$folder/gzip.dump" pgdmp_bench
 for method in none lz4 zstd; do "$(pg_dump_of 18)" -Fc --compress=$method -f "$folder/$method.dump" pgdmp_bench; done
 "$(pg_dump_of 15)" -Fc -f "$folder/many.dump" pgdmp_bench_many
+rm -rf "$folder/many.dir"
+"$(pg_dump_of 15)" -Fd -f "$folder/many.dir" pgdmp_bench_many
 psql -q -d postgres -c 'DROP DATABASE pgdmp_bench' -c 'DROP DATABASE pgdmp_bench_many'
 ls -l "$folder"

@@ -172,6 +172,16 @@ const cases = [
     ours: (input) => ['list', '-t', 't_00001', input],
     theirs: (input) => ['-l', '-t', 't_00001', input],
   },
+  ...[
+    { name: 'sql of 20,000 small tables', file: 'many.dump' },
+    { name: 'sql of 20,000 small files', file: 'many.dir' },
+  ].map(({ name, file }) => ({
+    name,
+    archive: file,
+    major: 15,
+    ours: (/** @type {string} */ input) => ['sql', '--no-restrict', input],
+    theirs: (/** @type {string} */ input) => ['-f', '-', input],
+  })),
   // PostgreSQL has nothing that audits: what it costs is told beside the list of the same archive
   {
     name: 'audit of 120,000 entries',

@@ -220,6 +220,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   embedded: ['errors.ts', border, 'drill', 'restore'],
   // what connects to a server is no part of the library's own entry: it needs packages that few have
   // the drop-in asks what an archive version has, as pg_restore does
+  // the command has nothing else to do while a short call lasts, which the library cannot know of a program
   // a dump is kept by what is no part of the library either, before it has shown what else it is good for
   cli: [
     'index.ts',
@@ -229,6 +230,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'embedded/place.ts',
     'toc/version.ts',
     'inspect/keep-archive.ts',
+    'io/descriptor.ts',
   ],
 }
 

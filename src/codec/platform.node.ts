@@ -9,7 +9,9 @@ import { hasNativeZstdEncoder, openNativeCompressor, openStreamCompressor } from
 import type { CompressorSettings } from './native-compressor.ts'
 import { hasNativeZstd, nativeThreadPoolWorks, openNativeEngine } from './native.ts'
 import type { Hash } from './sha256.ts'
+import { loadZstdPackage, openPackageCompressor } from './zstd-compressor.ts'
 import type { ZstdSettings } from './zstd-compressor.ts'
+import { loadZstdWasm, openWasmZstdEngine } from './zstd-wasm.ts'
 
 /** CRC-32 as in gzip; goes on from `crc`. */
 export function crc32(bytes: Uint8Array, crc: number): number {
@@ -42,9 +44,8 @@ export async function prepareZstd(): Promise<void> {
   probe?.close()
   native = probe !== undefined
   if (native) return
-  const wasm = await import('./zstd-wasm.ts')
-  await wasm.loadZstdWasm()
-  openWasm = wasm.openWasmZstdEngine
+  await loadZstdWasm()
+  openWasm = openWasmZstdEngine
 }
 
 /** @throws CodecFailure CODEC_UNAVAILABLE if {@link prepareZstd} has not been awaited */
@@ -68,9 +69,8 @@ let openPackage: ((settings: ZstdSettings) => Compressor) | undefined
 /** Loads what making zstd frames needs: nothing where Node.js has an encoder, else an optional package. */
 export async function prepareZstdCompressor(): Promise<void> {
   if (openPackage !== undefined || hasNativeZstdEncoder()) return
-  const found = await import('./zstd-compressor.ts')
-  await found.loadZstdPackage()
-  openPackage = found.openPackageCompressor
+  await loadZstdPackage()
+  openPackage = openPackageCompressor
 }
 
 /** @throws CodecFailure CODEC_UNAVAILABLE */

@@ -16,10 +16,16 @@ const GZIP_HEADER = 10
 const GZIP_TRAILER = 8
 const ADLER_BYTES = 4
 
+/** What is decoded at a time, for the sums alone. */
+const TARGET_BYTES = 256 * 1024
+/** Buffers for that: a directory may have very many files. */
+const targets: Uint8Array[] = []
+const MAX_IDLE = 2
+
 /** Checksums of what some deflate data decode to. */
 class DeflateSums {
   readonly #decoder = new ZlibDecoder()
-  readonly #target = new Uint8Array(256 * 1024)
+  readonly #target = targets.pop() ?? new Uint8Array(TARGET_BYTES)
   crc = 0
   adler = 1
   /** Modulo 2^32. */
@@ -44,8 +50,10 @@ class DeflateSums {
     await this.#decoder.finish()
   }
 
+  /** Safe once: what it decoded into is used by others then. */
   close(): void {
     this.#decoder.close()
+    if (targets.length < MAX_IDLE) targets.push(this.#target)
   }
 }
 

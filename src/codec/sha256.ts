@@ -12,9 +12,11 @@ export function createSha256(): Hash {
   return openSha256()
 }
 
+const hexDigits: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 /** Bytes as lower-case hexadecimal digits, the way digests are shown. */
 export function toHex(bytes: Uint8Array): string {
   let text = ''
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0')
+  for (const byte of bytes) text += hexDigits[byte] ?? ''
   return text
 }

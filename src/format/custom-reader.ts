@@ -2,7 +2,7 @@ import { blockContainerOf, type Container, type DecodeContext } from '../codec/c
 import { ArchiveError } from '../errors.ts'
 import { untilAborted } from '../io/abort.ts'
 import type { ChunkSource } from '../io/chunks.ts'
-import { pullOver, type Pull } from '../io/pull.ts'
+import { Windows } from '../io/windows.ts'
 import type { EntryTable } from '../toc/table.ts'
 import type { ParsedToc } from '../toc/toc.ts'
 import { layoutOf } from '../toc/write-head.ts'
@@ -34,8 +34,8 @@ export async function openCustom(input: ReaderInput, options: ReaderOptions): Pr
     return new CustomReader(parsed, new ForwardBlocks(parsed, new BlockReader(pull, layout)), options)
   }
   const layout = blockLayout(parsed.header, source.size, secondToc)
-  const open = (start: number): Pull => pullOver(source, { start, signal: options.signal })
-  return new CustomReader(parsed, new SeekableBlocks(parsed, layout, pull.position, open), options)
+  const windows = new Windows(source, options.signal)
+  return new CustomReader(parsed, new SeekableBlocks(parsed, layout, pull.position, windows), options)
 }
 
 /** Reader of custom archives (pg_backup_custom.c). */

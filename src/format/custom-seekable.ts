@@ -1,6 +1,6 @@
 import { isArchiveError } from '../errors.ts'
 import type { ChunkSource } from '../io/chunks.ts'
-import type { Pull } from '../io/pull.ts'
+import type { Windows } from '../io/windows.ts'
 import type { ParsedToc } from '../toc/toc.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { BlockAccess, OpenBlock } from './custom-access.ts'
@@ -19,7 +19,7 @@ export class SeekableBlocks implements BlockAccess {
   readonly #parsed: ParsedToc
   readonly #layout: BlockLayout
   readonly #firstBlock: number
-  readonly #open: (start: number) => Pull
+  readonly #windows: Windows
   readonly #index: BlockIndex
   /** Where blocks end that have been read, by offset. */
   readonly #ends = new Map<number, number>()
@@ -27,33 +27,39 @@ export class SeekableBlocks implements BlockAccess {
 
   /**
    * @param firstBlock offset after the TOC
-   * @param open a window from an offset on
    */
-  constructor(parsed: ParsedToc, layout: BlockLayout, firstBlock: number, open: (start: number) => Pull) {
+  constructor(parsed: ParsedToc, layout: BlockLayout, firstBlock: number, windows: Windows) {
     this.#parsed = parsed
     this.#layout = layout
     this.#firstBlock = firstBlock
-    this.#open = open
-    this.#index = new BlockIndex(firstBlock, layout, open)
+    this.#windows = windows
+    this.#index = new BlockIndex(firstBlock, layout, (start) => windows.open(start))
   }
 
   async open(entry: TocEntry): Promise<OpenBlock> {
     const { dumpId, data } = entry
     const offset = data.state === 'set' ? data.offset : (await this.#found(dumpId)).offset
     if (offset >= this.#layout.archiveBytes) throw blockBehindEnd(dumpId, offset)
-    const pull = this.#open(offset)
+    const pull = this.#windows.open(offset)
     try {
       const reader = new BlockReader(pull, this.#layout)
       const header = await reader.readHeader()
       if (header === null) throw blockBehindEnd(dumpId, offset)
       if (header.dumpId !== dumpId || !isBlockType(header)) throw blockMismatch(dumpId, header)
+      let state: 'begun' | 'whole' | 'released' = 'begun'
       return {
         body: new BlockBody(reader, header),
         ended: (end) => {
+          if (state === 'begun') state = 'whole'
           this.#ends.set(offset, end)
           this.#index.learnEnd(offset, end)
         },
-        release: () => pull.close(),
+        release: async () => {
+          // one that was left in the middle may still be read from
+          if (state === 'whole') this.#windows.giveBack(pull)
+          else if (state === 'begun') await pull.close()
+          state = 'released'
+        },
       }
     } catch (error) {
       await pull.close()
@@ -62,7 +68,7 @@ export class SeekableBlocks implements BlockAccess {
   }
 
   walk(): { next(): Promise<OpenBlock | null>; close(): Promise<void> } {
-    const pull = this.#open(this.#firstBlock)
+    const pull = this.#windows.open(this.#firstBlock)
     const reader = new BlockReader(pull, this.#layout)
     let body: BlockBody | undefined
     return {
@@ -96,8 +102,8 @@ export class SeekableBlocks implements BlockAccess {
   }
 
   verbatim(): ChunkSource {
-    const head = new WindowChunks(this.#open(0), this.#firstBlock)
-    const blocks = new BlockReader(this.#open(this.#firstBlock), this.#layout)
+    const head = new WindowChunks(this.#windows.open(0), this.#firstBlock)
+    const blocks = new BlockReader(this.#windows.open(this.#firstBlock), this.#layout)
     return chunksInTurn([head, new VerbatimBlocks(blocks, this.#parsed.toc)])
   }
 
@@ -111,7 +117,7 @@ export class SeekableBlocks implements BlockAccess {
     let at = this.#firstBlock
     let known = 0
     while (at < this.#layout.archiveBytes) {
-      const pull = this.#open(at)
+      const pull = this.#windows.open(at)
       try {
         const reader = new BlockReader(pull, this.#layout)
         for (let header = await reader.readHeader(); header !== null; header = await reader.readHeader()) {

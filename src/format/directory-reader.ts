@@ -149,6 +149,8 @@ class DirectoryReader implements FormatReader {
   readonly #options: ReaderOptions
   readonly #objects: ObjectsOfToc
   readonly #streams: DataStreams
+  /** Files that were looked up ahead and not opened since. */
+  readonly #found = new Map<string, ArchiveFile>()
 
   constructor(parsed: ParsedToc, dir: DirectoryAccess, options: ReaderOptions) {
     this.header = parsed.header
@@ -241,7 +243,10 @@ class DirectoryReader implements FormatReader {
   }
 
   async #sizeOf({ data }: TocEntry): Promise<number | undefined> {
-    return data.state === 'file' ? (await findFile(this.#dir, data.filename))?.size : undefined
+    if (data.state !== 'file') return undefined
+    const found = await findFile(this.#dir, data.filename)
+    if (found !== undefined) this.#found.set(data.filename, found)
+    return found?.size
   }
 
   async #openAsIs(name: string): Promise<ChunkSource> {
@@ -252,7 +257,8 @@ class DirectoryReader implements FormatReader {
 
   async #openNamed(name: string, context: DecodeContext, dumpId: number): Promise<StoredData> {
     checkFileName(name, dumpId, this.#options.limits.fileNameBytes)
-    const file = await findFile(this.#dir, name)
+    const file = this.#found.get(name) ?? (await findFile(this.#dir, name))
+    this.#found.delete(name)
     if (file === undefined) {
       const text = `could not open input file "${this.#dir.path}/${name}": No such file or directory`
       throw missingFile(context.action, name, dumpId, text)

@@ -21,6 +21,8 @@ import {
 
 /** Compressed bytes are written when there are so many of them. */
 const FLUSH_BYTES = 128 * 1024
+/** Room at first: a directory may have very many files of a few bytes. */
+const FIRST_BYTES = 4096
 
 const suffixes: Readonly<Record<Algorithm, string>> = { none: '', gzip: '.gz', lz4: '.lz4', zstd: '.zst' }
 
@@ -149,7 +151,7 @@ function* inTurn(...parts: readonly Iterable<Uint8Array>[]): Generator<Uint8Arra
 
 /** Bytes that are lent by an encoder, kept until they are written. */
 class Gathered {
-  #buffer = new Uint8Array(2 * FLUSH_BYTES)
+  #buffer = new Uint8Array(FIRST_BYTES)
   #end = 0
 
   get length(): number {

@@ -1,6 +1,7 @@
 import { pullOver } from '../io/pull.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { RandomAccess } from '../io/source.ts'
+import { Windows } from '../io/windows.ts'
 import type { DumpId } from '../toc/types.ts'
 import { fileNames } from './directory-files.ts'
 import type { TarTail } from './layout.ts'
@@ -33,6 +34,7 @@ export class TarIndex implements TarMembers {
   readonly #source: RandomAccess
   readonly #signal: AbortSignal | undefined
   readonly #walker: TarWalker
+  readonly #windows: Windows
   /** Members come past so far, by full name; of several with one name the first counts. */
   readonly #members: TarMember[] = []
   readonly #positions = new Map<string, number>()
@@ -45,6 +47,7 @@ export class TarIndex implements TarMembers {
     this.#source = source
     this.#signal = signal
     this.#walker = new TarWalker(pullOver(source, { signal }))
+    this.#windows = new Windows(source, signal)
   }
 
   async findToc(): Promise<FoundMember> {
@@ -81,8 +84,20 @@ export class TarIndex implements TarMembers {
   async open(member: TarMember): Promise<ChunkSource> {
     checkPlainMember(member)
     const { start, size, name } = member
-    const pull = pullOver(this.#source, { start, end: start + size, signal: this.#signal })
-    return new WindowChunks(pull, size, () => truncatedMember(name, pull.position))
+    const pull = this.#windows.open(start)
+    const chunks = new WindowChunks(pull, size, () => truncatedMember(name, pull.position))
+    let over = false
+    return {
+      next: async () => {
+        const chunk = over ? null : await chunks.next()
+        if (chunk === null && !over) this.#windows.giveBack(pull)
+        over ||= chunk === null
+        return chunk
+      },
+      cancel: async () => {
+        over = true
+      },
+    }
   }
 
   async readHeader(member: TarMember): Promise<Uint8Array> {

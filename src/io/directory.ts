@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { fileURLToPath, fs, join } from '#io/platform'
 import { ArchiveError } from '../errors.ts'
-import { closeFile, fileStatus, hasCode, openFile } from './descriptor.ts'
+import { closeFile, fileStatus, hasCode, linkStatus, openFile, pathStatus } from './descriptor.ts'
 import { descriptorSource, type FileSource } from './source.ts'
 
 /** What a name in a directory stands for. */
@@ -59,7 +59,7 @@ export function checkPlainName(name: string): void {
 /** Opens a directory for reading. File-system errors pass through unwrapped. */
 export async function openDirectory(path: string | URL): Promise<DirectoryAccess> {
   const directory = path instanceof URL ? fileURLToPath(path) : path
-  const status = await fs.promises.stat(directory)
+  const status = await pathStatus(directory)
   if (!status.isDirectory()) {
     throw new ArchiveError('USAGE', `Cannot open "${directory}" as a directory: it is a file`, { file: directory })
   }
@@ -70,13 +70,9 @@ export async function openDirectory(path: string | URL): Promise<DirectoryAccess
     },
     async stat(name) {
       checkPlainName(name)
-      try {
-        const found = await fs.promises.lstat(join(directory, name))
-        return found.isFile() ? { size: found.size, kind: 'file' } : { size: 0, kind: 'other' }
-      } catch (error) {
-        if (hasCode(error, 'ENOENT')) return undefined
-        throw error
-      }
+      const found = await linkStatus(join(directory, name))
+      if (found === undefined) return undefined
+      return found.isFile() ? { size: found.size, kind: 'file' } : { size: 0, kind: 'other' }
     },
     async open(name) {
       checkPlainName(name)
@@ -87,8 +83,8 @@ export async function openDirectory(path: string | URL): Promise<DirectoryAccess
 
 async function openPlainFile(path: string, name: string): Promise<FileSource> {
   // lstat for the platforms without O_NOFOLLOW; there the open below could still be raced, elsewhere it decides.
-  const listed = await fs.promises.lstat(path)
-  if (!listed.isFile()) throw notPlain(name, kindOf(listed))
+  const listed = await linkStatus(path)
+  if (listed?.isFile() === false) throw notPlain(name, kindOf(listed))
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
   const descriptor = await openFile(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch((error: unknown) => {
     throw hasCode(error, 'ELOOP') ? notPlain(name, 'a symbolic link') : error

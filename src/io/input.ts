@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { fileURLToPath, fs, pipeStream } from '#io/platform'
 import { ArchiveError } from '../errors.ts'
-import { closeFile, fileStatus, openFile, readOnce } from './descriptor.ts'
+import { closeFile, fileStatus, openFile, pathStatus, readOnce } from './descriptor.ts'
 import { openDirectory, type DirectoryAccess } from './directory.ts'
 import { blobSource, bytesSource, descriptorSource, isRandomAccess, type RandomAccess } from './source.ts'
 
@@ -65,7 +65,7 @@ export function pathOf(input: ArchiveInput): string | undefined {
 async function resolvePath(path: string): Promise<ResolvedInput> {
   if (path === '')
     throw new ArchiveError('USAGE', 'Cannot open an input: the path is empty, must name a file or directory')
-  const status = await fs.promises.stat(path)
+  const status = await pathStatus(path)
   if (status.isDirectory()) return { kind: 'directory', dir: await openDirectory(path), path }
   // O_NONBLOCK: the open of a FIFO would wait for a writer in a thread, from where nothing can call it back.
   const descriptor = await openFile(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0))

@@ -281,7 +281,7 @@ export function pullOver(source: RandomAccess, options: PullOverOptions = {}): P
 
 class SourceFeed implements Feed {
   readonly readsAhead = true
-  preferredBytes = FIRST_READ_BYTES
+  #wanted = FIRST_READ_BYTES
   #offset: number
   readonly #source: RandomAccess
   readonly #end: number
@@ -292,12 +292,17 @@ class SourceFeed implements Feed {
     this.#end = end
   }
 
+  /** No more than there is: a directory may have very many files of a few bytes. */
+  get preferredBytes(): number {
+    return Math.min(this.#wanted, Math.max(1, this.#end - this.#offset))
+  }
+
   async read(target: Uint8Array): Promise<number> {
     const length = Math.min(target.length, this.#end - this.#offset)
     if (length <= 0) return 0
     const count = await readAt(this.#source, target.subarray(0, length), this.#offset)
     this.#offset += count
-    this.preferredBytes *= 4
+    this.#wanted *= 4
     return count
   }
 

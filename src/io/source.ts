@@ -1,6 +1,6 @@
 import { fileURLToPath, fs } from '#io/platform'
 import { ArchiveError } from '../errors.ts'
-import { closeFile, fileStatus, openFile, readFully } from './descriptor.ts'
+import { closeFile, closeRead, fileStatus, openFile, readFully } from './descriptor.ts'
 
 /**
  * Bytes that can be read at any place: a file, a buffer, a Blob, or something of the caller's.
@@ -114,7 +114,7 @@ export function descriptorSource(descriptor: number, size: number, path: string)
       closed = true
       // The number of a closed descriptor is given to the next file opened: no read may still be using it.
       if (reading > 0) await new Promise<void>((resolve) => (idle = resolve))
-      await closeFile(descriptor)
+      await closeRead(descriptor)
     },
   }
 }

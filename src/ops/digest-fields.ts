@@ -1,4 +1,4 @@
-import { encodeByteString } from '../bytes/byte-string.ts'
+import { encodeByteString, writeByteString } from '../bytes/byte-string.ts'
 import { createSha256, type Hash } from '../codec/sha256.ts'
 import type { ArchiveHeader, TextField, TocEntry } from '../toc/types.ts'
 
@@ -7,29 +7,67 @@ export type FieldValue = Uint8Array | string | number | null
 
 /** Bytes before a value: 0 for NULL, else 1 and the length. */
 const PREFIX_BYTES = 9
+/** Values of a record are gathered up to this much: to tell the hash of each of them takes longer than to hash it. */
+const GATHER_BYTES = 16 * 1024
+
+/** Buffers that no record uses: there is one for each that is begun within another. */
+const idle: Uint8Array[] = []
 
 /**
  * The digest of a record (spec/digest.md): its name, then its values, each with its length, so that no two records
  * give the same bytes.
  */
 export function digestRecord(name: string, values: Iterable<FieldValue>): Uint8Array {
-  const hash = createSha256()
-  putValue(hash, name)
-  for (const value of values) putValue(hash, value)
-  return hash.digest()
+  const record = new RecordDigest(name)
+  for (const value of values) record.put(value)
+  return record.end()
 }
 
-function putValue(hash: Hash, value: FieldValue): void {
-  if (value === null) {
-    hash.update(Uint8Array.of(0))
-    return
+/** The same for values that come one by one. */
+export class RecordDigest {
+  readonly #hash: Hash = createSha256()
+  readonly #gathered = idle.pop() ?? new Uint8Array(GATHER_BYTES)
+  #end = 0
+
+  constructor(name: string) {
+    this.put(name)
   }
-  const bytes = value instanceof Uint8Array ? value : encodeByteString(String(value))
-  const prefix = new Uint8Array(PREFIX_BYTES)
-  prefix[0] = 1
-  new DataView(prefix.buffer).setBigUint64(1, BigInt(bytes.length))
-  hash.update(prefix)
-  hash.update(bytes)
+
+  put(value: FieldValue): void {
+    const known = typeof value === 'number' ? String(value) : value
+    const length = known === null ? 0 : known.length
+    if (this.#end + PREFIX_BYTES + length > GATHER_BYTES) this.#flush()
+    const gathered = this.#gathered
+    if (known === null) {
+      gathered[this.#end++] = 0
+      return
+    }
+    gathered[this.#end] = 1
+    for (let at = this.#end + PREFIX_BYTES - 1, left = length; at > this.#end; at--, left = Math.floor(left / 256)) {
+      gathered[at] = left % 256
+    }
+    this.#end += PREFIX_BYTES
+    if (length > GATHER_BYTES - PREFIX_BYTES) {
+      this.#flush()
+      this.#hash.update(typeof known === 'string' ? encodeByteString(known) : known)
+      return
+    }
+    if (typeof known === 'string') writeByteString(known, gathered, this.#end)
+    else gathered.set(known, this.#end)
+    this.#end += length
+  }
+
+  /** The digest, once: nothing may follow. */
+  end(): Uint8Array {
+    this.#flush()
+    idle.push(this.#gathered)
+    return this.#hash.digest()
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#gathered.subarray(0, this.#end))
+    this.#end = 0
+  }
 }
 
 /** The record of an archive's header: who dumped what, and when; nothing about how it is stored. */

@@ -1,6 +1,6 @@
 import { toHex } from '../codec/sha256.ts'
 import type { ArchiveHeader, DumpId, TocEntry } from '../toc/types.ts'
-import { digestRecord, entryDigest, headerDigest } from './digest-fields.ts'
+import { digestRecord, RecordDigest, entryDigest, headerDigest } from './digest-fields.ts'
 import type { LargeObjectDigests } from './digest-objects.ts'
 
 /** What `digest` gives; every digest is SHA-256 in lower-case hexadecimal digits (spec/digest.md). */
@@ -42,9 +42,13 @@ export function wholeDigest(
   data: ReadonlyMap<DumpId, Uint8Array>,
   objects: LargeObjectDigests,
 ): ArchiveDigest {
+  const contentRecord = new RecordDigest('pgdmp content 1')
+  contentRecord.put(entries.length)
   const entryDigests = entries.map((entry) => {
     const ofData = data.get(entry.dumpId) ?? null
-    return { entry, ofData, all: entryDigest(entry, ofData) }
+    const all = entryDigest(entry, ofData)
+    contentRecord.put(all)
+    return { dumpId: entry.dumpId, sha256: toHex(all), data: ofData === null ? null : toHex(ofData) }
   })
   const objectDigests = objects.digests()
   const header = headerDigest(headerRead)
@@ -52,20 +56,13 @@ export function wholeDigest(
     objectDigests.length,
     ...objectDigests.map((object) => object.digest),
   ])
-  const content = digestRecord('pgdmp content 1', [
-    entryDigests.length,
-    ...entryDigests.map(({ all }) => all),
-    largeObjects,
-  ])
+  contentRecord.put(largeObjects)
+  const content = contentRecord.end()
   return {
     sha256: toHex(digestRecord('pgdmp archive 1', [header, content])),
     header: toHex(header),
     content: toHex(content),
-    entries: entryDigests.map(({ entry, ofData, all }) => ({
-      dumpId: entry.dumpId,
-      sha256: toHex(all),
-      data: ofData === null ? null : toHex(ofData),
-    })),
+    entries: entryDigests,
     largeObjects: {
       sha256: toHex(largeObjects),
       objects: objectDigests.map((object) => ({ oid: object.oid, sha256: toHex(object.digest) })),
