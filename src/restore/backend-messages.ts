@@ -101,18 +101,25 @@ function fieldsOf(body: Uint8Array): readonly (string | null)[] {
   return fields
 }
 
-/** ErrorResponse and NoticeResponse: fields of 1 byte  type and a string that ends with a zero. */
-function serverErrorFrom(body: Uint8Array): ServerError {
+/**
+ * ErrorResponse and NoticeResponse: fields of 1 byte  type and a string that ends with a zero.
+ * @param severity in the language of the server (`S`), or in English (`V`), where it says so
+ */
+export function serverErrorFrom(
+  body: Uint8Array,
+  decode: (bytes: Uint8Array) => string = (bytes) => utf8.decode(bytes),
+  severity: 'S' | 'V' = 'V',
+): ServerError {
   const fields = new Map<string, string>()
   for (let at = 0; at < body.length && body[at] !== 0;) {
     const end = body.indexOf(0, at + 1)
     if (end < 0) break
-    fields.set(String.fromCharCode(body[at] ?? 0), utf8.decode(body.subarray(at + 1, end)))
+    fields.set(String.fromCharCode(body[at] ?? 0), decode(body.subarray(at + 1, end)))
     at = end + 1
   }
   const number = (type: string): number | undefined => (fields.has(type) ? Number(fields.get(type)) : undefined)
   return new ServerError(fields.get('M') ?? '', {
-    severity: fields.get('V') ?? fields.get('S'),
+    severity: fields.get(severity) ?? fields.get('S'),
     sqlState: fields.get('C'),
     detail: fields.get('D'),
     hint: fields.get('H'),

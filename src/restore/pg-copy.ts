@@ -1,6 +1,8 @@
 import type { Client, Connection, DatabaseError } from 'pg'
 import type { CopyStreamQuery } from 'pg-copy-streams'
+import { serverErrorFrom } from './backend-messages.ts'
 import { connectionOf, ignore } from './pg-client.ts'
+import { bodyOf } from './server-texts.ts'
 import { ServerError, type CopyInput } from './target.ts'
 
 /** What node-postgres calls while the query is the one that is answered (Query, pg/lib/query.js). */
@@ -166,6 +168,8 @@ export function asServerError(error: Error): Error {
 type Response = { readonly [K in keyof DatabaseError]?: DatabaseError[K] | undefined }
 
 export function serverErrorOf(response: Response): ServerError {
+  const said = bodyOf(response)
+  if (said !== undefined) return serverErrorFrom(said.body, said.decode, 'S')
   const { message = '', severity, code, detail, hint, where, position, internalQuery, internalPosition } = response
   return new ServerError(message, {
     severity,

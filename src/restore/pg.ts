@@ -1,6 +1,6 @@
 import type { Client, ClientConfig } from 'pg'
 import type { CopyStreamQuery } from 'pg-copy-streams'
-import { cancelQuery, connectClient, databaseOf, ignore, loadPg } from './pg-client.ts'
+import { cancelQuery, connectClient, connectionOf, databaseOf, ignore, loadPg } from './pg-client.ts'
 import {
   afterError,
   asServerError,
@@ -10,6 +10,7 @@ import {
   type DataRow,
   type Submittable,
 } from './pg-copy.ts'
+import { keepServerTexts } from './server-texts.ts'
 import { ServerError, type CopyInput, type EndableTarget, type ServerRow } from './target.ts'
 
 /** A {@link RestoreTarget} over node-postgres. */
@@ -164,6 +165,7 @@ class NodePostgres implements PgTarget {
   readonly #endings = new Set<() => void>()
 
   #watch(client: Client): void {
+    keepServerTexts(connectionOf(client))
     client.on('error', (error) => {
       this.#ended ??= asServerError(error)
     })

@@ -63,6 +63,19 @@ describe('pgdmp restore', () => {
     expect(ask([`SELECT count(*) FROM pg_tables WHERE schemaname = 'Größe'`]).trim()).toBe('0')
   })
 
+  test('shows what a server says in the encoding of the archive, names in it included', async () => {
+    const name = newName()
+    ask([`CREATE DATABASE ${name} TEMPLATE template0`])
+    const sjis = fixture('encodings/sjis-Fc.dump').file
+    const { status, stderr } = await pgdmp('--no-check', '-d', database(name), sjis)
+    expect([status, stderr]).toEqual([1, expect.stringContaining('SCHEMA 表: role "role 表" does not exist\n')])
+    expect(stderr).toMatch(/ roles that do not exist \[42704\] \(role "role 表" does not exist\)/)
+    // in UTF-8 again
+    const target = await connectPg(parameters(name))
+    await expect(target.rows('SELECT "表" FROM pg_class')).rejects.toThrow('column "表" does not exist')
+    await target.end()
+  })
+
   test('says so when the connection is lost, and what to do', async () => {
     const name = newName()
     ask([`CREATE DATABASE ${name} TEMPLATE template0`])

@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** What the program reads from standard input; nothing when absent. */
   readonly stdin?: Uint8Array
+  /** How standard error is read; default: as UTF-8. */
+  readonly decode?: (stderr: Uint8Array) => string
   /** Milliseconds before the program is killed; default 60,000. */
   readonly timeout?: number
 }
@@ -35,6 +37,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
 }
 
 function start(file: string, args: readonly string[], options: RunOptions): Promise<Outcome> {
+  const read = options.decode ?? ((bytes: Uint8Array) => new TextDecoder().decode(bytes))
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -51,7 +54,7 @@ function start(file: string, args: readonly string[], options: RunOptions): Prom
     child.stdin.end(options.stdin)
     child.on('error', reject)
     child.on('close', (status, signal) =>
-      resolve({ status, signal, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }),
+      resolve({ status, signal, stdout: Buffer.concat(stdout), stderr: read(Buffer.concat(stderr)) }),
     )
   })
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
+import { open } from '../../src/index.ts'
+import { decoderFor } from '../../src/toc/encoding.ts'
 import { allArchives, type PlacedArchive } from './corpus.ts'
 import { cli } from './paths.ts'
 import { withoutPath } from './postgres.ts'
@@ -41,11 +43,18 @@ export async function restored(
         ? [server.pgRestore, args]
         : [process.execPath, [cli, 'pg_restore', '--compat', server.version, ...args]]
     const input = stdin ? { stdin: readFileSync(archive) } : {}
-    const { status, stderr } = await run(file, all, { timeout, ...input })
+    // pg_restore prints the bytes of the archive and of the server
+    const decode = program === 'real' ? { decode: decoderFor(await encodingOf(archive)) } : {}
+    const { status, stderr } = await run(file, all, { timeout, ...input, ...decode })
     return { status, stderr: comparable(stderr, database), contents: await contentsOf(server, database) }
   } finally {
     dropDatabase(server, database)
   }
+}
+
+async function encodingOf(file: string): Promise<string> {
+  await using archive = await open(file)
+  return archive.settings.encoding
 }
 
 export async function contentsOf(server: Server, database: string): Promise<string> {

@@ -108,7 +108,8 @@ export class Source {
     const known = this.#expected.get(shape.name)
     if (known !== undefined) return known
     const name = this.target(shape)
-    const options = shape.options.filter((option) => !option.startsWith('--jobs'))
+    // what does not change the result, and --transaction-size is of 17
+    const options = shape.options.filter((option) => !/^--(?:jobs|transaction-size)=/.test(option))
     // partitions' constraints that --clean cannot drop are errors that it goes on from
     spawnSync(this.server.pgRestore, [...options, '-d', this.server.database(name), this.archive(shape)])
     const contents = this.contents(shape, name)
