@@ -83,10 +83,14 @@ function openIn(folder: string): string[] {
 
 /** The same, once it is nothing, or stays: what a stream or a read under way holds is released when that ends. */
 async function settled(folder: string): Promise<string[]> {
-  for (let rounds = 0; rounds < 2000 && openIn(folder).length > 0; rounds++) {
+  for (let rounds = 0; ; rounds++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    // what was under way when the verb ended may yet open a file, and has to close it then
+    const isBusy = process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))
+    const left = openIn(folder)
+    if ((left.length === 0 && !isBusy) || rounds === 2000) return left
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
-  return openIn(folder)
 }
 
 /** One run of a verb in a folder of its own. */
