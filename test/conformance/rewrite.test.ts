@@ -9,6 +9,7 @@ import { identifierOf, tokenize } from '../../src/sql/lexer.ts'
 import { decoderFor } from '../../src/toc/encoding.ts'
 import { encoderFor } from '../../src/toc/encode-name.ts'
 import { allArchives, corpusRoot, withoutCorpus } from '../helpers/corpus.ts'
+import { partOf } from '../helpers/part.ts'
 
 const fields: readonly TextField[] = [
   'tableoid',
@@ -151,7 +152,7 @@ test('the full corpus is there', ({ skip }) => {
   if (corpusRoot === undefined) skip(withoutCorpus)
 })
 
-describe.each(allArchives())('$path', ({ file }) => {
+describe.each(partOf(allArchives(), ({ path }) => path, 2))('$path', ({ file }) => {
   let archive: Archive
   beforeAll(async () => {
     archive = await open(file)
