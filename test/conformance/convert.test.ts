@@ -15,7 +15,7 @@ import { run, shellQuote, type Outcome, type RunOptions } from '../helpers/proce
 
 const seed = Number(process.env['PGDMP_SEED'] ?? Date.now() % 2 ** 31)
 /** Selections to try, or `all`. */
-const wanted = process.env['PGDMP_CONVERSIONS'] ?? '60'
+const wanted = process.env['PGDMP_CONVERSIONS'] ?? '45'
 console.log(`PGDMP_SEED=${seed} PGDMP_CONVERSIONS=${wanted}`)
 
 const scratch = mkdtempSync(join(tmpdir(), 'pgdmp-convert-'))

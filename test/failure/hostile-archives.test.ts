@@ -16,7 +16,7 @@ import { placeHostile } from './place-hostile.ts'
 /** MB that the whole process may have at any time, whatever it reads: a bomb inflates to more. */
 const mostMemory = 300
 const seed = Number(process.env['PGDMP_SEED'] ?? 20_261_127)
-const mixtures = Number(process.env['PGDMP_HOSTILE'] ?? 60)
+const mixtures = Number(process.env['PGDMP_HOSTILE'] ?? 40)
 
 const cache = join(root, 'node_modules/.cache/pgdmp-hostile')
 mkdirSync(cache, { recursive: true })
