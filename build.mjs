@@ -27,8 +27,7 @@ const loaded = new Set(
 
 /**
  * What is loaded when it is needed: those files, and the WebAssembly of zstddec, which all of them share. What esbuild
- * is to load later itself it wraps, with all that hangs on it, in a function a file, and leaves out nothing of it: twice
- * the code to compile.
+ * is to load later itself it wraps, with all that hangs on it, in a function a file, and leaves out less of it.
  * @type {import('esbuild').Plugin}
  */
 const loadedLater = {
