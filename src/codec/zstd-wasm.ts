@@ -14,6 +14,7 @@ interface ZstdExports {
 const IN_BYTES = 131072
 const OUT_BYTES = 262144
 const BUFFER_STRUCT = 12 // ZSTD_inBuffer, ZSTD_outBuffer: pointer, size, position
+const LONG = 0x7fffffff // ms, the longest that a timer takes
 const LARGEST_ERROR = 120 // ZSTD_error_maxCode: results of -120 to -1 are errors
 
 /** The errors that damage can lead to, by ZSTD_ErrorCode, in libzstd's words. */
@@ -44,7 +45,14 @@ async function load(): Promise<void> {
       super._init(result)
     }
   }
-  await new Loader().init()
+  // With nothing else to wait for, Node.js would go on with us only between two waits for all of V8's threads: for the
+  // second one they first optimise the decoder, 0.1 s.
+  const alive = setInterval(() => undefined, LONG)
+  try {
+    await new Loader().init()
+  } finally {
+    clearInterval(alive)
+  }
   if (exports === undefined || typeof exports.ZSTD_decompressStream !== 'function') {
     throw new CodecFailure('CODEC_UNAVAILABLE', 'the package zstddec was loaded before by another part of the program')
   }
