@@ -312,8 +312,9 @@ describe('createDecoder() keeps the limits', () => {
 })
 
 // Memory of WebAssembly ends at 2 GiB; elsewhere there is no telling when there is none left.
-describe.skipIf(hasNativeZstd())('zstd in WebAssembly', () => {
-  it('says which window there is no memory for', async () => {
+describe('zstd in WebAssembly', () => {
+  it('says which window there is no memory for', async ({ skip }) => {
+    if (hasNativeZstd()) skip('this Node.js has a decoder of its own')
     await decode('zstd', new Uint8Array(0))
     const target = new Uint8Array(1000)
     const decoders = Array.from({ length: 20 }, () => createDecoder('zstd', { limits: defaultLimits, context }))
