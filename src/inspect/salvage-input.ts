@@ -8,9 +8,10 @@ import { spool } from '../io/spool.ts'
 import type { Limits } from '../limits.ts'
 import type { ArchiveFormat } from '../toc/types.ts'
 import { ByteWindow } from './salvage-bytes.ts'
-import { filesOfTar, type FoundFiles } from './salvage-files.ts'
+import type { FoundFiles } from './salvage-files.ts'
 import { TolerantSource, type Break, type LenientSource, type Payload } from './salvage-payload.ts'
-import { findToc } from './salvage-toc.ts'
+import { filesOfTar } from './salvage-tar.ts'
+import { findToc, tocOfFiles } from './salvage-toc.ts'
 
 /** What is to be salvaged. */
 export type SalvageInput =
@@ -112,15 +113,13 @@ async function recognise(
   }
   // what is left of an archive whose beginning is damaged
   if (detected.kind === 'unknown') {
-    const onWarning = (): undefined => undefined
-    const toc = await findToc({ source, format: 'custom', limits, onWarning, signal })
-    if (toc !== undefined && toc.entries.length > 0) return { input: { format: 'custom', source }, breaks: [] }
+    const toc = await findToc({ source, format: 'custom', limits, signal })
     const files = await filesOfTar(source, signal)
-    if ([...files.byName.values()].some(({ guessed }) => guessed !== true)) {
-      return { input: { format: 'tar', source, files }, breaks: [] }
-    }
-    // data blocks may be there without anything else
-    return { input: { format: 'custom', source }, breaks: [] }
+    const found = files.byName.size === 0 ? undefined : await tocOfFiles(files, { format: 'tar', limits, signal })
+    // a large object may be an archive of the other kind; data blocks may be there without anything else
+    const isTar = files.byName.size > 0 && (found?.entries.length ?? 0) >= (toc?.entries.length ?? 0)
+    const input: SalvageInput = isTar ? { format: 'tar', source, files } : { format: 'custom', source }
+    return { input, breaks: [] }
   }
   throw notAnArchive(detected, head, { path, container: wrapping })
 }
