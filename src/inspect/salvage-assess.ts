@@ -3,6 +3,8 @@ import { fieldCount, parseCopyStatement } from '../copy/copy-statement.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { Limits } from '../limits.ts'
 import type { ArchiveSettings, TocEntry } from '../toc/types.ts'
+import { mixedEncodings } from '../sql/lexer.ts'
+import { charLengthOf } from '../sql/multibyte.ts'
 import type { GatheredData } from './salvage-gather.ts'
 import type { LongRowVerdict } from './salvage-long-row.ts'
 import { TolerantSource, type Break, type Payload } from './salvage-payload.ts'
@@ -75,6 +77,10 @@ export async function assess(
 }
 
 async function assessRows(entry: TocEntry | undefined, payload: Payload, judging: Judging): Promise<KeptRows> {
+  if (payload.told !== undefined) {
+    const found = await assessRows(entry, payload.told, judging)
+    if (found.state === 'whole' && found.text !== 'other') return found
+  }
   const { limits, signal, certainOnly } = judging
   const text = await textOf(entry, payload, judging)
   const picker = text === 'other' ? undefined : pickerFor(entry, text, payload, judging)
@@ -211,14 +217,14 @@ async function assessObjects(
 export class PickedRows implements ChunkSource {
   readonly #source: TolerantSource
   readonly #picker: RowPicker
-  readonly #asText: boolean
+  readonly #asText: string | undefined
   #pieces: readonly Uint8Array[] = []
   #at = 0
   #ended = false
   #over = false
 
-  /** @param asText rows are statements, to be given as COPY text of one column */
-  constructor(source: TolerantSource, picker: RowPicker, asText: boolean) {
+  /** @param asText rows are statements, to be given as COPY text of one column, in this encoding */
+  constructor(source: TolerantSource, picker: RowPicker, asText?: string) {
     this.#source = source
     this.#picker = picker
     this.#asText = asText
@@ -227,11 +233,11 @@ export class PickedRows implements ChunkSource {
   async next(): Promise<Uint8Array | null> {
     for (;;) {
       const piece = this.#pieces[this.#at++]
-      if (piece !== undefined) return this.#asText ? escaped(piece) : piece
+      if (piece !== undefined) return this.#asText === undefined ? piece : escaped(piece, this.#asText)
       if (this.#over) return null
       if (this.#ended) {
         this.#over = true
-        return this.#asText ? encodeByteString('\\.\n\n\n') : this.#picker.terminator
+        return this.#asText === undefined ? this.#picker.terminator : encodeByteString('\\.\n\n\n')
       }
       const chunk = this.#picker.done ? null : await this.#source.next()
       if (chunk !== null) {
@@ -259,7 +265,20 @@ export class PickedRows implements ChunkSource {
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 /** A statement and its line feed as a row of COPY text. */
-function escaped(statement: Uint8Array): Uint8Array {
+function escaped(statement: Uint8Array, encoding: string): Uint8Array {
   const text = decodeByteString(statement).replace(/\n$/, '')
-  return encodeByteString(`${text.replaceAll(/[\\\n\r\t]/g, (char) => escapes[char] ?? char)}\n`)
+  // where a byte within a character may look like a backslash
+  const charLength = mixedEncodings.has(encoding) ? charLengthOf(encoding) : undefined
+  if (charLength === undefined) {
+    return encodeByteString(`${text.replaceAll(/[\\\n\r\t]/g, (char) => escapes[char] ?? char)}\n`)
+  }
+  let row = ''
+  for (let at = 0; at < text.length;) {
+    const byte = text.charCodeAt(at)
+    const length = byte < 0x80 ? 1 : Math.max(1, charLength(byte, text.charCodeAt(at + 1)))
+    const char = text.slice(at, at + length)
+    row += length === 1 ? (escapes[char] ?? char) : char
+    at += length
+  }
+  return encodeByteString(`${row}\n`)
 }

@@ -202,9 +202,11 @@ class BlockFinder {
     while (await window.load(at, intBytes)) {
       const oid = this.#bytes.int(at) >>> 0
       if (oid === 0) {
-        at += intBytes
-        whole = true
-        break
+        const more = await this.#objectBehind(at + intBytes)
+        at = more ?? at + intBytes
+        whole = more === undefined
+        if (whole) break
+        continue
       }
       const chainStart = at + intBytes
       const expected = this.#search.oids
@@ -215,6 +217,8 @@ class BlockFinder {
         if (next?.kind !== 'object') break
         continue
       }
+      // where entries do not tell the OIDs, damage may look like one
+      if (!expected.has(oid) && !(await this.#beginsObject(chainStart))) break
       const { chain, end } = await this.#chain(chainStart, true)
       if (!this.#seenOids.has(oid)) objects.push({ oid, chain })
       this.#seenOids.add(oid)
@@ -224,6 +228,20 @@ class BlockFinder {
     if (!whole) at = Math.max(at, body)
     this.blocks.push({ dumpId, offset, content: { kind: 'large-objects', objects, whole } })
     return whole ? at : Math.min(this.#bytes.size, Math.max(at, offset + this.#headerBytes))
+  }
+
+  /** The next object behind zeros that look like the end of the block, if they are damage: something must follow. */
+  async #objectBehind(at: number): Promise<number | undefined> {
+    if (at >= this.#bytes.size || (await this.#headerAt(at)) !== undefined) return undefined
+    const next = await this.#next(at, true)
+    return next?.kind === 'object' ? next.offset : undefined
+  }
+
+  /** Whether an object may have its data here: a stream, none at all, or what a cut has left. */
+  async #beginsObject(at: number): Promise<boolean> {
+    const { window, intBytes } = this.#bytes
+    if (!(await window.load(at, intBytes))) return false
+    return this.#bytes.int(at) === 0 || (await this.#beginsStream(at))
   }
 
   /** A block whose header is damaged, but whose chunks lead to a place where something follows. */

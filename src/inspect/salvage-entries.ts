@@ -204,9 +204,9 @@ export function emptyObjects({ dumpId, tag }: TocEntry, ids: DumpIds): TocEntry 
   return madeEntry(ids.take(), 'BLOBS', tag ?? 'BLOBS', { hadDumper: true, dependencies: [dumpId] })
 }
 
-/** Entries that create large objects; archives that are written never do without. */
+/** Entries that create large objects; an archive of a version without them gets them when it is written. */
 export function makersOf(oids: readonly number[], ids: DumpIds, version: ArchiveVersion): readonly TocEntry[] {
-  if (oids.length === 0) return []
+  if (oids.length === 0 || !featuresOf(version).blobEntries) return []
   if (!featuresOf(version).relkindAndBlobGroups) {
     return oids.map((oid) =>
       madeEntry(ids.take(), 'BLOB', String(oid), {

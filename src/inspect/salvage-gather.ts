@@ -8,7 +8,7 @@ import type { ArchiveHeader, DumpId, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
 import { containerOfMagic, findBlocks, type FoundBlock, type FoundObject } from './salvage-blocks.ts'
 import { BlockBytes, ChainSource, type ChunkChain } from './salvage-chunks.ts'
-import { findStored, payloadOfFile, splitSuffix, type FoundFiles } from './salvage-files.ts'
+import { findStored, payloadOfFile, splitSuffix, type FoundFile, type FoundFiles } from './salvage-files.ts'
 import { TolerantSource, type Break, type Payload } from './salvage-payload.ts'
 import type { FoundToc } from './salvage-toc.ts'
 import { declaredObjects, expectedOids } from './verify-objects.ts'
@@ -58,11 +58,13 @@ export function oidsOf(entries: readonly TocEntry[]): ReadonlySet<number> {
 
 /** Finds the data of a custom archive. */
 export async function gatherCustom(
-  source: RandomAccess,
+  whole: RandomAccess,
   toc: FoundToc | undefined,
   header: ArchiveHeader,
   signal: AbortSignal | undefined,
 ): Promise<Gathered> {
+  // behind the data nothing but the copy of the table of contents is looked for
+  const source = toc?.copy === undefined ? whole : startOf(whole, toc.copy)
   const bytes = new BlockBytes(source, blockLayout(header, source.size), signal)
   const entries = entriesWithData(toc?.entries ?? [])
   const tocWhole = toc !== undefined && toc.breaks.length === 0
@@ -110,6 +112,10 @@ async function followsAt(
   } finally {
     await pull.close()
   }
+}
+
+function startOf(source: RandomAccess, size: number): RandomAccess {
+  return { size, read: (offset, length) => source.read(offset, Math.min(length, Math.max(0, size - offset))) }
 }
 
 type OpenChain = (chain: ChunkChain) => Payload
@@ -232,20 +238,15 @@ export async function gatherFiles(
   const missing = new Map<TocEntry, Break & { readonly file?: string }>()
   const used = new Set<string>()
   const entries = entriesWithData(toc?.entries ?? [])
-  const guessed = [...files.byName.values()].filter(
-    ({ guessed: is, name }) => is === true && name.startsWith('member at'),
-  )
-  const absent = entries.filter((entry) => entry.desc !== 'BLOBS' && findStored(files, fileOf(entry)) === undefined)
-  for (const entry of entries.filter(({ desc }) => desc !== 'BLOBS')) {
+  const tables = entries.filter(({ desc }) => desc !== 'BLOBS')
+  const nameless = namelessOf(tables, files, toc?.file)
+  for (const entry of tables) {
     const name = fileOf(entry)
-    const [nameless] = guessed
-    const found = findStored(files, name)
+    const unnamed = nameless.get(entry)
+    const found = findStored(files, name) ?? (unnamed && { file: unnamed, container: 'none' })
     if (found !== undefined) {
       used.add(found.file.name)
       data.set(entry, { kind: 'rows', payload: payloadOfFile(found.file, found.container, signal) })
-    } else if (absent.length === 1 && guessed.length === 1 && nameless !== undefined) {
-      used.add(nameless.name)
-      data.set(entry, { kind: 'rows', payload: payloadOfFile(nameless, 'none', signal) })
     } else {
       missing.set(entry, { kind: 'cut', offset: 0, file: name, reason: `there is no file "${name}"` })
     }
@@ -269,6 +270,39 @@ export async function gatherFiles(
   }
   const strays = toc === undefined || toc.breaks.length > 0 ? straysOf(files, used, objects, groups.length, signal) : []
   return { algorithm, data, missing, strays, breaks: files.breaks }
+}
+
+/**
+ * Members without a name, for the entries whose data they must be: members lie in the order of the entries, so between
+ * those that are known only one may be missing.
+ */
+function namelessOf(
+  entries: readonly TocEntry[],
+  files: FoundFiles,
+  toc: FoundFile | undefined,
+): ReadonlyMap<TocEntry, FoundFile> {
+  const owners = new Map<TocEntry, FoundFile>()
+  const nameless = files.nameless.filter((file) => file !== toc)
+  // another tool may have put the members into an order of its own
+  const offsets = entries.flatMap((entry) => findStored(files, fileOf(entry))?.file.offset ?? [])
+  if (offsets.some((offset, index) => offset < (offsets[index - 1] ?? 0))) return owners
+  let absent: TocEntry[] = []
+  let from = 0
+  const assign = (to: number): void => {
+    const between = nameless.filter(({ offset }) => offset > from && offset < to)
+    const [entry] = absent
+    const [file] = between
+    if (absent.length === 1 && between.length === 1 && entry !== undefined && file !== undefined) owners.set(entry, file)
+    absent = []
+    from = to
+  }
+  for (const entry of entries) {
+    const found = findStored(files, fileOf(entry))
+    if (found === undefined) absent.push(entry)
+    else assign(found.file.offset)
+  }
+  assign(Infinity)
+  return owners
 }
 
 function fileOf({ data, dumpId }: TocEntry): string {
@@ -321,6 +355,7 @@ class ObjectFiles {
   readonly #limits: Limits
   readonly #signal: AbortSignal | undefined
   readonly #byOid = new Map<number, GatheredObject>()
+  readonly #offsets = new Map<number, number>()
   readonly #taken = new Set<number>()
 
   constructor(files: FoundFiles, declared: ReadonlySet<number>, limits: Limits, signal: AbortSignal | undefined) {
@@ -333,6 +368,7 @@ class ObjectFiles {
       const oid = Number(/^blob_([0-9]+)\.dat$/.exec(recorded)?.[1] ?? 0)
       const isEmpty = file.size === 0 && file.cut === undefined && container !== 'gzip'
       if (!(oid > 0 && oid <= 0xffff_ffff) || this.#byOid.has(oid)) continue
+      this.#offsets.set(oid, file.offset)
       this.#byOid.set(oid, { oid, payload: payloadOfFile(file, isEmpty ? 'none' : container, signal) })
     }
   }
@@ -348,7 +384,7 @@ class ObjectFiles {
   /** Adds what the list lacks of the objects that its entry must have: a list that ends with a line may be cut all the same. */
   addOwn(list: ObjectList, oids: readonly number[]): void {
     const before = list.objects.length
-    for (const oid of [...oids].sort((a, b) => a - b)) this.#take(oid, list.objects)
+    for (const oid of this.#inOrder(oids)) this.#take(oid, list.objects)
     if (list.objects.length > before) list.broken ??= cutList(list.name)
   }
 
@@ -357,9 +393,9 @@ class ObjectFiles {
     const { objects, absent } = list
     const ends = /^([0-9]{1,10})(?:\.\.([0-9]{1,10}))?$/.exec(entry.tag ?? '')
     const [first, last] = isOnly ? [0, Infinity] : [Number(ends?.[1] ?? 0), Number(ends?.[2] ?? ends?.[1] ?? 0)]
-    const unlisted = [...this.#byOid.keys()]
-      .filter((oid) => oid >= first && oid <= last && !this.#taken.has(oid))
-      .sort((a, b) => a - b)
+    const unlisted = this.#inOrder(
+      [...this.#byOid.keys()].filter((oid) => oid >= first && oid <= last && !this.#taken.has(oid)),
+    )
     const isShort = unlisted.some((oid) => this.#declared.has(oid))
     const broken = list.broken ?? (isShort ? cutList(list.name) : undefined)
     for (const oid of unlisted) if (list.broken !== undefined || this.#declared.has(oid)) this.#take(oid, objects)
@@ -370,8 +406,14 @@ class ObjectFiles {
   /** The objects that no list has. */
   rest(): readonly GatheredObject[] {
     const objects: GatheredObject[] = []
-    for (const oid of [...this.#byOid.keys()].sort((a, b) => a - b)) this.#take(oid, objects)
+    for (const oid of this.#inOrder([...this.#byOid.keys()])) this.#take(oid, objects)
     return objects
+  }
+
+  /** In the order of a list: members of a tar archive lie in it. */
+  #inOrder(oids: readonly number[]): readonly number[] {
+    const placeOf = (oid: number): number => this.#offsets.get(oid) ?? 0
+    return [...oids].sort((a, b) => placeOf(a) - placeOf(b) || a - b)
   }
 
   #take(oid: number, objects: GatheredObject[]): void {

@@ -7,10 +7,15 @@ import type { RandomAccess } from '../io/source.ts'
 import { spool } from '../io/spool.ts'
 import type { Limits } from '../limits.ts'
 import type { ArchiveFormat } from '../toc/types.ts'
+import { formatByteOf } from '../toc/write-head.ts'
 import { ByteWindow } from './salvage-bytes.ts'
-import { filesOfTar, type FoundFiles } from './salvage-files.ts'
+import type { FoundFiles } from './salvage-files.ts'
 import { TolerantSource, type Break, type LenientSource, type Payload } from './salvage-payload.ts'
-import { findToc } from './salvage-toc.ts'
+import { filesOfTar } from './salvage-tar.ts'
+import { findToc, tocOfFiles } from './salvage-toc.ts'
+
+/** Where a header says the format of the archive, from 1.7 on. */
+const formatByteAt = 10
 
 /** What is to be salvaged. */
 export type SalvageInput =
@@ -93,7 +98,9 @@ async function recognise(
   if (format === 'tar') return { input: await tar(), breaks: [] }
   const head = await source.read(0, detectBytes)
   const detected = detect(head)
-  if (detected.kind === 'pgdmp') return { input: { format: 'custom', source }, breaks: [] }
+  // a tar archive that has lost its first header begins with its table of contents
+  const isCustom = detected.kind === 'pgdmp' && head[formatByteAt] !== formatByteOf.tar
+  if (isCustom) return { input: { format: 'custom', source }, breaks: [] }
   if (detected.kind === 'tar') return { input: await tar(), breaks: [] }
   if (detected.kind === 'compressed' && wrapping === undefined) {
     const { container } = detected
@@ -111,16 +118,15 @@ async function recognise(
     return { ...inner, breaks: [outer, ...inner.breaks] }
   }
   // what is left of an archive whose beginning is damaged
-  if (detected.kind === 'unknown') {
-    const onWarning = (): undefined => undefined
-    const toc = await findToc({ source, format: 'custom', limits, onWarning, signal })
-    if (toc !== undefined && toc.entries.length > 0) return { input: { format: 'custom', source }, breaks: [] }
+  if (detected.kind === 'unknown' || detected.kind === 'pgdmp') {
+    const toc = await findToc({ source, format: 'custom', limits, signal })
     const files = await filesOfTar(source, signal)
-    if ([...files.byName.values()].some(({ guessed }) => guessed !== true)) {
-      return { input: { format: 'tar', source, files }, breaks: [] }
-    }
-    // data blocks may be there without anything else
-    return { input: { format: 'custom', source }, breaks: [] }
+    const found = await tocOfFiles(files, { format: 'tar', limits, signal })
+    const [inTar, inCustom] = [found?.entries.length ?? 0, toc?.entries.length ?? 0]
+    // a large object may be an archive of the other kind; data blocks may be there without anything else
+    const isTar = inTar > inCustom || (inTar === inCustom && files.byName.size > 0)
+    const input: SalvageInput = isTar ? { format: 'tar', source, files } : { format: 'custom', source }
+    return { input, breaks: [] }
   }
   throw notAnArchive(detected, head, { path, container: wrapping })
 }

@@ -3,7 +3,7 @@ import { withFields, type EntryChanges } from '../toc/changed-entry.ts'
 import { decoderFor } from '../toc/encoding.ts'
 import type { ArchiveHeader, DumpId, Section, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
-import { cyclesIn, hasControls, isEarlySequenceSet, sectionOf, sectionOrder, stopsAtOwner } from './verify-toc.ts'
+import { cyclesIn, hasControls, isEarlySequenceSet, lacksOidsFlag, sectionOf, sectionOrder, stopsAtOwner } from './verify-toc.ts'
 
 /** A header without texts that cannot be right. */
 export function mendedHeader(header: ArchiveHeader): ArchiveHeader {
@@ -45,17 +45,20 @@ export function mendedEntries(
     const copyStmt = soundCopy(was)
     const desc = hasControls(was.desc) ? printableDesc(was.desc) : undefined
     const disowned = stopsAtOwner(was)
+    const crashes = lacksOidsFlag(was)
     const what: string[] = []
     if (hasSections && section !== was.section) what.push(`its section is ${section} now, was ${was.section}`)
     if (dependencies !== undefined) what.push('it depends on what depends on it: that dependency is left out')
     if (copyStmt !== undefined) what.push('its COPY statement is damaged, and was made anew without a list of columns')
     if (desc !== undefined) what.push(`its type is ${desc} now, had control characters`)
     if (disowned) what.push('it has an owner, which nothing of its type has: that is left out')
+    if (crashes) what.push('it lacks a field that every entry has, at which pg_restore would crash')
     if (what.length === 0 && section === was.section) return { entry: was, was, what }
     const fields = {
       ...(copyStmt === undefined ? {} : { copyStmt }),
       ...(desc === undefined ? {} : { desc }),
       ...(disowned ? { owner: '' } : {}),
+      ...(crashes ? { withOids: 'false' } : {}),
     }
     const changes: EntryChanges = {
       ...(section === was.section ? {} : { section }),

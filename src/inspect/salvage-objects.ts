@@ -1,6 +1,13 @@
+import { withFields } from '../toc/changed-entry.ts'
+import { decoderFor } from '../toc/encoding.ts'
 import type { ArchiveVersion, DumpId, TocEntry } from '../toc/types.ts'
-import type { GatheredData } from './salvage-gather.ts'
-import { expectedOids } from './verify-objects.ts'
+import { featuresOf } from '../toc/version.ts'
+import type { Kept, KeptObject } from './salvage-assess.ts'
+import { emptyObjects, makersOf, type DumpIds } from './salvage-entries.ts'
+import { oidsOf, type GatheredData } from './salvage-gather.ts'
+import type { Break } from './salvage-payload.ts'
+import type { FoundToc } from './salvage-toc.ts'
+import { declaredObjects, expectedOids } from './verify-objects.ts'
 
 /**
  * The entry that each large object belongs to: the one with whose data it was found, else the first that must have it.
@@ -45,4 +52,69 @@ export function ownObjects(
     return true
   })
   return { ...data, objects, absent: (data.absent ?? []).filter((oid) => owners.get(oid) === dumpId) }
+}
+
+/** The table without large objects that damage has made: no OIDs, or those of others. */
+export function withSoundObjects(toc: FoundToc): FoundToc {
+  const seen = new Set<number>()
+  const decode = decoderFor('SQL_ASCII')
+  const breaks: Break[] = []
+  const entries = toc.entries.flatMap((entry) => {
+    const { dumpId, desc, raw } = entry
+    const isGroup = desc === 'BLOB METADATA'
+    if (desc !== 'BLOB' && !isGroup) return entry
+    const lines = (raw.byteString(isGroup ? 'defn' : 'tag') ?? '').split('\n')
+    if (isGroup && lines.at(-1) === '') lines.pop()
+    const sound = lines.filter((line) => {
+      const oid = /^[1-9][0-9]{0,9}$/.test(line) ? Number(line) : Infinity
+      return oid <= 0xffff_ffff && seen.size < seen.add(oid).size
+    })
+    if (sound.length === lines.length) return entry
+    const reason = `TOC entry ${dumpId} is damaged: it names large objects that cannot be, which are left out`
+    breaks.push({ kind: 'damaged', offset: 0, reason, dumpId })
+    if (sound.length === 0) return []
+    return withFields(entry, { fields: { defn: sound.map((line) => `${line}\n`).join('') } }, decode)
+  })
+  return breaks.length === 0 ? toc : { ...toc, entries, breaks: [...toc.breaks, ...breaks] }
+}
+
+/** Entries for large objects whose own are lost; what is kept of objects that are lost as well goes. */
+export function makersOfUndeclared(
+  entries: readonly TocEntry[],
+  ids: DumpIds,
+  version: ArchiveVersion,
+  kept: Map<TocEntry, Kept>,
+): readonly TocEntry[] {
+  if (!featuresOf(version).blobEntries) return []
+  const declared = oidsOf(entries)
+  const makers: TocEntry[] = []
+  for (const [entry, each] of kept) {
+    if (each.kind !== 'objects') continue
+    const objects = each.objects.filter(({ oid, payload }) => declared.has(oid) || payload !== undefined)
+    const undeclared = objects.flatMap(({ oid }) => (declared.has(oid) ? [] : [oid]))
+    kept.set(entry, { ...each, objects })
+    makers.push(...makersOf(undeclared, ids, version))
+  }
+  return makers
+}
+
+/** Entries of empty contents for large objects that are created, and whose own were lost with the TOC. */
+export function withoutContent(
+  found: readonly TocEntry[],
+  ids: DumpIds,
+  kept: Map<TocEntry, Kept>,
+): readonly { readonly entry: TocEntry; readonly lost: readonly KeptObject[] }[] {
+  const stored = new Set<number>()
+  for (const each of kept.values()) if (each.kind === 'objects') for (const { oid } of each.objects) stored.add(oid)
+  // of definitions alone nothing is lost
+  if (stored.size === 0) return []
+  const broken: Break = { kind: 'cut', offset: 0, reason: 'its entry is lost with the table of contents' }
+  return found.flatMap((maker) => {
+    const oids = declaredObjects(maker).filter((oid) => !stored.has(oid))
+    if (oids.length === 0) return []
+    const entry = emptyObjects(maker, ids)
+    const lost = oids.map((oid) => ({ oid, payload: undefined, bytes: 0, state: 'lost' as const, broken }))
+    kept.set(entry, { kind: 'objects', state: 'lost', objects: lost, bytes: 0, broken })
+    return { entry, lost }
+  })
 }

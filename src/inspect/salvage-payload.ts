@@ -35,6 +35,8 @@ export interface Payload {
   readonly offset: number
   /** Damage that could be mended, and may have changed the bytes next to it. */
   readonly mended?: Break | undefined
+  /** The same with as many bytes as a tar header says, where others are there: right if it is whole by itself. */
+  readonly told?: Payload
   open(): Promise<LenientSource>
 }
 

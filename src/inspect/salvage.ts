@@ -12,8 +12,7 @@ import { ArchiveError, type Finding } from '../errors.ts'
 import { refuseOutputOver, refuseOutputWithin } from '../io/output-place.ts'
 import type { ArchiveInput } from '../io/input.ts'
 import type { ArchiveOutput } from '../io/output.ts'
-import { bytesSource, type RandomAccess } from '../io/source.ts'
-import { collect } from '../io/collect.ts'
+import { bytesSource } from '../io/source.ts'
 import type { LimitPreset, Limits } from '../limits.ts'
 import { convert } from '../ops/convert.ts'
 import type { Compression } from '../ops/conversion-target.ts'
@@ -25,18 +24,16 @@ import { assess, type Judging, type Kept } from './salvage-assess.ts'
 import {
   adopt,
   DumpIds,
-  emptyObjects,
   isSoundSetting,
   lenientSettings,
   lostSettings,
-  makersOf,
 } from './salvage-entries.ts'
-import { filesOfDirectory, findStored, payloadOfFile, type FoundFiles } from './salvage-files.ts'
+import { filesOfDirectory, type FoundFiles } from './salvage-files.ts'
 import { entriesWithData, gatherCustom, gatherFiles, oidsOf, type Gathered } from './salvage-gather.ts'
 import { openInput, type OpenedInput } from './salvage-input.ts'
 import { mendedEntries, mendedHeader, placed } from './salvage-mend.ts'
-import { ownObjects, ownersOfObjects } from './salvage-objects.ts'
-import { TolerantSource, type Break } from './salvage-payload.ts'
+import { makersOfUndeclared, ownObjects, ownersOfObjects, withoutContent, withSoundObjects } from './salvage-objects.ts'
+import type { Break } from './salvage-payload.ts'
 import {
   reportOf,
   reportOfLost,
@@ -46,9 +43,10 @@ import {
   type SalvageReport,
 } from './salvage-report.ts'
 import { algorithmOfFiles, headerOf } from './salvage-header.ts'
-import { findToc, madeHeader, type FoundToc } from './salvage-toc.ts'
+import { madeHeader } from './salvage-toc-head.ts'
+import { findToc, tocOfFiles, type FoundToc } from './salvage-toc.ts'
 import { salvagedView } from './salvage-view.ts'
-import { declaredObjects, expectedOids } from './verify-objects.ts'
+import { expectedOids } from './verify-objects.ts'
 
 /** Options of {@link salvage}. */
 export interface SalvageOptions {
@@ -127,9 +125,6 @@ export async function salvage(
   }
 }
 
-/** Bytes of a compressed toc.dat. */
-const mostTocBytes = 1024 ** 3
-
 class Salvaging {
   readonly #opened: OpenedInput
   readonly #limits: Limits
@@ -155,7 +150,8 @@ class Salvaging {
         : input.format === 'tar'
           ? input.files
           : undefined
-    const toc = await this.#toc(files)
+    const found = await this.#toc(files)
+    const toc = found === undefined ? undefined : withSoundObjects(found)
     this.#tell(toc?.breaks ?? [{ kind: 'damaged', offset: 0, reason: 'there is no table of contents' }])
     const told = toc?.header ?? madeHeader(input.format)
     const gathered =
@@ -204,15 +200,9 @@ class Salvaging {
 
   async #toc(files: FoundFiles | undefined): Promise<FoundToc | undefined> {
     const { input } = this.#opened
-    const search = { format: input.format, limits: this.#limits, onWarning: () => undefined, signal: this.#signal }
+    const search = { format: input.format, limits: this.#limits, signal: this.#signal }
     if (input.format === 'custom') return await findToc({ ...search, source: input.source })
-    const found = files === undefined ? undefined : findStored(files, 'toc.dat')
-    if (found === undefined) return undefined
-    const { file, container } = found
-    const source = new TolerantSource(payloadOfFile(file, container, this.#signal), this.#limits, this.#signal)
-    const bytes = await collect(source, 'read the table of contents', Math.min(this.#limits.tocBytes, mostTocBytes))
-    const memory: RandomAccess = bytesSource(bytes)
-    return await findToc({ ...search, source: memory })
+    return files === undefined ? undefined : await tocOfFiles(files, search)
   }
 
   /** What of all that was found goes into the new archive. */
@@ -258,8 +248,10 @@ class Salvaging {
       header,
     )
     if (!tocWhole) {
-      made.push(...this.#makersOfUndeclared(found, ids, header.version, kept, made))
-      made.push(...this.#withoutContent(found, ids, kept))
+      made.push(...makersOfUndeclared([...found, ...made], ids, header.version, kept))
+      const empty = withoutContent(found, ids, kept)
+      for (const { entry, lost } of empty) for (const object of lost) this.#objects.push(reportOfObject(entry.dumpId, object))
+      made.push(...empty.map(({ entry }) => entry))
     }
     const isUtf8 = [...kept.values()].every((each) => each.kind !== 'rows' || each.isUtf8)
     const settings =
@@ -284,46 +276,6 @@ class Salvaging {
         this.#tell([{ kind: 'damaged', offset: 0, reason: `TOC entry ${dumpId} is damaged: ${change}`, dumpId }])
       }
       move(kept, was, entry)
-      return entry
-    })
-  }
-
-  /** Entries for large objects whose own are lost. */
-  #makersOfUndeclared(
-    found: readonly TocEntry[],
-    ids: DumpIds,
-    version: ArchiveVersion,
-    kept: Map<TocEntry, Kept>,
-    made: readonly TocEntry[],
-  ): readonly TocEntry[] {
-    if (!featuresOf(version).blobEntries) return []
-    const declared = oidsOf([...found, ...made])
-    const makers: TocEntry[] = []
-    for (const [entry, each] of kept) {
-      if (each.kind !== 'objects') continue
-      const objects = each.objects.filter(({ oid, payload }) => declared.has(oid) || payload !== undefined)
-      const undeclared = objects.flatMap(({ oid }) => (declared.has(oid) ? [] : [oid]))
-      kept.set(entry, { ...each, objects })
-      makers.push(...makersOf(undeclared, ids, version))
-    }
-    return makers
-  }
-
-  /** Entries of empty contents for large objects that are created, and whose own were lost with the TOC. */
-  #withoutContent(found: readonly TocEntry[], ids: DumpIds, kept: Map<TocEntry, Kept>): readonly TocEntry[] {
-    const stored = new Set<number>()
-    for (const each of kept.values()) if (each.kind === 'objects') for (const { oid } of each.objects) stored.add(oid)
-    // of definitions alone nothing is lost
-    if (stored.size === 0) return []
-    const reason = 'its entry is lost with the table of contents'
-    return found.flatMap((maker) => {
-      const oids = declaredObjects(maker).filter((oid) => !stored.has(oid))
-      if (oids.length === 0) return []
-      const entry = emptyObjects(maker, ids)
-      const broken: Break = { kind: 'cut', offset: 0, reason }
-      const objects = oids.map((oid) => ({ oid, payload: undefined, bytes: 0, state: 'lost' as const, broken }))
-      for (const object of objects) this.#objects.push(reportOfObject(entry.dumpId, object))
-      kept.set(entry, { kind: 'objects', state: 'lost', objects, bytes: 0, broken })
       return entry
     })
   }

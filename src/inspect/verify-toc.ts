@@ -277,6 +277,7 @@ function checkTexts(header: ArchiveHeader, toc: readonly TocEntry[], findings: F
     const finding = copyFinding(entry)
     if (finding !== undefined) findings.add(finding)
     if (stopsAtOwner(entry)) findings.add(ownerFinding(entry))
+    if (lacksOidsFlag(entry)) findings.add(oidsFinding(entry))
   }
 }
 
@@ -294,6 +295,22 @@ function ownerFinding(entry: TocEntry): Finding {
     message: `Entry ${dumpId}, ${nameOf(entry)}, has an owner, which nothing of its type has`,
     dumpId,
     hint: 'pg_restore 16 and newer stop at it: restore without owners (-O), or leave the entry out with a list',
+  }
+}
+
+/** Whether the field that says "true" or "false", from 1.9 on, is NULL: pg_restore compares it without looking (ReadToc). */
+export function lacksOidsFlag({ raw }: TocEntry): boolean {
+  return raw.bytes('withOids') === null
+}
+
+function oidsFinding(entry: TocEntry): Finding {
+  const { dumpId } = entry
+  return {
+    code: 'NO_OIDS_FLAG',
+    severity: 'error',
+    message: `Entry ${dumpId}, ${nameOf(entry)}, does not say whether its table has OIDs`,
+    dumpId,
+    hint: 'pg_restore crashes when it opens the archive; salvage writes one that it reads',
   }
 }
 
