@@ -93,7 +93,7 @@ export interface DefinitionStatement {
   /** What a word or quoted name stands for; a word folded to lower case. */
   name(at: number): string | undefined
   isName(at: number): boolean
-  /** The value of a string constant; undefined for other tokens and for constants with escapes by number. */
+  /** The value of a string constant; undefined for other tokens and for bit strings. */
   literal(at: number): string | undefined
   isString(at: number): boolean
   /** Number of parentheses open at the token; the parentheses themselves lie outside. */
