@@ -2,8 +2,15 @@ import { aFunction, aNumber, aSignal, checkOptions } from '../check-options.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
-import { CopyFields, isNull, KeyHash } from './copy-fields.ts'
-import { DataPlan, type ForeignKey, type KeyTable, type LeftOut, type TablePlan } from './data-plan.ts'
+import { CopyFields, endOfNumber, isNull, KeyHash } from './copy-fields.ts'
+import {
+  DataPlan,
+  type ForeignKey,
+  type KeyTable,
+  type LeftOut,
+  type ServedColumn,
+  type TablePlan,
+} from './data-plan.ts'
 import { KeyBudget } from './key-set.ts'
 import { formatNumber } from './text.ts'
 import type { AuditData, CatalogSequence, ConstraintViolation } from './types.ts'
@@ -26,8 +33,8 @@ const defaultMemory = 256 * 1024 * 1024
  * sequences that will give values which are there already. Reads each table once, and once more those that refer to a
  * table which comes later; memory stays within the budget, whatever the size of the archive.
  *
- * Values are compared by their text. Where equal values may have several texts (numeric, citext, …) a foreign key is not
- * checked; two equal keys of such types are not seen. A row of more than 16 MiB (or `limits.rowBytes`) and one that lacks
+ * Values are compared by their text. Where equal values may have several texts (citext, double precision, …) a foreign key
+ * is not checked, and two equal keys of such types are not seen. A row of more than 16 MiB (or `limits.rowBytes`) and one that lacks
  * fields is counted, not compared, and nothing is said of rows that refer to its table; `leftOut` tells.
  *
  * @example
@@ -59,13 +66,19 @@ interface Violation {
   count: number
 }
 
+interface Reached {
+  readonly sequence: CatalogSequence
+  column: ServedColumn['column']
+  reached: bigint
+}
+
 class DataReader {
   readonly #view: ArchiveView
   readonly #plans: readonly TablePlan[]
   readonly #options: AuditDataOptions
   readonly #leftOut: LeftOut[]
   readonly #counts = new Map<TocEntry, number>()
-  readonly #reached = new Map<CatalogSequence, bigint>()
+  readonly #reached = new Map<CatalogSequence, Reached>()
   readonly #duplicates = new Map<KeyTable, Violation>()
   readonly #orphans = new Map<string, Violation & Pick<ForeignKey, 'table' | 'constraint'>>()
   readonly #hash = new KeyHash()
@@ -119,12 +132,12 @@ class DataReader {
 
   result(): AuditData {
     const counts = this.#counts
-    const behind: { readonly sequence: CatalogSequence; readonly reached: bigint }[] = []
-    for (const [sequence, reached] of this.#reached) {
-      const { value, increment } = sequence
+    const behind: AuditData['behind'][number][] = []
+    for (const one of this.#reached.values()) {
+      const { value, increment } = one.sequence
       if (value === undefined) continue
       const next = value.isCalled ? value.last : value.last - increment
-      if (increment > 0n ? reached > next : reached < next) behind.push({ sequence, reached })
+      if (increment > 0n ? one.reached > next : one.reached < next) behind.push(one)
     }
     const duplicates: ConstraintViolation[] = []
     for (const [{ table, unique }, violation] of this.#duplicates) {
@@ -145,20 +158,20 @@ class DataReader {
     let tooFew = 0
     const checked = foreignKeys.filter(({ parent }) => parent.gap === undefined)
     this.#sayGaps(plan, foreignKeys)
-    const { rows, tooLong } = await this.#scan(entry, (bytes, starts, ends, fields, at) => {
+    const { rows, tooLong } = await this.#scan(plan, (bytes, starts, ends, fields, at) => {
       row = at
       if (fields < expected) {
         tooFew++
         return
       }
       for (const { key, columns } of keys) {
-        if (key.gap !== undefined || !this.#hash.of(bytes, starts, ends, columns)) continue
+        if (key.gap !== undefined || !this.#hash.of(bytes, starts, ends, columns, key.takesNull)) continue
         const added = key.keys.add(this.#hash.high, this.#hash.low)
         if (added === undefined) this.#overflow(key, entry)
         else if (!added && key.unique !== undefined) this.#duplicate(key, entry, row)
       }
       for (const foreignKey of checked) this.#check(foreignKey, entry, row, bytes, starts, ends)
-      for (const { sequence, column } of sequences) this.#reach(sequence, bytes, starts[column] ?? 0, ends[column] ?? 0)
+      for (const served of sequences) this.#reach(served, bytes, starts, ends)
     })
     this.#counts.set(entry, rows)
     this.#sayRows(entry, tooLong, `longer than ${formatNumber(this.#maxRowBytes)} bytes`)
@@ -177,7 +190,7 @@ class DataReader {
   async #second(plan: TablePlan, foreignKeys: readonly ForeignKey[]): Promise<void> {
     const checked = foreignKeys.filter(({ parent }) => parent.gap === undefined)
     this.#sayGaps(plan, foreignKeys)
-    await this.#scan(plan.entry, (bytes, starts, ends, fields, row) => {
+    await this.#scan(plan, (bytes, starts, ends, fields, row) => {
       if (fields < plan.columns) return
       for (const foreignKey of checked) this.#check(foreignKey, plan.entry, row, bytes, starts, ends)
     })
@@ -188,16 +201,16 @@ class DataReader {
   }
 
   async #scan(
-    entry: TocEntry,
+    { entry, numeric }: TablePlan,
     onRow: (bytes: Uint8Array, starts: Int32Array, ends: Int32Array, fields: number, row: number) => void,
   ): Promise<CopyFields> {
     const { signal, onProgress } = this.#options
     signal?.throwIfAborted()
     onProgress?.({ entry, done: this.#done++, of: this.#all })
-    const rows: CopyFields = new CopyFields(
-      (bytes, starts, ends, fields) => onRow(bytes, starts, ends, fields, rows.rows),
-      this.#maxRowBytes,
-    )
+    const rows: CopyFields = new CopyFields((bytes, starts, ends, fields) => {
+      for (const at of numeric) if (at < fields) ends[at] = endOfNumber(bytes, starts[at] ?? 0, ends[at] ?? 0)
+      onRow(bytes, starts, ends, fields, rows.rows)
+    }, this.#maxRowBytes)
     for await (const chunk of this.#view.data(entry, signal === undefined ? {} : { signal })) rows.push(chunk)
     return rows
   }
@@ -210,8 +223,9 @@ class DataReader {
     starts: Int32Array,
     ends: Int32Array,
   ): void {
-    if (!this.#hash.of(bytes, starts, ends, columns)) return
-    if (parent.keys.has(this.#hash.high, this.#hash.low)) return
+    const hasKey = this.#hash.of(bytes, starts, ends, columns)
+    if (hasKey ? parent.keys.has(this.#hash.high, this.#hash.low) : !constraint.matchFull) return
+    if (!hasKey && columns.every((column) => isNull(bytes, starts[column] ?? 0, ends[column] ?? 0))) return
     const id = `${table.entry.dumpId} ${constraint.name ?? constraint.columns.join()}`
     const known = this.#orphans.get(id)
     if (known === undefined) this.#orphans.set(id, { table, constraint, entry, row, count: 1 })
@@ -261,15 +275,22 @@ class DataReader {
     if (key.pending === 0 && key.users === 0) key.keys.clear()
   }
 
-  #reach(sequence: CatalogSequence, bytes: Uint8Array, start: number, end: number): void {
-    if (isNull(bytes, start, end) || end - start > 20) return
+  #reach({ sequence, column, place }: ServedColumn, bytes: Uint8Array, starts: Int32Array, ends: Int32Array): void {
+    const start = starts[place] ?? 0
+    const end = ends[place] ?? 0
+    if (isNull(bytes, start, end) || end - start > 40) return
     let text = ''
     for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at] ?? 0)
-    if (!/^-?\d+$/.test(text)) return
-    const value = BigInt(text)
+    const [, whole] = /^(-?\d+)(?:\.\d+)?$/.exec(text) ?? []
+    if (whole === undefined) return
+    const reached = BigInt(whole)
+    // what it never gives never meets what it gives
+    if (reached > sequence.max || reached < sequence.min) return
     const known = this.#reached.get(sequence)
-    if (known === undefined || (sequence.increment > 0n ? value > known : value < known)) {
-      this.#reached.set(sequence, value)
+    if (known === undefined) this.#reached.set(sequence, { sequence, column, reached })
+    else if (sequence.increment > 0n ? reached > known.reached : reached < known.reached) {
+      known.column = column
+      known.reached = reached
     }
   }
 }

@@ -97,19 +97,32 @@ export function isNull(bytes: Uint8Array, start: number, end: number): boolean {
   return end - start === 2 && bytes[start] === BACKSLASH && bytes[start + 1] === LETTER_N
 }
 
+/** Where `1.50` ends that is to be `1.5`: numbers that are equal may have been given with other places. */
+export function endOfNumber(bytes: Uint8Array, start: number, end: number): number {
+  let point = start
+  while (point < end && bytes[point] !== 0x2e) point++
+  if (point === end) return end
+  let last = end
+  while (bytes[last - 1] === 0x30) last--
+  return last - 1 === point ? point : last
+}
+
 /** The halves of a hash of several fields, by two independent multipliers (FNV-1a and a Murmur-like mix). */
 export class KeyHash {
   high = 0
   low = 0
 
-  /** @returns false when one of the fields is null */
-  of(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, columns: readonly number[]): boolean {
+  /**
+   * @param takesNull whether NULL is a value like any other; no other is written like it
+   * @returns false when one of the fields is null, and that is none
+   */
+  of(bytes: Uint8Array, starts: Int32Array, ends: Int32Array, columns: readonly number[], takesNull = false): boolean {
     let a = 0x811c9dc5
     let b = 0x9747b28c
     for (const column of columns) {
       const start = starts[column] ?? 0
       const end = ends[column] ?? 0
-      if (isNull(bytes, start, end)) return false
+      if (!takesNull && isNull(bytes, start, end)) return false
       for (let at = start; at < end; at++) {
         const byte = bytes[at] ?? 0
         a = Math.imul(a ^ byte, 0x01000193)

@@ -1,13 +1,25 @@
 import { parseCopyStatement } from '../copy/copy-statement.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { Catalog } from './catalog.ts'
+import { columnsOf } from './indexes-by-table.ts'
 import { KeySet, type KeyBudget } from './key-set.ts'
-import type { CatalogConstraint, CatalogSequence, CatalogTable, QualifiedName } from './types.ts'
+import { ObjectsByName } from './objects-by-name.ts'
+import { sequenceOfDefault } from './sequence-use.ts'
+import type {
+  CatalogColumn,
+  CatalogConstraint,
+  CatalogIndex,
+  CatalogSequence,
+  CatalogTable,
+  QualifiedName,
+} from './types.ts'
 
 /** The keys of one table (with its partitions), over columns in one order. */
 export interface KeyTable {
   readonly table: CatalogTable
   readonly columns: readonly string[]
+  /** NULL is a value like any other: UNIQUE NULLS NOT DISTINCT. */
+  readonly takesNull: boolean
   readonly keys: KeySet
   /** Set where two rows of one key are a violation. */
   unique: CatalogConstraint | undefined
@@ -33,9 +45,19 @@ export interface TablePlan {
   readonly table: CatalogTable
   /** Columns that the rows have. */
   readonly columns: number
+  /** Those of type numeric, whose equal values may have several texts. */
+  readonly numeric: readonly number[]
   readonly keys: readonly { readonly key: KeyTable; readonly columns: readonly number[] }[]
   readonly foreignKeys: readonly ForeignKey[]
-  readonly sequences: readonly { readonly sequence: CatalogSequence; readonly column: number }[]
+  readonly sequences: readonly ServedColumn[]
+}
+
+/** A column whose values a sequence gives. */
+export interface ServedColumn {
+  readonly sequence: CatalogSequence
+  readonly column: QualifiedName & { readonly column: string }
+  /** Its place in the rows. */
+  readonly place: number
 }
 
 /** A check that is not made. */
@@ -50,10 +72,11 @@ const FEW_KEYS = 16
 
 const keyOf = ({ schema, name }: QualifiedName): string => `${schema}\u0000${name}`
 
-/** Types whose values have one text each, by what compares with what. */
+/** Types whose values have one text each, by what compares with what; of numeric the zeros at the end do not count. */
 const comparable: readonly (readonly [RegExp, string])[] = [
   [/^(?:smallint|integer|bigint)$/, 'integer'],
   [/^(?:text|character varying(?:\(\d+\))?)$/, 'text'],
+  [/^numeric(?:\(\d+,-?\d+\))?$/, 'numeric'],
   [/^uuid$/, 'uuid'],
   [/^date$/, 'date'],
   [/^boolean$/, 'boolean'],
@@ -77,12 +100,15 @@ export class DataPlan {
   readonly #moreKeys = new Map<string, KeyTable>()
   /** Entries with the rows of a table and of its partitions, by the table. */
   readonly #dataOf = new Map<CatalogTable, number>()
+  /** Of no collation that the archive makes different texts are equal. */
   readonly #comparesText: boolean
   /** Partitions by the table that they belong to. */
   readonly #parts = new Map<string, CatalogTable[]>()
   /** Sequences with a value by the table that owns them. */
   readonly #sequencesOf = new Map<string, OwnedSequence[]>()
   readonly #isWhole = new Map<CatalogTable, boolean>()
+  readonly #uniqueIndexes: ReadonlyMap<CatalogTable, readonly CatalogIndex[]>
+  #sequences: ObjectsByName<CatalogSequence> | undefined
 
   constructor(catalog: Catalog, budget: KeyBudget) {
     this.#catalog = catalog
@@ -98,6 +124,7 @@ export class DataPlan {
       if (ownedBy === undefined || value === undefined) continue
       addTo(this.#sequencesOf, keyOf(ownedBy), { sequence, column: ownedBy.column })
     }
+    this.#uniqueIndexes = uniqueIndexes(catalog)
   }
 
   /** One plan for each entry with rows of a known table, in archive order. */
@@ -152,7 +179,7 @@ export class DataPlan {
         const columns = place(constraint.columns)
         if (columns === undefined) continue
         if (constraint.kind === 'primary key' || constraint.kind === 'unique') {
-          const key = this.#key(one, constraint.columns)
+          const key = this.#key(one, constraint.columns, constraint.nullsNotDistinct)
           key.unique ??= constraint
           keys.set(key, columns)
         } else if (constraint.kind === 'foreign key') {
@@ -161,6 +188,14 @@ export class DataPlan {
         }
       }
     }
+    for (const index of this.#uniqueIndexes.get(table) ?? nothing) {
+      const constraint = this.#asConstraint(index, entry)
+      const columns = place(constraint?.columns ?? [])
+      if (constraint === undefined || columns === undefined) continue
+      const key = this.#key(table, constraint.columns, constraint.nullsNotDistinct)
+      key.unique ??= constraint
+      keys.set(key, columns)
+    }
     // keys that other tables ask for
     for (const one of lineage) {
       for (const wanted of this.#wanted(one)) {
@@ -168,21 +203,68 @@ export class DataPlan {
         if (columns !== undefined) keys.set(this.#key(one, wanted), columns)
       }
     }
-    const sequences: { readonly sequence: CatalogSequence; readonly column: number }[] = []
-    for (const one of lineage) {
-      for (const { sequence, column } of this.#sequencesOf.get(keyOf(one)) ?? []) {
-        const at = names.indexOf(column)
-        if (at !== -1) sequences.push({ sequence, column: at })
-      }
-    }
+    const numeric = table.columns
+      .filter(({ type }) => classOf(type) === 'numeric')
+      .map(({ name }) => names.indexOf(name))
     return {
       entry,
       table,
       columns: names.length,
+      numeric: numeric.length === 0 ? nothing : numeric.filter((at) => at !== -1),
       keys: [...keys].map(([key, columns]) => ({ key, columns })),
       foreignKeys,
-      sequences,
+      sequences: this.#served(table, lineage, names),
     }
+  }
+
+  /** The columns that own a sequence, and those whose default asks one, whoever owns it. */
+  #served(table: CatalogTable, lineage: Iterable<CatalogTable>, names: readonly string[]): readonly ServedColumn[] {
+    const found: ServedColumn[] = []
+    const add = ({ schema, name }: CatalogTable, sequence: CatalogSequence | undefined, column: string): void => {
+      const place = names.indexOf(column)
+      if (sequence?.value === undefined || place === -1) return
+      if (found.some((one) => one.sequence === sequence && one.place === place)) return
+      found.push({ sequence, column: { schema, name, column }, place })
+    }
+    for (const one of lineage) {
+      for (const { sequence, column } of this.#sequencesOf.get(keyOf(one)) ?? nothing) add(one, sequence, column)
+    }
+    for (const { name, default: value } of table.columns) {
+      const asked = value === undefined ? undefined : sequenceOfDefault(this.#catalog, value)
+      if (asked === undefined) continue
+      const [schema = '', sequence = ''] = asked
+      // most are of the column's own, and need not be looked for among all
+      const isKnown = (one: ServedColumn): boolean =>
+        one.column.column === name && one.sequence.name === sequence && one.sequence.schema === schema
+      if (!found.some(isKnown)) add(table, this.#sequence(schema, sequence), name)
+    }
+    return found.length === 0 ? nothing : found
+  }
+
+  #sequence(schema: string, name: string): CatalogSequence | undefined {
+    if (this.#sequences === undefined) {
+      this.#sequences = new ObjectsByName()
+      for (const sequence of this.#catalog.sequences) this.#sequences.set(sequence)
+    }
+    return this.#sequences.get(schema, name)
+  }
+
+  /** A unique index as a constraint of the same; undefined, and said, for what the columns alone do not tell. */
+  #asConstraint(index: CatalogIndex, entry: TocEntry): CatalogConstraint | undefined {
+    const columns = columnsOf(index).flatMap((name) => (name === undefined ? [] : [this.#catalog.decode(name)]))
+    const why =
+      index.where !== undefined
+        ? 'it is of some rows only'
+        : columns.length < index.keys.length
+          ? 'it is of expressions'
+          : undefined
+    if (why !== undefined) {
+      this.leftOut.push({ entry, what: `unique index ${this.#catalog.quote(index.name)}`, why })
+      return undefined
+    }
+    const { name, nullsNotDistinct } = index
+    const flags = { notValid: false, notEnforced: false, deferrable: false, nullsNotDistinct, matchFull: false }
+    return { name, kind: 'unique', columns, references: undefined, ...flags, entry: index.entry }
   }
 
   #wantedOf: Map<string, Map<string, readonly string[]>> | undefined
@@ -202,15 +284,16 @@ export class DataPlan {
     return this.#wantedOf.get(keyOf(table))?.values() ?? []
   }
 
-  #key(table: CatalogTable, columns: readonly string[]): KeyTable {
+  #key(table: CatalogTable, columns: readonly string[], takesNull = false): KeyTable {
     const keys = this.#keys.get(table)
     const isFull = keys !== undefined && keys.length >= FEW_KEYS
-    const id = isFull ? JSON.stringify([table.schema, table.name, columns]) : ''
-    const known = keys?.find((one) => isSameList(one.columns, columns)) ?? this.#moreKeys.get(id)
+    const id = isFull ? JSON.stringify([table.schema, table.name, columns, takesNull]) : ''
+    const isSame = (one: KeyTable): boolean => one.takesNull === takesNull && isSameList(one.columns, columns)
+    const known = keys?.find(isSame) ?? this.#moreKeys.get(id)
     if (known !== undefined) return known
     const pending = this.#dataOf.get(table) ?? 0
     const keySet = new KeySet(this.#budget)
-    const key = { table, columns, keys: keySet, unique: undefined, users: 0, pending, gap: undefined }
+    const key = { table, columns, takesNull, keys: keySet, unique: undefined, users: 0, pending, gap: undefined }
     if (isFull) this.#moreKeys.set(id, key)
     else if (keys === undefined) this.#keys.set(table, [key])
     else keys.push(key)
@@ -244,10 +327,14 @@ export class DataPlan {
     if (!this.#hasAllRows(parent)) return 'the archive has not all rows of the table that it refers to'
     const { columns, references } = constraint
     for (const [index, column] of columns.entries()) {
-      const own = classOf(table.columns.find(({ name }) => name === column)?.type)
-      const other = classOf(parent.columns.find(({ name }) => name === references?.columns[index])?.type)
+      const child = table.columns.find(({ name }) => name === column)
+      const referred = parent.columns.find(({ name }) => name === references?.columns[index])
+      const own = classOf(child?.type)
+      const other = classOf(referred?.type)
       if (own === undefined || own !== other) return 'equal values of its types may be written in several ways'
-      if (own === 'text' && !this.#comparesText) return 'the archive has collations for which different texts are equal'
+      const isOfServer = (at: CatalogColumn | undefined): boolean => /^(?:"?pg_catalog"?\.|$)/.test(at?.collation ?? '')
+      if (own === 'text' && !this.#comparesText && !(isOfServer(child) && isOfServer(referred)))
+        return 'the archive has collations for which different texts are equal'
     }
     return undefined
   }
@@ -274,6 +361,20 @@ export class DataPlan {
 }
 
 const nothing: readonly never[] = []
+
+/** By table, those that are no constraint's; of a partitioned table the rows are in the indexes of its partitions. */
+function uniqueIndexes(catalog: Catalog): ReadonlyMap<CatalogTable, readonly CatalogIndex[]> {
+  const found = new Map<CatalogTable, CatalogIndex[]>()
+  for (const index of catalog.indexes) {
+    if (!index.unique || index.only || index.constraint !== undefined) continue
+    const table = catalog.table(index.schema, index.table)
+    if (table === undefined) continue
+    const known = found.get(table)
+    if (known === undefined) found.set(table, [index])
+    else known.push(index)
+  }
+  return found
+}
 
 function isSameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((name, at) => name === b[at])

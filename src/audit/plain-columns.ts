@@ -113,8 +113,7 @@ export class PlainColumns {
     const text = decodeByteString(bytes, start + line.head, end - line.tail)
     if (this.#marks.isMarkedAnywhere(text)) return undefined
     if (this.#marks.isMarkedWithStrings(text)) this.isMarkedWithStrings = true
-    const { name, type, notNull, identity, generated } = line.column
-    return { name, type, notNull, default: text, identity, generated }
+    return { ...line.column, default: text }
   }
 
   /** Takes over a line without what is in its strings; −1 where that is not to be told without reading it. */

@@ -43,6 +43,10 @@ export class PlainConstraint implements CatalogConstraint {
   get nullsNotDistinct(): boolean {
     return this.#like.nullsNotDistinct
   }
+
+  get matchFull(): boolean {
+    return this.#like.matchFull
+  }
 }
 
 /** An index whose name is the tag of its entry. */

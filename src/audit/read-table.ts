@@ -123,6 +123,7 @@ function readColumn(
   const column: ColumnDraft = {
     name: reading.decode(name),
     type: ofTyped ? '' : statement.source(from + 1, at),
+    collation: undefined,
     notNull: false,
     default: undefined,
     identity: undefined,
@@ -137,6 +138,7 @@ function readColumn(
     const next = findWord(statement, afterType, start + (single.has(statement.word(start)) ? 1 : 2), to, depth)
     if (word === 'default') column.default = statement.source(at + 1, next)
     else if (word === 'generated') readGenerated(statement, at, next, column)
+    else if (word === 'collate') column.collation = statement.source(at + 1, next)
     else if (statement.has(start, 'not', 'null')) {
       column.notNull = true
       if (named !== undefined) pushColumnConstraint(table, column, reading.decode(named), 'not null')
@@ -260,9 +262,15 @@ function openParenthesis(statement: DefinitionStatement, from: number, to: numbe
   return -1
 }
 
-type Flags = Pick<CatalogConstraint, 'notValid' | 'notEnforced' | 'deferrable' | 'nullsNotDistinct'>
+type Flags = Pick<CatalogConstraint, 'notValid' | 'notEnforced' | 'deferrable' | 'nullsNotDistinct' | 'matchFull'>
 
-const noFlags: Flags = { notValid: false, notEnforced: false, deferrable: false, nullsNotDistinct: false }
+const noFlags: Flags = {
+  notValid: false,
+  notEnforced: false,
+  deferrable: false,
+  nullsNotDistinct: false,
+  matchFull: false,
+}
 
 function flagsAfter(statement: DefinitionStatement, from: number, to: number): Flags {
   const depth = statement.depth(from)
@@ -272,6 +280,7 @@ function flagsAfter(statement: DefinitionStatement, from: number, to: number): F
     const word = statement.word(at)
     if (word === 'deferrable') flags.deferrable = statement.word(at - 1) !== 'not'
     if (word === 'nulls' && statement.has(at + 1, 'not', 'distinct')) flags.nullsNotDistinct = true
+    if (word === 'match' && statement.word(at + 1) === 'full') flags.matchFull = true
     if (word !== 'not') continue
     if (statement.word(at + 1) === 'valid') flags.notValid = true
     if (statement.word(at + 1) === 'enforced') flags.notEnforced = true

@@ -41,6 +41,11 @@ const placeholder =
 export const secretMarks: RegExp =
   /pass|pwd|secret|key|token|credential|akia|asia|gh[pousr]_|github_pat|glpat|xox|_live_|aiza|begin |eyj|scram|\$2[aby]\$|:\/\//i
 
+/** Whether a text is an address or connection string with a password in it. */
+export function hasPassword(text: string): boolean {
+  return urlIn(text) !== undefined || assignedIn(text) !== undefined
+}
+
 /** The secret that a plain text holds: a comment, the content of a string. */
 function secretIn(text: string): FoundSecret | undefined {
   if (!secretMarks.test(text)) return undefined
@@ -168,18 +173,33 @@ function assignedTo(text: string, tokens: readonly Token[], at: number): string 
   if (next?.kind === 'operator' && text.slice(next.start, next.end) !== '::') return undefined
   if (before.kind === 'operator' || before.kind === 'symbol') {
     if (source !== ':=' && source !== '=>' && source !== '=') return undefined
-    // with a type between them, as in DECLARE
-    return named(at - 2) ?? (source === ':=' ? named(at - 3) : undefined)
+    return named(at - 2) ?? (source === ':=' ? declared(text, tokens, at - 2) : undefined)
   }
   if (before.kind !== 'word' && before.kind !== 'name') return undefined
-  if (source.toLowerCase() !== 'default') return named(at - 1)
-  // the column: back over its type, to the comma or parenthesis before it
-  for (let place = at - 2; place > 0 && place > at - 12; place--) {
+  return source.toLowerCase() === 'default' ? declared(text, tokens, at - 2) : named(at - 1)
+}
+
+/** A type has no more words and signs than that, with what may stand before it. */
+const MOST_OF_TYPE = 16
+
+/** What a declaration is of, from the end of its type back: a column, a parameter, a variable (`v CONSTANT text`). */
+function declared(text: string, tokens: readonly Token[], last: number): string | undefined {
+  const named = (place: number): string | undefined => {
+    const name = nameAt(text, tokens[place])
+    return name !== undefined && secretName.test(name) ? name : undefined
+  }
+  let depth = 0
+  for (let place = last; place >= 0 && place > last - MOST_OF_TYPE; place--) {
     const token = tokens[place]
-    const mark = token === undefined ? '' : text.slice(token.start, token.end)
-    if (mark === ',' || mark === '(') return named(place + 1)
+    const mark = token === undefined ? '' : text.slice(token.start, token.end).toLowerCase()
+    if (mark === ')') depth++
+    // of `varchar(20)`, or before the first of a list
+    else if (mark === '(' && depth-- > 0) continue
+    if (depth > 0) continue
     // ALTER TABLE … ALTER COLUMN name SET DEFAULT
-    if (mark.toLowerCase() === 'set') return named(place - 1)
+    if (mark === 'set') return named(place - 1)
+    if (/^(?:[,(;]|declare|column)$/.test(mark)) return named(place + 1)
+    if (place === 0) return named(0)
   }
   return undefined
 }

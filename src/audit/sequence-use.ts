@@ -42,10 +42,11 @@ const nextValue = /\bnextval"?\('((?:[^']|'')+)'::"?regclass"?\)/
 
 const nameParts = /"(?:[^"]|"")+"|[^."]+/g
 
-/** `schema.name` without quotes, as one key. */
-function keyOf(name: string): string {
-  const parts = name.match(nameParts) ?? []
-  return parts.map((part) => (part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part)).join('\u0000')
+/** Schema and name of the sequence that a default, a byte string, asks for its next value. */
+export function sequenceOfDefault(catalog: AuditCatalog, value: string): readonly string[] | undefined {
+  const name = value.includes('nextval') ? nextValue.exec(value)?.[1] : undefined
+  const parts = name === undefined ? undefined : catalog.decode(name.replaceAll("''", "'")).match(nameParts)
+  return parts?.map((part) => (part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part))
 }
 
 /** A sequence that has not come so far has values left for every type. */
@@ -75,9 +76,9 @@ export class ColumnsOfSequences {
     const found = new Map<string, string>()
     for (const { columns } of this.#catalog.tables) {
       for (const { default: value, type } of columns) {
-        const name = value === undefined || !ranges.has(type) ? undefined : nextValue.exec(value)?.[1]
-        if (name === undefined) continue
-        const known = keyOf(this.#catalog.decode(name.replaceAll("''", "'")))
+        const names = value === undefined || !ranges.has(type) ? undefined : sequenceOfDefault(this.#catalog, value)
+        if (names === undefined) continue
+        const known = names.join('\u0000')
         if (found.get(known) !== 'smallint') found.set(known, type)
       }
     }

@@ -1,4 +1,6 @@
 import { identifierOf, tokenize, type LexerOptions, type Token } from '../sql/lexer.ts'
+import { spelledName, stringContent } from './spelled.ts'
+import type { DefinitionStatement } from './types.ts'
 
 /** A place where SQL reaches beyond the database. */
 export interface ServerAccess {
@@ -14,43 +16,39 @@ const network = 'connects to other databases'
 const control = 'controls the server'
 
 /** Functions that reach beyond the database; most are for superusers alone until someone grants them. */
-const functions = new Map<string, string>([
-  ...[
-    'pg_read_file',
-    'pg_read_binary_file',
-    'pg_read_file_old',
-    'pg_read_file_all',
-    'pg_stat_file',
-    'pg_current_logfile',
-  ].map((name) => [name, files] as const),
-  ...['pg_ls_dir', 'pg_ls_logdir', 'pg_ls_waldir', 'pg_ls_tmpdir', 'pg_ls_archive_statusdir', 'pg_ls_summariesdir'].map(
-    (name) => [name, files] as const,
-  ),
-  ...['pg_ls_logicalsnapdir', 'pg_ls_logicalmapdir', 'pg_ls_replslotdir', 'pg_logdir_ls', 'lo_import'].map(
-    (name) => [name, files] as const,
-  ),
-  ...['lo_export', 'pg_file_write', 'pg_file_rename', 'pg_file_unlink', 'pg_file_sync'].map(
-    (name) => [name, writes] as const,
-  ),
-  ...['dblink', 'dblink_connect', 'dblink_connect_u', 'dblink_exec', 'dblink_open', 'dblink_send_query'].map(
-    (name) => [name, network] as const,
-  ),
-  ...[
-    'pg_reload_conf',
-    'pg_rotate_logfile',
-    'pg_promote',
-    'pg_terminate_backend',
-    'pg_cancel_backend',
-    'pg_switch_wal',
-  ].map((name) => [name, control] as const),
-  ...['pg_create_restore_point', 'pg_wal_replay_pause', 'pg_drop_replication_slot', 'pg_replication_origin_drop'].map(
-    (name) => [name, control] as const,
-  ),
-])
+const functions: ReadonlyMap<string, string> = new Map(
+  (
+    [
+      [
+        files,
+        `pg_read_file pg_read_binary_file pg_read_file_old pg_read_file_all pg_read_file_off_len pg_stat_file pg_ls_dir
+        pg_ls_logdir pg_ls_waldir pg_ls_tmpdir pg_ls_archive_statusdir pg_ls_summariesdir pg_ls_logicalsnapdir
+        pg_ls_logicalmapdir pg_ls_replslotdir pg_logdir_ls pg_current_logfile pg_hba_file_rules pg_ident_file_mappings
+        pg_show_all_file_settings lo_import`,
+      ],
+      [writes, 'lo_export pg_file_write pg_file_rename pg_file_unlink pg_file_sync'],
+      [network, 'dblink dblink_connect dblink_connect_u dblink_exec dblink_open dblink_send_query'],
+      [
+        control,
+        `pg_reload_conf pg_rotate_logfile pg_promote pg_terminate_backend pg_cancel_backend pg_switch_wal
+        pg_create_restore_point pg_wal_replay_pause pg_wal_replay_resume pg_backup_start pg_backup_stop pg_start_backup
+        pg_stop_backup pg_create_physical_replication_slot pg_create_logical_replication_slot
+        pg_copy_physical_replication_slot pg_copy_logical_replication_slot pg_drop_replication_slot
+        pg_replication_slot_advance pg_replication_origin_create pg_replication_origin_drop pg_import_system_collations`,
+      ],
+    ] as const
+  ).flatMap(([does, names]) => names.split(/\s+/).map((name) => [name, does] as const)),
+)
+
+/** What a function does that reaches beyond the database; undefined for any other. */
+export function accessOf(name: string): ServerAccess | undefined {
+  const does = functions.get(name)
+  return does === undefined ? undefined : { what: name, does }
+}
 
 /** A text without any of these has no such place: most need not be read again. */
 export const serverMarks: RegExp =
-  /copy|foreign\s+table|dblink|lo_(?:im|ex)port|pg_(?:read|ls|stat_file|file|logdir|current_logfile|reload|rotate|promote|terminate|cancel|switch_wal|create_restore|wal_replay|drop_repl|replication_origin_d)|alter\s+system|\bload\b/i
+  /copy|foreign|system|dblink|lo_(?:im|ex)port|pg_(?:read|ls|stat_file|file|logdir|current_logfile|hba|ident|show|reload|rotate|promote|terminate|cancel|switch_wal|create|backup|start|stop|wal_replay|drop_repl|replication|import)|\bload\b|u&["']|\\[0-7xu]/i
 
 /** Deeper than this no string holds SQL that holds strings. */
 const maxDepth = 3
@@ -73,24 +71,17 @@ function look(text: string, lexer: LexerOptions, depth: number, tell: Tell): voi
   for (const token of tokenize(text, lexer)) if (token.kind !== 'space' && token.kind !== 'comment') tokens.push(token)
   for (const [at, token] of tokens.entries()) {
     if (token.kind === 'string') {
-      if (depth < maxDepth) look(contentOf(text.slice(token.start, token.end)), lexer, depth + 1, tell)
+      if (depth < maxDepth) look(stringContent(text, tokens, at, lexer), lexer, depth + 1, tell)
       continue
     }
     if (token.kind !== 'word' && token.kind !== 'name') continue
-    const word = identifierOf(text, token)
-    const does = functions.get(word)
-    if (does !== undefined && isCall(text, tokens, at)) tell({ what: word, does })
+    const word = spelledName(text, tokens, at) ?? identifierOf(text, token)
+    // the strings of Perl, Python and JavaScript are in these quotes, too
+    if (token.kind === 'name' && depth < maxDepth && /\s/.test(word)) look(word, lexer, depth + 1, tell)
+    const access = accessOf(word)
+    if (access !== undefined && isCall(text, tokens, at, word)) tell(access)
     else if (token.kind === 'word') command(text, tokens, at, word, tell)
   }
-}
-
-/** The text in a string's quotes, roughly: enough to find words in it. */
-function contentOf(string: string): string {
-  if (string.startsWith('$')) {
-    const tag = string.slice(0, string.indexOf('$', 1) + 1)
-    return string.slice(tag.length, string.length - tag.length)
-  }
-  return string.slice(string.indexOf("'") + 1, -1).replaceAll("''", "'")
 }
 
 const wordAt = (text: string, token: Token | undefined): string =>
@@ -99,10 +90,20 @@ const wordAt = (text: string, token: Token | undefined): string =>
 const markAt = (text: string, token: Token | undefined): string =>
   token?.kind === 'symbol' ? text.slice(token.start, token.end) : ''
 
-/** A name before a parenthesis, and not the name of a table that is created or filled, nor of another schema's function. */
-function isCall(text: string, tokens: readonly Token[], at: number): boolean {
+/**
+ * A name before a parenthesis, and not the name of a table that is created or filled, nor of another schema's function;
+ * those of the extension dblink may be in any.
+ */
+function isCall(text: string, tokens: readonly Token[], at: number, name: string): boolean {
   if (markAt(text, tokens[at + 1]) !== '(') return false
-  const before = wordAt(text, tokens[at - 1])
+  let first = at
+  if (markAt(text, tokens[at - 1]) === '.') {
+    first = at - 2
+    const schema = tokens[first]
+    const named = schema === undefined ? '' : (spelledName(text, tokens, first) ?? identifierOf(text, schema))
+    if (named !== 'pg_catalog' && !name.startsWith('dblink')) return false
+  }
+  const before = wordAt(text, tokens[first - 1])
   return before !== 'into' && before !== 'table' && before !== 'function'
 }
 
@@ -119,7 +120,9 @@ function command(text: string, tokens: readonly Token[], at: number, word: strin
 /** Whether a statement can begin here: at the beginning, and after what ends one or opens a block. */
 function isFirst(text: string, tokens: readonly Token[], at: number): boolean {
   const before = tokens[at - 1]
-  if (before === undefined || /^[;)(]$/.test(markAt(text, before))) return true
+  if (before === undefined || /^[;)({]$/.test(markAt(text, before))) return true
+  // behind a label, and within the strings of JavaScript
+  if (before.kind === 'operator' && /^(?:>>|`)$/.test(text.slice(before.start, before.end))) return true
   return /^(?:begin|then|else|loop|do|execute|perform|atomic|as)$/.test(wordAt(text, before))
 }
 
@@ -142,3 +145,48 @@ function copy(text: string, tokens: readonly Token[], at: number, tell: Tell): v
     return
   }
 }
+
+/** Commands that make something which calls a function, named without a parenthesis or behind the word FUNCTION. */
+const callers: ReadonlySet<string> = new Set([
+  'CREATE AGGREGATE',
+  'CREATE CAST',
+  'CREATE CONVERSION',
+  'CREATE OPERATOR',
+  'CREATE OPERATOR CLASS',
+  'ALTER OPERATOR FAMILY',
+  'CREATE TRANSFORM',
+  'CREATE TYPE',
+])
+
+/** What an operator, aggregate, cast and their like call; and what a function in `internal` is another name for. */
+export function accessByReference(statement: DefinitionStatement): readonly ServerAccess[] {
+  if (statement.command === 'CREATE FUNCTION') return accessByOtherName(statement)
+  if (!callers.has(statement.command)) return []
+  const found: ServerAccess[] = []
+  for (let at = 2; at < statement.length; at++) {
+    const access = accessOf(statement.name(at) ?? '')
+    if (access === undefined) continue
+    const isQualified = statement.mark(at - 1) === '.'
+    if (isQualified && statement.name(at - 2) !== 'pg_catalog') continue
+    const before = isQualified ? at - 3 : at - 1
+    if (statement.mark(before) === '=' || statement.has(before, 'function|procedure|from')) found.push(access)
+  }
+  return found
+}
+
+/** `LANGUAGE internal AS 'pg_read_file_all'` */
+function accessByOtherName(statement: DefinitionStatement): readonly ServerAccess[] {
+  const language = statement.find('language')
+  if (!isNamed(statement, language + 1, 'internal')) return []
+  for (let at = statement.find('as'); at !== -1; at = statement.find('as', at + 1)) {
+    const name = statement.literal(at + 1)?.replace(/^be_/, '')
+    for (let end = name?.length ?? 0; end > 0; end = name?.lastIndexOf('_', end - 1) ?? -1) {
+      const access = accessOf(name?.slice(0, end) ?? '')
+      if (access !== undefined) return [access]
+    }
+  }
+  return []
+}
+
+const isNamed = (statement: DefinitionStatement, at: number, name: string): boolean =>
+  (statement.literal(at) ?? statement.name(at)) === name

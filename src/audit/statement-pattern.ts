@@ -1,4 +1,5 @@
 import { holdsConstants } from './constants.ts'
+import { isSpelled } from './spelled.ts'
 import type { DefinitionStatement } from './types.ts'
 
 /** What a pattern looks at. */
@@ -213,8 +214,9 @@ const ownPart: Node = ({ statement, names }, at, next) => {
 const writtenName = /^(?:([a-z_][a-z0-9_]*|"(?:[^"]|"")+")\.)?([a-z_][a-z0-9_]*|"(?:[^"]|"")+")$/
 
 const ownInString: Node = ({ statement, names }, at, next) => {
+  const token = statement.tokens[at]
   const [, schema, object] = writtenName.exec(statement.literal(at) ?? '') ?? []
-  if (object === undefined) return false
+  if (object === undefined || token === undefined || isSpelled(statement.text, token, {})) return false
   names.schema = schema === undefined ? undefined : withoutQuotes(schema)
   names.object = withoutQuotes(object)
   names.written = object

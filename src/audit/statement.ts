@@ -3,6 +3,7 @@ import { splitStatements, type Statement } from '../sql/split-statements.ts'
 import { literalOf } from '../sql/literal.ts'
 import type { QuoteRules } from '../sql/quote.ts'
 import { StatementText } from '../sql/statement-text.ts'
+import { isSpelled, spelledName, stringContent } from './spelled.ts'
 import type { DefinitionStatement } from './types.ts'
 
 /** How the SQL of an archive is read. */
@@ -39,7 +40,15 @@ export class SqlStatement extends StatementText implements DefinitionStatement {
   literal(at: number): string | undefined {
     const token: Token | undefined = this.tokens[at]
     if (token === undefined || token.kind !== 'string') return undefined
-    return literalOf(this.text, token, this.#rules.lexer, this.#rules.quote)?.value
+    const { lexer, quote } = this.#rules
+    const value = literalOf(this.text, token, lexer, quote)?.value
+    if (value !== undefined || !token.closed || !isSpelled(this.text, token, lexer)) return value
+    return stringContent(this.text, this.tokens, at, lexer)
+  }
+
+  /** The same of a name that is given by the numbers of its characters. */
+  override name(at: number): string | undefined {
+    return spelledName(this.text, this.tokens, at) ?? super.name(at)
   }
 }
 

@@ -93,7 +93,7 @@ export interface DefinitionStatement {
   /** What a word or quoted name stands for; a word folded to lower case. */
   name(at: number): string | undefined
   isName(at: number): boolean
-  /** The value of a string constant; undefined for other tokens and for constants with escapes by number. */
+  /** The value of a string constant; undefined for other tokens and for bit strings. */
   literal(at: number): string | undefined
   isString(at: number): boolean
   /** Number of parentheses open at the token; the parentheses themselves lie outside. */
@@ -175,6 +175,8 @@ export interface CatalogColumn {
   readonly name: string
   /** As written: `timestamp without time zone`, `numeric(10,2)`, `public.mood`. */
   readonly type: string
+  /** As written: `public.ci`, `pg_catalog."C"`; undefined where it is that of the type. */
+  readonly collation: string | undefined
   readonly notNull: boolean
   /** Expression, as a byte string. */
   readonly default: string | undefined
@@ -195,6 +197,8 @@ export interface CatalogConstraint {
   readonly deferrable: boolean
   /** UNIQUE NULLS NOT DISTINCT. */
   readonly nullsNotDistinct: boolean
+  /** Of a foreign key: all of its columns are null or none. */
+  readonly matchFull: boolean
   readonly entry: TocEntry
 }
 
@@ -325,8 +329,14 @@ export interface CatalogRole {
 export interface AuditData {
   /** Rows of a TABLE DATA entry; undefined where they could not be counted. */
   rowCount(entry: TocEntry): number | undefined
-  /** The highest value (of a falling sequence the lowest) of the column that a sequence serves, where it is beyond its own. */
-  readonly behind: readonly { readonly sequence: CatalogSequence; readonly reached: bigint }[]
+  /** The highest value (of a falling sequence the lowest) of a column that a sequence serves, where it is beyond its own. */
+  readonly behind: readonly {
+    readonly sequence: CatalogSequence
+    /** Of several columns that it serves the one that has come farthest. */
+    readonly column: QualifiedName & { readonly column: string }
+    /** None that the sequence never gives. */
+    readonly reached: bigint
+  }[]
   /** Rows that repeat the key of another. */
   readonly duplicates: readonly ConstraintViolation[]
   /** Rows that refer to a row that is not there. */

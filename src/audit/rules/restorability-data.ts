@@ -26,22 +26,27 @@ export const dataRules: readonly AuditRule[] = [
     category: 'restorability',
     message: 'A sequence is behind the column that it serves',
     explanation:
-      'The archive sets the sequence to a value below the highest key in the rows. The next inserts then get keys that are ' +
-      'there already, and fail.',
+      'The archive sets the sequence to a value below the highest key in the rows, of a column that owns it or whose default ' +
+      'asks it. The next inserts then get keys that are there already, and fail. Of a sequence that begins anew at its end ' +
+      '(CYCLE) that may be as it should be. Values that the sequence never gives do not count.',
     fix: 'Set the sequence after the restore: pgdmp audit --post-restore prints the statement.',
     links: ['https://www.postgresql.org/docs/current/functions-sequence.html'],
     needs: 'data',
     check({ catalog, data, report }) {
-      for (const { sequence, reached } of data?.behind ?? []) {
-        const name = catalog.quote(sequence.schema, sequence.name)
-        const { ownedBy, value } = sequence
-        const column =
-          ownedBy === undefined ? '' : `${catalog.quote(ownedBy.schema, ownedBy.name)}.${catalog.quote(ownedBy.column)}`
+      for (const { sequence, column, reached } of data?.behind ?? []) {
+        const { schema, value, cycle } = sequence
+        const name = catalog.quote(schema, sequence.name)
+        const at = `${catalog.quote(column.schema, column.name)}.${catalog.quote(column.column)}`
+        const where = value?.isCalled === true ? 'stands at' : 'is to begin with'
+        const isEnd = reached === (sequence.increment > 0n ? sequence.max : sequence.min)
         report({
           entry: sequence.entry,
           object: name,
-          message: `Sequence ${name} stands at ${value?.last ?? ''}, ${column} has come to ${reached}`,
-          fix: `SELECT pg_catalog.setval('${name.replaceAll("'", "''")}', ${reached}, true);`,
+          message: `Sequence ${name} ${where} ${value?.last ?? ''}, ${at} has come to ${reached}${isEnd ? ', its last value' : ''}`,
+          fix: isEnd
+            ? `Look at the row with ${reached}: set to it, the sequence has nothing left to give.`
+            : `SELECT pg_catalog.setval('${name.replaceAll("'", "''")}', ${reached}, true);`,
+          severity: cycle ? 'info' : undefined,
         })
       }
     },

@@ -1,9 +1,9 @@
 import { tokenize, type LexerOptions } from '../../sql/lexer.ts'
 import { listElements } from '../reading.ts'
-import { serverAccess, serverMarks, type ServerAccess } from '../server-access.ts'
+import { accessByReference, serverAccess, serverMarks, type ServerAccess } from '../server-access.ts'
 import { addsToExtension } from '../statement.ts'
 import type { MarkedRule } from '../marked-rule.ts'
-import type { CatalogFunction, DefinitionStatement } from '../types.ts'
+import type { CatalogFunction, CatalogGrant, DefinitionStatement } from '../types.ts'
 
 const createFunction = 'https://www.postgresql.org/docs/current/sql-createfunction.html'
 const safety = `${createFunction}#SQL-CREATEFUNCTION-SECURITY`
@@ -19,14 +19,14 @@ function looksNamesUp({ kind, language, body }: CatalogFunction): boolean {
   return kind !== 'aggregate' && language !== 'c' && language !== 'internal' && body !== undefined
 }
 
-/** Languages that let whoever writes a function do what the server's operating system user can. */
-const untrusted = /^(?:pl(?:python|python2|python3|perl|tcl|java|r|sh|lua|js|php|ruby)u|plpythonu|plsh|plr|c|internal)$/
+/**
+ * Languages that let whoever writes a function do what the server's operating system user can: by PostgreSQL's habit
+ * their names end with a u.
+ */
+const untrustedLanguage = /^(?:pl[a-z0-9]+u|javau|plsh|plr|plgo|plrust)$/
 
 /** Extensions that bring such a language. */
-const untrustedExtensions = /^(?:pl(?:python|python2|python3|perl|tcl|java)u|plsh|plr|pllua(?:u)|plpython)$/
-
-const isUntrustedLanguage = (language: string): boolean =>
-  language !== 'c' && language !== 'internal' && untrusted.test(language)
+const untrustedExtension = /^(?:pl[a-z0-9]+u|pljava|plsh|plr|plgo|plrust)$/
 
 /** Commands that are about functions and call none. */
 const aboutObjects: ReadonlySet<string> = new Set([
@@ -48,6 +48,12 @@ function callingText(statement: DefinitionStatement): string {
   let open = 0
   while (open < statement.length && statement.mark(open) !== '(') open++
   return text.slice(tokens[open]?.start ?? end, end)
+}
+
+/** `GRANT CREATE ON SCHEMA … TO PUBLIC` */
+function opensSchema({ grant, grantees, objectType, privileges, defaults }: CatalogGrant): boolean {
+  if (!grant || objectType !== 'SCHEMA' || defaults !== undefined || !grantees.includes('PUBLIC')) return false
+  return privileges.some((privilege) => /^(?:create|all)/i.test(privilege))
 }
 
 /** What stands before the arguments. */
@@ -102,15 +108,18 @@ export const functionRules: readonly MarkedRule[] = [
     message: 'The search_path of a SECURITY DEFINER function has a schema that others may write to',
     explanation:
       'Unless pg_temp is named, it is searched first of all for tables and types, and anybody can create objects there: ' +
-      'it belongs at the end. A path with "$user" or public is as open as these schemas are.',
+      'it belongs at the end. A path with "$user" or public is as open as these schemas are, and so is one with a schema in ' +
+      'which the archive lets everybody create objects.',
     fix: 'Name trusted schemas only, and pg_temp last.',
     links: [safety],
     check({ catalog, report }) {
+      const writable = new Set(['$user', 'public'])
+      for (const grant of catalog.grants) if (opensSchema(grant)) writable.add(grant.name ?? '')
       for (const one of catalog.functions) {
         const value = one.settings.get('search_path')
         if (!one.securityDefiner || value === undefined || !looksNamesUp(one)) continue
         const schemas = schemasOf(value)
-        const open = schemas.filter((schema) => schema === '$user' || schema === 'public')
+        const open = schemas.filter((schema) => writable.has(schema))
         const wrong = [
           ...(schemas.at(-1) === 'pg_temp' ? [] : ['pg_temp is not its last schema']),
           ...open.map((schema) => `it has ${schema}`),
@@ -132,19 +141,20 @@ export const functionRules: readonly MarkedRule[] = [
     fix: 'REVOKE ALL ON FUNCTION … FROM PUBLIC, and grant it to those who need it.',
     links: [safety],
     check({ view, catalog, report }) {
-      const closed = new Set<string>()
+      // what is said last of each
+      const open = new Map<string, boolean>()
       const keyOf = (schema: string | undefined, name: string | undefined, args: string): string =>
         [schema, name, args].join('\u0000')
       for (const { grant, grantees, schema, name, object, defaults } of catalog.grants) {
-        if (grant || defaults !== undefined || !grantees.includes('PUBLIC')) continue
-        closed.add(keyOf(schema, name, object.replace(writtenNames, '')))
+        if (defaults !== undefined || !grantees.includes('PUBLIC')) continue
+        open.set(keyOf(schema, name, object.replace(writtenNames, '')), grant)
       }
       for (const { securityDefiner, schema, name, returns, entry, arguments: written } of catalog.functions) {
         if (!securityDefiner) continue
         const names = keyOf(schema, name, `(${catalog.decode(withoutDefaults(written, view.settings))})`)
         // releases before 8.4 revoke by the types alone, which is what tags have
         const types = keyOf(schema, name, (entry.tag ?? '').slice(name.length))
-        if (closed.has(names) || closed.has(types)) continue
+        if (open.get(names) === false || open.get(types) === false) continue
         if (/^(?:pg_catalog\.)?(?:event_)?trigger$/.test(returns)) continue
         report({ entry, message: `Everybody may call ${catalog.label(entry)} with the rights of its owner` })
       }
@@ -164,21 +174,22 @@ export const functionRules: readonly MarkedRule[] = [
       const created = new Set<string>()
       for (const entry of catalog.ofType('PROCEDURAL LANGUAGE')) {
         for (const statement of catalog.statements(entry)) {
-          if (statement.word(0) !== 'create' || statement.find('trusted') !== -1) continue
+          const trusted = statement.has(1, 'or', 'replace') ? 3 : 1
+          if (statement.word(0) !== 'create' || statement.word(trusted) === 'trusted') continue
           // with a handler of its own; without one, the language is an extension's, whose own script says what it is
           const handler = statement.find('handler')
           const name = entry.tag ?? ''
-          if (handler === -1 && !isUntrustedLanguage(name)) continue
+          if (handler === -1 && !untrustedLanguage.test(name)) continue
           created.add(name)
           report({ entry, message: `The language ${catalog.quote(name)} is created, and is not trusted` })
         }
       }
       for (const { entry, name } of catalog.extensions) {
-        if (untrustedExtensions.test(name))
+        if (untrustedExtension.test(name))
           report({ entry, message: `The extension ${catalog.quote(name)} brings a language that is not trusted` })
       }
       for (const { entry, language } of catalog.functions) {
-        if (!isUntrustedLanguage(language) && !created.has(language)) continue
+        if (!untrustedLanguage.test(language) && !created.has(language)) continue
         report({ entry, message: `${catalog.label(entry)} is in ${catalog.quote(language)}, which is not trusted` })
       }
     },
@@ -273,7 +284,8 @@ export const functionRules: readonly MarkedRule[] = [
             report({ entry, message: `It has ${what}, which ${does}` })
           continue
         }
-        for (const { what, does } of serverAccess(callingText(statement), view.settings)) {
+        const called = serverAccess(callingText(statement), view.settings)
+        for (const { what, does } of [...called, ...accessByReference(statement)]) {
           if (told.has(what)) continue
           told.add(what)
           report({ entry, message: `It has ${what}, which ${does}` })
@@ -290,7 +302,7 @@ function foreignAccess(statement: DefinitionStatement): readonly ServerAccess[] 
     if (statement.word(at) !== 'options' || statement.depth(at) > 0 || statement.mark(at + 1) !== '(') continue
     for (const [from] of listElements(statement, at + 1).elements) {
       const option = statement.name(from)
-      if (statement.literal(from + 1) === undefined) continue
+      if (!statement.isString(from + 1)) continue
       if (option === 'program') found.push({ what: 'the option program', does: 'runs a program on the server' })
       if (option === 'filename') found.push({ what: 'the option filename', does: 'reads a file of the server' })
     }
@@ -303,7 +315,7 @@ function grantedAccess(statement: DefinitionStatement, tell: (what: string) => v
   if (statement.command !== 'GRANT') return
   const on = statement.find('on')
   const to = statement.find('to', on)
-  if (on === -1 || to === -1 || !statement.has(on + 1, 'function')) return
+  if (on === -1 || to === -1 || !statement.has(on + 1, 'function|routine')) return
   const written = statement.source(on + 2, to)
   for (const { what } of serverAccess(written, {})) tell(what)
 }

@@ -18,6 +18,7 @@ const writing: ReadonlySet<string> = new Set([
   'DELETE',
   'TRUNCATE',
   'TRIGGER',
+  'MAINTAIN',
 ])
 
 /** What PUBLIC has by default of objects of these types: to grant it again opens nothing. */
@@ -43,7 +44,7 @@ export const grantRules: readonly AuditRule[] = [
     message: 'Everybody is granted something on a table or sequence',
     explanation:
       'A grant to PUBLIC is one to every role of the server, those that come later too. Of reading alone it is often ' +
-      'meant; whatever changes rows, or puts triggers on the table, seldom is.',
+      'meant; whatever changes rows, puts triggers on the table or locks it (MAINTAIN), seldom is.',
     fix: 'REVOKE … FROM PUBLIC, and grant to a role that others are members of.',
     links: [grantPage, privileges],
     check({ catalog, report }) {

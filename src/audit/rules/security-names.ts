@@ -61,6 +61,10 @@ function headerTexts({ header }: ArchiveView): readonly (readonly [name: string,
 const lineBreak = /[\n\r]/
 /** Neither printable ASCII nor part of a longer character. */
 const otherControl = /[^ -~\u0080-\u00ff\n\r]/
+/** The second set of controls, which begin escape sequences of terminals: as UTF-8, and as a byte of LATIN encodings. */
+const secondControl = /\u00c2[\u0080-\u009f]/
+const secondByte = /[\u0080-\u009f]/
+const hasSecondByte = /^(?:LATIN\d+|ISO_8859_\d)$/
 /** Marks that turn the direction of writing, as UTF-8: what is shown is not what is there. */
 const turned = /\u00e2\u0080[\u00aa-\u00ae]|\u00e2\u0081[\u00a6-\u00a9]/
 /** What begins a line that something other than a comment would be made of. */
@@ -68,7 +72,7 @@ const lineOfCode =
   /[\n\r][ \t]*(?:\\|(?:ALTER|CALL|COMMENT|COPY|CREATE|DELETE|DO|DROP|EXECUTE|GRANT|INSERT|LOAD|MERGE|REASSIGN|RESET|REVOKE|SELECT|SET|TRUNCATE|UPDATE|WITH)\b)/i
 const sqlMarks = /;|--|\/\*|\*\/|\\!/
 /** Where none of this is, there is nothing to say. */
-const odd = /[^ -~\u0080-\u00ff]|[;\\\u00e2]|--|\/\*|\*\//
+const odd = /[^ -~\u0080-\u00ff]|[;\\\u0080-\u009f\u00e2]|--|\/\*|\*\//
 /** Whether any of its bytes is one that {@link odd} begins with. */
 function mayBeOdd({ bytes, start, end }: ByteSpan): boolean {
   for (let at = start; at < end; at++) if (firstOfOdd[bytes[at] ?? 0] === 1) return true
@@ -76,7 +80,7 @@ function mayBeOdd({ bytes, start, end }: ByteSpan): boolean {
 }
 
 const firstOfOdd = Uint8Array.from({ length: 256 }, (_, code) =>
-  /[^ -~\u0080-\u00ff]|[;\\\u00e2]|[-/*]/.test(String.fromCharCode(code)) ? 1 : 0,
+  /[^ -~\u0080-\u00ff]|[;\\\u0080-\u009f\u00e2]|[-/*]/.test(String.fromCharCode(code)) ? 1 : 0,
 )
 const versionText = /^[\w.+~()/ :,-]*$/
 
@@ -137,9 +141,11 @@ export const nameRules: readonly MarkedRule[] = [
     fix: 'Rename the object; look at lists of this archive with programs that show control characters.',
     links: ['https://www.postgresql.org/docs/current/app-pgrestore.html'],
     check({ view, report }) {
-      const utf8 = view.settings.encoding === 'UTF8'
+      const { encoding } = view.settings
+      const utf8 = encoding === 'UTF8'
+      const second = utf8 ? secondControl : hasSecondByte.test(encoding) ? secondByte : undefined
       for (const { entry, field, text } of namesOf(view)) {
-        const control = otherControl.exec(text)?.[0]
+        const control = otherControl.exec(text)?.[0] ?? second?.exec(text)?.[0].at(-1)
         if (control !== undefined) {
           const code = control.charCodeAt(0).toString(16).padStart(2, '0')
           report({ entry, message: `Its ${field} has the control character 0x${code}` })

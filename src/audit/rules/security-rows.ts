@@ -12,6 +12,8 @@ function namedIn<T>(
 ): ReadonlyMap<string, T> {
   const found = new Map<string, T>()
   const names: (string | undefined)[] = []
+  // where the search path is empty, a name without a schema is one of the query's own
+  const saysNoSchemas = catalog.ofType('SEARCHPATH').length === 0
   for (const token of tokenize(query, view.settings)) {
     if (token.kind === 'space' || token.kind === 'comment') continue
     const isDot = token.kind === 'symbol' && query.charAt(token.start) === '.'
@@ -24,7 +26,8 @@ function namedIn<T>(
         ? `${catalog.decode(before)}\u0000${catalog.decode(last)}`
         : `${schema}\u0000${catalog.decode(last)}`
     const relation = among.get(key)
-    if (relation !== undefined && (dot === '.' || precedesTable(names))) found.set(key, relation)
+    const isTable = dot === '.' || (saysNoSchemas && precedesTable(names))
+    if (relation !== undefined && isTable) found.set(key, relation)
   }
   return found
 }

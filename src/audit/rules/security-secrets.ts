@@ -1,10 +1,11 @@
-import { secretMarks, secretsIn } from '../secrets.ts'
+import { connectionOf } from '../connection-string.ts'
+import { hasPassword, secretMarks, secretsIn } from '../secrets.ts'
 import { neverPlain, type MarkedRule } from '../marked-rule.ts'
 import type { DefinitionStatement } from '../types.ts'
 
-/** Options of foreign servers, wrappers, tables and user mappings whose values are secrets. */
+/** Options of foreign servers, wrappers, tables and user mappings whose values are secrets: how their names end. */
 const secretOption =
-  /^(?:password|passwd|passfile|sslpassword|secret|secret_key|secret_access_key|aws_secret_access_key|access_key|access_key_id|api_?key|token|access_token|session_token|client_secret|credentials?|private_key|service_account|sa_key|pwd|conn_str|dbserver_password)$/i
+  /(?:^|[_-])(?:pass|password|passwd|passphrase|passfile|sslpassword|secret|secret_?key|secret_?access_?key|access_?key(?:_id)?|api_?key|api-key|token|credentials?|private_?key|service_account|sa_key|account_key|storage_key|pwd|conn_str)$/i
 
 /** Commands that have OPTIONS with such values. */
 const withOptions: ReadonlySet<string> = new Set([
@@ -16,9 +17,6 @@ const withOptions: ReadonlySet<string> = new Set([
   'CREATE FOREIGN TABLE',
   'ALTER FOREIGN TABLE',
 ])
-
-/** Key words of a connection string, whose values may be shown. */
-const harmless = /\b(host|hostaddr|port|dbname|user)\s*=\s*('[^']*'|\S+)/gi
 
 /** Rules about passwords and other secrets. */
 export const secretRules: readonly MarkedRule[] = [
@@ -59,15 +57,11 @@ export const secretRules: readonly MarkedRule[] = [
         const at = statement.find('connection')
         const string = at === -1 ? undefined : statement.literal(at + 1)
         if (at === -1 || !statement.isString(at + 1)) continue
-        const secret = string === undefined || /password|passfile|:\/\/[^/@]*:[^/@]*@/i.test(string)
-        const parts = [...(string ?? '').matchAll(harmless)].map(
-          ([, key = '', value = '']) => `${key.toLowerCase()}=${value}`,
-        )
-        const shown = [...parts, ...(secret ? ['password=****'] : [])].join(' ')
+        const { shown, hasSecret } = connectionOf(string ?? '')
         report({
           entry,
-          message: `It connects with ${catalog.decode(shown) || 'an empty string'}`,
-          severity: secret ? 'error' : undefined,
+          message: `It connects with ${catalog.decode(shown) || (string === '' ? 'an empty string' : 'what names no server')}`,
+          severity: hasSecret ? 'error' : undefined,
           position: statement.start,
         })
       }
@@ -107,7 +101,9 @@ function secretOptions(statement: DefinitionStatement): string[] {
   for (let at = 1; at < statement.length; at++) {
     if (!statement.isString(at) || statement.depth(at) === 0) continue
     const name = statement.name(at - 1)
-    if (name !== undefined && secretOption.test(name) && statement.literal(at) !== '') found.push(name)
+    if (name === undefined) continue
+    const value = statement.literal(at)
+    if (value !== '' && (secretOption.test(name) || hasPassword(value ?? ''))) found.push(name)
   }
   return found
 }

@@ -7,9 +7,11 @@ import type { DefinitionStatement } from '../types.ts'
 const guide = 'https://wiki.postgresql.org/wiki/A_Guide_to_CVE-2018-1058:_Protect_Your_Search_Path'
 const schemas = 'https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATTERNS'
 
-/** Operators of pg_catalog on types that everybody uses. */
+/** Names of the operators of pg_catalog (asked of servers of 15 and 18). */
 const builtInOperators: ReadonlySet<string> = new Set(
-  '+ - * / % ^ < <= <> = > >= || ~ ~* !~ !~* ~~ ~~* !~~ !~~* & | # << >> && @> <@ -> ->> #> #>> ? @@'.split(' '),
+  `!! !~ !~* !~~ !~~* # ## #- #> #>> % & && &< &<| &> * *< *<= *<> *= *> *>= + - -> ->> -|- / < <-> << <<= <<| <= <>
+  <@ <^ = > >= >> >>= >^ ? ?# ?& ?- ?-| ?| ?|| @ @-@ @> @? @@ @@@ ^ ^@ | |&> |/ |>> || ||/ ~ ~* ~<=~ ~<~ ~= ~>=~ ~>~
+  ~~ ~~*`.split(/\s+/),
 )
 
 const temporary = /^pg_temp(?:_\d+)?$/
@@ -38,7 +40,9 @@ export const shadowingRules: readonly MarkedRule[] = [
     links: [guide, schemas],
     check({ catalog, report }) {
       for (const one of catalog.functions) {
-        if (one.schema !== 'public' || !builtInFunctions.has(one.name) || !areBuiltIn(one.arguments)) continue
+        // procedures are called by CALL alone
+        if (one.schema !== 'public' || one.kind === 'procedure') continue
+        if (!builtInFunctions.has(one.name) || !areBuiltIn(one.arguments)) continue
         const { entry, name } = one
         report({ entry, message: `${catalog.label(entry)} can be called in place of pg_catalog.${name}` })
       }

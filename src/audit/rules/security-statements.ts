@@ -3,6 +3,7 @@ import type { TocEntry } from '../../toc/types.ts'
 import { isCopyTarget } from '../copy-target.ts'
 import { otherTexts } from '../other-texts.ts'
 import { readingOf } from '../reading.ts'
+import { isSpelled, mayBeSpelled } from '../spelled.ts'
 import { addsToExtension } from '../statement.ts'
 import {
   commandWordsOf,
@@ -132,6 +133,28 @@ export const statementRules: readonly MarkedRule[] = [
     links: [restoring],
     marks: neverPlain,
     ...rule('unended', (text, { command }) => `${text} ends within ${command || 'a statement'}`),
+  },
+  {
+    id: 'definition-spelled-by-number',
+    severity: 'error',
+    category: 'security',
+    message: 'A definition spells names or constants by the numbers of their characters',
+    explanation:
+      'U&"\\0063" is c, and so is E\'\\x63\': whoever reads the definition, or looks through it for a word, does not see ' +
+      'what it says. pg_dump writes every character as it is; what the source of a function has in its own text does not count.',
+    fix: 'Do not restore the archive before you know where it comes from; leave the entry out with a list (-L).',
+    links: ['https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-STRINGS-UESCAPE'],
+    marks: { anywhere: /u&["']|\\/ },
+    definition(entry, [first, ...others], { view, report }) {
+      if (first === undefined || !mayBeSpelled.test(first.text)) return
+      for (const { tokens, text } of [first, ...others]) {
+        const spelled = tokens.find((token) => isSpelled(text, token, view.settings))
+        if (spelled === undefined) continue
+        const message = `Its definition has a ${spelled.kind === 'name' ? 'name' : 'constant'} that is spelled by numbers`
+        report({ entry, message, position: spelled.start })
+        return
+      }
+    },
   },
   {
     id: 'definition-read-two-ways',

@@ -45,6 +45,8 @@ function needsSuperuser(statement: DefinitionStatement): string | undefined {
     case 'CREATE FUNCTION':
     case 'CREATE PROCEDURE':
       return ofFunction(statement)
+    case 'CREATE AGGREGATE':
+      return hasInternalState(statement) ? 'aggregates whose state is internal' : undefined
     case 'ALTER DATABASE':
     case 'ALTER ROLE': {
       const setting = settingOf(statement)
@@ -64,17 +66,36 @@ function hasInput(statement: DefinitionStatement): boolean {
 }
 
 function ofFunction(statement: DefinitionStatement): string | undefined {
-  const language = statement.find('language')
-  if (language !== -1 && statement.has(language + 1, 'c|internal')) return 'functions in C'
+  // the function itself may be called as the clauses are
+  let at = 0
+  while (at < statement.length && statement.mark(at) !== '(') at++
   const end = statement.bodyStart
-  if (statement.find('leakproof', 0, end) !== -1) return 'functions that are LEAKPROOF'
-  if (statement.find('support', 0, end) !== -1) return 'functions with SUPPORT'
+  for (; at < end; at++) {
+    if (statement.depth(at) > 0) continue
+    const word = statement.word(at)
+    const next = statement.literal(at + 1) ?? statement.name(at + 1)?.toLowerCase()
+    if (word === 'language' && (next === 'c' || next === 'internal')) return 'functions in C'
+    if (word === 'leakproof' && statement.word(at - 1) !== 'not') return 'functions that are LEAKPROOF'
+    if (word === 'support' && statement.isName(at + 1) && statement.word(at - 1) !== 'returns')
+      return 'functions with SUPPORT'
+    if (word === 'set' && next !== undefined && superuserSettings.has(next)) return `functions with the setting ${next}`
+  }
   return undefined
+}
+
+/** `STYPE = internal` */
+function hasInternalState(statement: DefinitionStatement): boolean {
+  for (let at = 2; at < statement.length; at++) {
+    if (statement.has(at, 'stype|mstype') && statement.mark(at + 1) === '=' && statement.name(at + 2) === 'internal')
+      return true
+  }
+  return false
 }
 
 /** The setting of `ALTER DATABASE d SET name …`, `ALTER ROLE r IN DATABASE d SET name …`. */
 function settingOf(statement: DefinitionStatement): string | undefined {
-  const at = statement.find('set', 3)
+  // a database may be called `set`
+  const at = statement.find('set', statement.has(3, 'in', 'database') ? 6 : 3)
   const name = at === -1 ? undefined : statement.name(at + 1)
   return name === undefined || statement.mark(at + 2) === '.' ? undefined : name.toLowerCase()
 }

@@ -197,6 +197,7 @@ test('target-release-lacks names a forged entry, and the other rules go on', asy
 
 /** Rules with tests of their own elsewhere, and where. */
 const elsewhere: Readonly<Record<string, string>> = {
+  'data-check-left-out': 'test/unit/audit/data.test.ts',
   'data-unique-violation': 'test/unit/audit/fit.test.ts',
   'target-release-removed': 'test/unit/audit/target-release.test.ts',
 }
