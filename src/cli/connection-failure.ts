@@ -10,12 +10,17 @@ export interface Place {
 }
 
 /** connectFailureMessage, fe-connect.c */
-export function failureText(error: unknown, { host, hostaddr, port }: Place, { complaint, ssl }: TlsAttempt): string {
+export function failureText(
+  error: unknown,
+  { host, hostaddr, port }: Place,
+  { complaint, ssl }: TlsAttempt,
+  address?: string,
+): string {
   const isSocket = host.startsWith('/')
   const shown = hostaddr ?? host
   const where = isSocket
     ? `on socket "${host}/.s.PGSQL.${port}"`
-    : `at "${shown}"${addressOf(error, shown)}, port ${port}`
+    : `at "${shown}"${addressOf(error, shown, address)}, port ${port}`
   if (isSystemError(error) && error.syscall === 'getaddrinfo') {
     return `could not translate host name "${host}" to address: Name or service not known`
   }
@@ -23,7 +28,8 @@ export function failureText(error: unknown, { host, hostaddr, port }: Place, { c
     isSystemError(error) || hasNoTls(error)
       ? undefined
       : (complaint ?? certificateText(error, host, ssl !== false && ssl.ca === undefined))
-  const said = serverText(error) ?? aboutTls ?? (isSystemError(error) ? networkText(error) : wordOf(error))
+  const said =
+    serverText(error) ?? closedText(error) ?? aboutTls ?? (isSystemError(error) ? networkText(error) : wordOf(error))
   const hint = isSystemError(error) && /ECONNREFUSED|ENOENT/.test(error.code ?? '') ? question(isSocket) : ''
   return `connection to server ${where} failed: ${said}${hint}`
 }
@@ -31,7 +37,6 @@ export function failureText(error: unknown, { host, hostaddr, port }: Place, { c
 /** strerror(3) of what connecting may end with. */
 const networkTexts: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'Connection refused',
-  ECONNRESET: 'Connection reset by peer',
   EHOSTUNREACH: 'No route to host',
   ENETUNREACH: 'Network is unreachable',
   ETIMEDOUT: 'Connection timed out',
@@ -39,6 +44,34 @@ const networkTexts: Readonly<Record<string, string>> = {
 
 function networkText(error: SystemError): string {
   return networkTexts[error.code ?? ''] ?? strerror(error)
+}
+
+/** The other side ended the connection without a word (pqReadData, fe-misc.c). */
+function closedText(error: unknown): string | undefined {
+  const isReset = isSystemError(error) && /^(?:ECONNRESET|EPIPE)$/.test(error.code)
+  if (!isReset && !(error instanceof Error && error.message.startsWith('Connection terminated'))) return undefined
+  return 'server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n\tbefore or while processing the request.'
+}
+
+/** Whether it is of no use to say who connects: nobody there, a name without address, no answer in time, or not yet. */
+export function mayTryNext(error: unknown): boolean {
+  if (isSystemError(error))
+    return error.syscall === 'getaddrinfo' || (error.syscall === 'connect' && closedText(error) === undefined)
+  // ERRCODE_CANNOT_CONNECT_NOW
+  if (serverText(error) !== undefined) return error instanceof Error && 'code' in error && error.code === '57P03'
+  return error instanceof Error && error.message.includes('timeout expired')
+}
+
+/** Whether TLS was not to be had, or the handshake failed: not that the connection ended before it. */
+export function isAboutTls(error: unknown): boolean {
+  if (hasNoTls(error)) return true
+  if (!(error instanceof Error) || closedText(error) !== undefined) return false
+  if (error.message.includes('before secure TLS connection')) return true
+  return (
+    'code' in error &&
+    typeof error.code === 'string' &&
+    (/^ERR_(?:SSL|TLS)_/.test(error.code) || isVerification(error.code))
+  )
 }
 
 export function hasNoTls(error: unknown): boolean {
@@ -51,8 +84,8 @@ function question(isSocket: boolean): string {
     : '\n\tIs the server running on that host and accepting TCP/IP connections?'
 }
 
-function addressOf(error: unknown, shown: string): string {
-  const address = error instanceof Error && 'address' in error ? String(error.address) : shown
+function addressOf(error: unknown, shown: string, known = shown): string {
+  const address = error instanceof Error && 'address' in error ? String(error.address) : known
   return address === shown ? '' : ` (${address})`
 }
 
@@ -95,5 +128,7 @@ function wordOf(error: unknown): string {
   if (hasNoTls(error)) return 'server does not support SSL, but SSL was required'
   if (text.includes('before secure TLS connection')) return 'SSL error: unexpected eof while reading'
   if (/timeout expired/.test(text)) return 'timeout expired'
+  if (text.startsWith('SASL: Only mechanism'))
+    return "none of the server's SASL authentication mechanisms are supported"
   return text
 }

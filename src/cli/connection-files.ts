@@ -13,13 +13,16 @@ type Environment = Readonly<Record<string, string | undefined>>
 export async function addService(into: ConnectionParameters, env: Environment): Promise<void> {
   const service = into.get('service') ?? env['PGSERVICE']
   if (service === undefined) return
-  const own = into.get('servicefile') ?? env['PGSERVICEFILE']
+  const own = env['PGSERVICEFILE']
   const files = [
     own ?? join(env['HOME'] ?? homedir(), '.pg_service.conf'),
     join(env['PGSYSCONFDIR'] ?? '/etc/postgresql-common', 'pg_service.conf'),
   ]
   for (const file of files) {
-    const text = await readIfThere(file)
+    const text = await readIfThere(file).catch((error: unknown) => {
+      // a folder can be opened, and has no lines
+      return error instanceof Error && 'code' in error && error.code === 'EISDIR' ? '' : undefined
+    })
     if (text === undefined) {
       if (file === own) throw wrong(`service file "${file}" not found`)
       continue
@@ -35,11 +38,13 @@ export async function addService(into: ConnectionParameters, env: Environment): 
 function serviceOf(text: string, service: string, file: string): ConnectionParameters | undefined {
   let found: ConnectionParameters | undefined
   for (const [index, whole] of text.split('\n').entries()) {
+    // libpq's buffer, line feed included
+    if (Buffer.byteLength(whole) >= 1022) throw wrong(`line ${index + 1} too long in service file "${file}"`)
     const line = trimSpace(whole)
     if (line === '' || line.startsWith('#')) continue
     if (line.startsWith('[')) {
       if (found !== undefined) return found
-      if (line === `[${service}]`) found = new Map()
+      if (line.startsWith(`[${service}]`)) found = new Map()
       continue
     }
     if (found === undefined) continue
@@ -48,9 +53,8 @@ function serviceOf(text: string, service: string, file: string): ConnectionParam
     if (at === -1 || !isParameter(name)) {
       throw wrong(`syntax error in service file "${file}", line ${index + 1}`)
     }
-    if (name === 'service' || name === 'servicefile') {
-      const what = 'nested "service" specifications not supported'
-      throw wrong(`${what} in service file "${file}", line ${index + 1}`)
+    if (name === 'service') {
+      throw wrong(`nested service specifications not supported in service file "${file}", line ${index + 1}`)
     }
     // the first of several counts
     if (!found.has(name)) found.set(name, line.slice(at + 1))
@@ -91,7 +95,8 @@ export async function passwordFromFile(
     const fields = fieldsOf(line.replace(/\r+$/, ''))
     const wanted = [place.host, place.port, place.dbname, place.user]
     if (fields.length < 5 || wanted.some((value, at) => fields[at] !== '*' && unescaped(fields[at]) !== value)) continue
-    return unescaped(fields.slice(4).join(':'))
+    // up to a colon, if it has one
+    return unescaped(fields[4])
   }
   return undefined
 }

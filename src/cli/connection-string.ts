@@ -6,7 +6,6 @@ export type ConnectionParameters = Map<string, string>
 /** libpq's parameters and the variables that give them a value (PQconninfoOptions, fe-connect.c). */
 const parameters: Readonly<Record<string, string | null>> = {
   service: 'PGSERVICE',
-  servicefile: 'PGSERVICEFILE',
   user: 'PGUSER',
   password: 'PGPASSWORD',
   passfile: 'PGPASSFILE',
@@ -49,6 +48,13 @@ const parameters: Readonly<Record<string, string | null>> = {
   replication: null,
   target_session_attrs: 'PGTARGETSESSIONATTRS',
   load_balance_hosts: 'PGLOADBALANCEHOSTS',
+  scram_client_key: null,
+  scram_server_key: null,
+  sslkeylogfile: null,
+  oauth_issuer: null,
+  oauth_client_id: null,
+  oauth_client_secret: null,
+  oauth_scope: null,
 }
 
 /** Whether libpq has a parameter of this name. */
@@ -120,53 +126,94 @@ function parseKeywords(text: string): ConnectionParameters {
       if (char === '\\') at++
       value += text.charAt(at++)
     }
-    if (!isParameter(name)) throw wrong(`invalid connection option "${name}"`)
-    found.set(name, value)
+    if (!store(found, name, value)) throw wrong(`invalid connection option "${name}"`)
   }
   return found
+}
+
+/** conninfo_storeval, fe-connect.c; false for a name that libpq does not have. */
+function store(found: ConnectionParameters, name: string, value: string): boolean {
+  // older than sslmode
+  if (name === 'requiressl') found.set('sslmode', value.startsWith('1') ? 'require' : 'prefer')
+  else if (isParameter(name)) found.set(name, value)
+  else return false
+  return true
 }
 
 /** conninfo_uri_parse_options, fe-connect.c: it knows several hosts, which URL() does not. */
 function parseUri(uri: string): ConnectionParameters {
   const found: ConnectionParameters = new Map()
-  const [, rest = ''] = /^postgres(?:ql)?:\/\/(.*)$/s.exec(uri) ?? []
-  const [, authority = '', path = '', query] = /^([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest) ?? []
-  const at = authority.indexOf('@')
+  const start = uri.indexOf('://') + 3
+  // what is before an @ may have any character but a slash, a question mark included
+  const at = /^[^@/]*@/.test(uri.slice(start)) ? uri.indexOf('@', start) : -1
   if (at !== -1) {
-    const [user = '', password] = splitFirst(authority.slice(0, at), ':')
+    const [user = '', password] = splitFirst(uri.slice(start, at), ':')
     if (user !== '') found.set('user', percentDecoded(user))
     if (password) found.set('password', percentDecoded(password, true))
   }
-  const hosts: string[] = []
-  const ports: string[] = []
-  for (const place of authority.slice(at + 1).split(',')) {
-    const bracketed = /^\[([^\]]*)\](?::(.*))?$/s.exec(place)
-    if (place.startsWith('[') && bracketed === null) {
-      const what = place.includes(']')
-        ? 'unexpected character after "]" of IPv6 host address in URI'
-        : 'end of string reached when looking for matching "]" in IPv6 host address in URI'
-      throw wrong(`${what}: "${withoutPassword(uri)}"`)
-    }
-    const [host = '', port = ''] = bracketed === null ? splitFirst(place, ':') : [bracketed[1], bracketed[2]]
-    hosts.push(percentDecoded(host))
-    ports.push(percentDecoded(port))
-  }
-  if (hosts.some((host) => host !== '')) found.set('host', hosts.join(','))
-  if (ports.some((port) => port !== '')) found.set('port', ports.join(','))
-  if (path !== '') found.set('dbname', percentDecoded(path))
-  for (const pair of query === undefined || query === '' ? [] : query.split('&')) {
-    const [name = '', value] = splitFirst(pair, '=')
-    if (value === undefined) throw wrong(`missing key/value separator "=" in URI query parameter: "${name}"`)
-    addUriParameter(found, percentDecoded(name), percentDecoded(value, name.endsWith('password')))
-  }
+  const begin = at === -1 ? start : at + 1
+  const { hosts, ports, end } = placesOfUri(uri, begin)
+  if (hosts !== '') found.set('host', percentDecoded(hosts))
+  if (ports !== '') found.set('port', percentDecoded(ports))
+  const [path = '', query = ''] = splitFirst(uri.slice(end), '?')
+  if (path.length > 1) found.set('dbname', percentDecoded(path.slice(1)))
+  // the last may end with its separator
+  for (const pair of query.replace(/&$/, '').split('&')) if (query !== '') addUriParameter(found, pair)
   return found
 }
 
-function addUriParameter(found: ConnectionParameters, name: string, value: string): void {
+interface UriPlaces {
+  readonly hosts: string
+  readonly ports: string
+  /** Where the path or the parameters begin. */
+  readonly end: number
+}
+
+/** The servers of a URI, separated by commas. */
+function placesOfUri(uri: string, begin: number): UriPlaces {
+  const hosts: string[] = []
+  const ports: string[] = []
+  for (let at = begin; ; at++) {
+    const isBracketed = uri.charAt(at) === '['
+    const host = isBracketed ? addressInBrackets(uri, at) : (/^[^:/?,]*/.exec(uri.slice(at))?.[0] ?? '')
+    hosts.push(host)
+    at += host.length + (isBracketed ? 2 : 0)
+    const port = /^:([^/?,]*)/.exec(uri.slice(at))
+    ports.push(port?.[1] ?? '')
+    at += port?.[0].length ?? 0
+    if (uri.charAt(at) !== ',') return { hosts: hosts.join(','), ports: ports.join(','), end: at }
+  }
+}
+
+function addressInBrackets(uri: string, at: number): string {
+  const close = uri.indexOf(']', at)
+  if (close === -1) {
+    const what = 'end of string reached when looking for matching "]" in IPv6 host address in URI'
+    throw wrong(`${what}: "${withoutPassword(uri)}"`)
+  }
+  if (close === at + 1) throw wrong(`IPv6 host address may not be empty in URI: "${withoutPassword(uri)}"`)
+  const next = uri.charAt(close + 1)
+  if (!/^[:/?,]?$/.test(next)) {
+    const what = `unexpected character "${next}" at position ${close + 2} in URI (expected ":" or "/")`
+    throw wrong(`${what}: "${withoutPassword(uri)}"`)
+  }
+  return uri.slice(at + 1, close)
+}
+
+/** conninfo_uri_parse_params, fe-connect.c */
+function addUriParameter(found: ConnectionParameters, pair: string): void {
+  const [keyword = '', text] = splitFirst(pair, '=')
+  if (text === undefined) throw wrong(`missing key/value separator "=" in URI query parameter: "${keyword}"`)
+  if (text.includes('=')) throw wrong(`extra key/value separator "=" in URI query parameter: "${keyword}"`)
+  const [name, value] = [percentDecoded(keyword), percentDecoded(text, isSecret(keyword))]
   // as JDBC writes it
   if (name === 'ssl' && value === 'true') found.set('sslmode', 'require')
-  else if (isParameter(name)) found.set(name, value)
-  else throw wrong(`invalid URI query parameter: "${name}"`)
+  else if (!store(found, name, value)) throw wrong(`invalid URI query parameter: "${name}"`)
+}
+
+/** Parameters that others must not read. */
+export function isSecret(name: string): boolean {
+  return /password$|^scram_.*_key$|_secret$/.test(name)
 }
 
 function splitFirst(text: string, separator: string): readonly [string, string | undefined] {
@@ -176,10 +223,15 @@ function splitFirst(text: string, separator: string): readonly [string, string |
 
 /** A URI as messages may show it, which end up in logs. */
 function withoutPassword(uri: string): string {
-  return uri.replace(/^([^/]*\/\/[^/?@:]*):[^/?@]*@/, '$1:***@').replaceAll(/(password=)[^&]*/g, '$1***')
+  return uri.replace(/^([^/]*\/\/[^/@:]*):[^/@]*@/, '$1:***@').replaceAll(/((?:password|_key|_secret)=)[^&]*/g, '$1***')
 }
 
-function percentDecoded(text: string, secret = false): string {
+/** conninfo_uri_decode, fe-connect.c; spaces around are left out. */
+function percentDecoded(whole: string, secret = false): string {
+  const text = trimSpace(whole)
+  if (space.test(text)) {
+    throw wrong(`unexpected spaces found in "${secret ? '***' : whole}", use percent-encoded spaces (%20) instead`)
+  }
   const shown = secret ? '***' : text
   const bad = /%(?![0-9a-f]{2})/i.exec(text)
   if (bad !== null) throw wrong(`invalid percent-encoded token: "${shown}"`)

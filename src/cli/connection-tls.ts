@@ -9,8 +9,6 @@ import { wrong } from './libpq-error.ts'
 export interface TlsAttempt {
   /** What node-postgres takes. */
   readonly ssl: false | ConnectionOptions
-  /** Whether nothing else is tried after this error. */
-  readonly only: (error: unknown) => boolean
   /** Whether a server without TLS is asked again without. */
   readonly mayDoWithout: boolean
   /** The handshake begins at once, without asking for it (`sslnegotiation`). */
@@ -82,26 +80,17 @@ export async function tlsAttempts(
   const isDirect = negotiatesDirectly(parameters, mode)
   versionRange(parameters)
   const certificate = sendsCertificate(parameters)
-  const plain = { ssl: false, only: () => false, mayDoWithout: false } as const
+  const plain = { ssl: false, mayDoWithout: false } as const
   // there is no TLS on a socket
   if (mode === 'disable' || host.startsWith('/')) return [plain]
   const tls: TlsAttempt = {
     ...(await tlsOptions(parameters, mode, host, env, certificate)),
-    only: () => false,
     mayDoWithout: false,
     isDirect,
   }
-  if (mode === 'prefer') return [{ ssl: tls.ssl, only: isNotAboutTls, mayDoWithout: true }, plain]
+  if (mode === 'prefer') return [{ ssl: tls.ssl, mayDoWithout: true }, plain]
   if (mode === 'allow') return [plain, tls]
   return [tls]
-}
-
-/** A server that refuses a user, or is not there, does so with TLS and without. */
-function isNotAboutTls(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  // 28000: pg_hba.conf may have another line for the other way
-  if ('severity' in error) return !('code' in error && error.code === '28000')
-  return 'syscall' in error && 'code' in error && error.code !== 'ECONNRESET'
 }
 
 async function tlsOptions(

@@ -1,16 +1,18 @@
-import { homedir, userInfo } from 'node:os'
 import { existsSync } from 'node:fs'
+import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { Client, ClientConfig } from 'pg'
 import { ArchiveError, isArchiveError, type ServerError } from '../index.ts'
 import { pgTarget, type PgTarget } from '../restore/pg.ts'
-import { ClientRefusal, connectClient } from '../restore/pg-client.ts'
-import { failureText, hasNoTls, serverText, type Place } from './connection-failure.ts'
+import { ClientRefusal, connectClient, type Reached } from '../restore/pg-client.ts'
+import { failureText, hasNoTls, isAboutTls, mayTryNext, serverText, type Place } from './connection-failure.ts'
 import { addService, passwordFromFile } from './connection-files.ts'
+import { keepalives, wholeNumber } from './connection-socket.ts'
 import { balancesHosts, sessionAttributes, shuffled, unfit, type SessionAttributes } from './connection-session.ts'
 import {
   addEnvironment,
   isConnectionString,
+  isSecret,
   parseConnectionString,
   trimSpace,
   type ConnectionParameters,
@@ -57,9 +59,26 @@ export async function connectionParameters(
     if (env['PGREQUIRESSL']?.startsWith('1') === true) found.set('sslmode', 'require')
     else if (found.get('sslrootcert') === 'system') found.set('sslmode', 'verify-full')
   }
+  addSettings(found, env)
   if (!found.get('user')) found.set('user', ownName())
   if (!found.get('dbname')) found.set('dbname', found.get('user') ?? '')
   return found
+}
+
+/** Variables that set something of the session (EnvironmentOptions, fe-connect.c), which goes before PGOPTIONS. */
+const settings = [
+  ['PGDATESTYLE', 'datestyle'],
+  ['PGTZ', 'timezone'],
+  ['PGGEQO', 'geqo'],
+] as const
+
+function addSettings(into: ConnectionParameters, env: Readonly<Record<string, string | undefined>>): void {
+  for (const [variable, name] of settings) {
+    const value = env[variable]
+    if (value === undefined || value.toLowerCase() === 'default') continue
+    const setting = `-c ${name}=${value.replaceAll(/[\\\s]/g, '\\$&')}`
+    into.set('options', [into.get('options'), setting].filter((part) => part).join(' '))
+  }
 }
 
 /** pg_fe_getusername, fe-auth.c */
@@ -92,9 +111,16 @@ function placesOf(parameters: ConnectionParameters): readonly Place[] {
   return Array.from({ length: count }, (_, at) => {
     const port = (ports.length > 1 ? ports[at] : ports[0]) || '5432'
     const number = Number(trimSpace(port))
-    if (!/^[+-]?\d+$/.test(trimSpace(port))) throw wrong(`invalid integer value "${port}" for connection option "port"`)
+    if (!/^[+-]?\d+$/.test(trimSpace(port)) || Math.abs(number) > 0x7fffffff)
+      throw wrong(`invalid integer value "${port}" for connection option "port"`)
     if (number < 1 || number > 65535) throw wrong(`invalid port number: "${port}"`)
     const hostaddr = addresses[at] || undefined
+    // as inet_aton() takes it, or IPv6
+    if (hostaddr !== undefined && !/^[\da-fx.]*\d$|:/i.test(hostaddr)) {
+      throw wrong(`could not parse network address "${hostaddr}": Name or service not known`)
+    }
+    // Node.js 20 gives such names a length that no other program does
+    if (hosts[at]?.startsWith('@') === true) throw wrong(`host=${hosts[at]} is not supported by pgdmp`)
     return { host: hosts[at] || hostaddr || defaultHost(port), hostaddr, port }
   })
 }
@@ -136,12 +162,15 @@ export async function connectDatabase(
   const failures: string[] = []
   let asked: string | undefined
   places: for (const [place, wanted] of placesToTry(parameters)) {
-    const found = parameters.get('password') || (await passwordOf(terminal, parameters, place))
-    for (const tls of await tlsAttempts(parameters, place.host, terminal.env)) {
+    if (parameters.get('requirepeer') && place.host.startsWith('/')) refuse(parameters, 'requirepeer')
+    const given = parameters.get('password')
+    const ofFile = given ? undefined : await passwordOf(terminal, parameters, place)
+    attempts: for (const tls of await tlsAttempts(parameters, place.host, terminal.env)) {
       for (;;) {
+        const reached: Reached = {}
         try {
-          const config = configOf(parameters, place, tls, options, asked ?? found)
-          const first = await connectClient(config, { requireChannelBinding, signal })
+          const config = configOf(parameters, place, tls, options, asked ?? (given || ofFile?.password))
+          const first = await connectClient(config, { requireChannelBinding, signal, reached })
           let complaint: string | undefined = ''
           try {
             complaint = await unfit(first, wanted)
@@ -149,17 +178,18 @@ export async function connectDatabase(
             if (complaint !== undefined) await first.end()
           }
           if (complaint !== undefined) {
-            failures.push(failureText(new Error(complaint), place, tls))
+            failures.push(failureText(new Error(complaint), place, tls, reached.address))
             continue places
           }
           const connect = async (database: string): Promise<Client> => {
+            const again: Reached = {}
             try {
-              const next = await connectClient(config, { database, requireChannelBinding, signal })
+              const next = await connectClient(config, { database, requireChannelBinding, signal, reached: again })
               onConnect?.()
               return next
             } catch (error) {
               signal.throwIfAborted()
-              throw isArchiveError(error) ? error : failed([failureText(error, place, tls)], error)
+              throw isArchiveError(error) ? error : failed([failureText(error, place, tls, again.address)], error)
             }
           }
           onConnect?.()
@@ -172,18 +202,33 @@ export async function connectDatabase(
             continue
           }
           // the same server is asked without TLS then, which is no failure
-          if (!(tls.mayDoWithout && hasNoTls(error))) failures.push(failureText(error, place, tls))
-          // whatever the next server may say
-          if (error instanceof ClientRefusal) throw failed(failures, error)
-          if (!tls.only(error)) break
-          // a server that refused the user has been found; one that does not answer has not
-          if (serverText(error) !== undefined) throw failed(failures, error)
-          continue places
+          const goesOnWithout = tls.mayDoWithout && hasNoTls(error)
+          if (!goesOnWithout) {
+            const file = asked === undefined && isWrongPassword(error) ? ofFile?.file : undefined
+            const about = file === undefined ? '' : `\npassword retrieved from file "${file}"`
+            failures.push(failureText(error, place, tls, reached.address) + about)
+          }
+          if (reached.authenticated !== true && mayTryNext(error)) continue places
+          // whatever the next server may say, or this one otherwise
+          if (!mayTryOtherwise(error, reached)) throw failed(failures, error)
+          continue attempts
         }
       }
     }
+    // this server has answered
+    throw failed(failures)
   }
   throw failed(failures)
+}
+
+/** Whether a server that refuses with TLS may not do so without, and the other way round (CONNECTION_FAILED, fe-connect.c). */
+function mayTryOtherwise(error: unknown, { authenticated }: Reached): boolean {
+  if (error instanceof ClientRefusal || authenticated === true) return false
+  return serverText(error) !== undefined || isAboutTls(error)
+}
+
+function isWrongPassword(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '28P01'
 }
 
 /**
@@ -219,20 +264,41 @@ function channelBinding(parameters: ConnectionParameters): string {
 
 /** What node-postgres cannot do, and what would be less safe without. */
 function refuseUnsupported(parameters: ConnectionParameters): void {
-  const refused = (name: string, ...values: readonly string[]): void => {
-    const value = parameters.get(name)
-    if (value !== undefined && value !== '' && (values.length === 0 || values.includes(value))) {
-      throw wrong(`${name}=${value} is not supported by pgdmp`)
-    }
-  }
-  refused('gssencmode', 'require')
-  refused('sslcrl')
-  refused('sslcrldir')
-  refused('require_auth')
-  refused('requirepeer')
-  refused('replication')
+  const mode = parameters.get('gssencmode') || 'prefer'
+  if (!/^(?:disable|prefer|require)$/.test(mode)) throw wrong(`invalid gssencmode value: "${mode}"`)
+  checkProtocolVersions(parameters)
+  refuse(parameters, 'gssencmode', 'require')
+  refuse(parameters, 'sslcrl')
+  refuse(parameters, 'sslcrldir')
+  refuse(parameters, 'require_auth')
+  refuse(parameters, 'replication')
+  refuse(parameters, 'scram_client_key')
+  refuse(parameters, 'scram_server_key')
   // node-postgres always names the server
-  refused('sslsni', '0')
+  refuse(parameters, 'sslsni', '0')
+}
+
+/** Refuses a parameter with these values, or any. */
+function refuse(parameters: ConnectionParameters, name: string, ...values: readonly string[]): void {
+  const value = parameters.get(name)
+  if (value === undefined || value === '' || (values.length > 0 && !values.includes(value))) return
+  throw wrong(`${name}${isSecret(name) ? '' : `=${value}`} is not supported by pgdmp`)
+}
+
+/** What is spoken is 3.0 (pqParseProtocolVersion, fe-connect.c). */
+function checkProtocolVersions(parameters: ConnectionParameters): void {
+  const known = new Set(['3.0', '3.2', 'latest'])
+  const [min, max] = (['min_protocol_version', 'max_protocol_version'] as const).map((name) => {
+    const value = parameters.get(name) || '3.0'
+    if (!known.has(value)) throw wrong(`invalid ${name} value: "${value}"`)
+    return value === 'latest' ? '3.2' : value
+  })
+  if (min === '3.0') return
+  // without a maximum it is the minimum
+  if (max === '3.0' && parameters.get('max_protocol_version')) {
+    throw wrong('"min_protocol_version" is greater than "max_protocol_version"')
+  }
+  refuse(parameters, 'min_protocol_version')
 }
 
 /** What the password file has for a server. */
@@ -240,9 +306,10 @@ async function passwordOf(
   terminal: Terminal,
   parameters: ConnectionParameters,
   { host, port }: Place,
-): Promise<string | undefined> {
-  return await passwordFromFile(
-    parameters.get('passfile') || join(terminal.env['HOME'] ?? homedir(), '.pgpass'),
+): Promise<{ readonly password: string; readonly file: string } | undefined> {
+  const file = parameters.get('passfile') || join(terminal.env['HOME'] ?? homedir(), '.pgpass')
+  const password = await passwordFromFile(
+    file,
     {
       host: socketFolders.includes(host) ? 'localhost' : host,
       port,
@@ -251,6 +318,7 @@ async function passwordOf(
     },
     (warning) => void terminal.stderr.write(`${warning}\n`),
   )
+  return password ? { password, file } : undefined
 }
 
 function configOf(
@@ -262,7 +330,9 @@ function configOf(
 ): ClientConfig {
   const text = (name: string): string => parameters.get(name) ?? ''
   const isSocket = host.startsWith('/')
-  const seconds = Number(text('connect_timeout'))
+  const alive = isSocket ? {} : keepalives(parameters)
+  if (!isSocket) wholeNumber(parameters, 'tcp_user_timeout')
+  const seconds = wholeNumber(parameters, 'connect_timeout') ?? 0
   return {
     host: hostaddr ?? host,
     port: Number(port),
@@ -278,7 +348,7 @@ function configOf(
     sslnegotiation: !isSocket && tls.isDirect === true ? 'direct' : 'postgres',
     application_name: text('application_name') || applicationName,
     ...(text('options') === '' ? {} : { options: text('options') }),
-    ...(text('keepalives') === '0' ? {} : { keepAlive: true }),
+    ...alive,
     ...(seconds > 0 ? { connectionTimeoutMillis: Math.max(2, seconds) * 1000 } : {}),
     enableChannelBinding: tls.ssl !== false && channelBinding(parameters) !== 'disable',
   }

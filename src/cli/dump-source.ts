@@ -1,6 +1,6 @@
 import { ArchiveError, isArchiveError } from '../index.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
-import { isConnectionString, parseConnectionString } from './connection-string.ts'
+import { isConnectionString, isSecret, parseConnectionString } from './connection-string.ts'
 import { askPassword } from './password-prompt.ts'
 import type { Terminal } from './terminal.ts'
 import type { PgTarget } from '../restore/pg.ts'
@@ -105,8 +105,9 @@ export function programConnection(given: GivenSource, asked?: string): ProgramCo
     const password = parameters.get('password')
     if (password) env['PGPASSWORD'] = password
     parameters.delete('password')
-    if (parameters.has('sslpassword')) {
-      throw new ArchiveError('USAGE', 'sslpassword cannot be handed on: others could read it of the command line', {
+    for (const name of parameters.keys()) {
+      if (!isSecret(name)) continue
+      throw new ArchiveError('USAGE', `${name} cannot be handed on: others could read it of the command line`, {
         hint: 'Put it into a service file (service=NAME)',
       })
     }

@@ -18,6 +18,16 @@ export interface ClientOptions {
   /** Nothing but SCRAM with channel binding is taken (channel_binding=require of libpq). */
   readonly requireChannelBinding?: boolean | undefined
   readonly signal?: AbortSignal | undefined
+  /** Told how far connecting came. */
+  readonly reached?: Reached | undefined
+}
+
+/** How far a connection came. */
+export interface Reached {
+  /** The address of the server, where it has one. */
+  address?: string | undefined
+  /** The server has taken the user. */
+  authenticated?: boolean | undefined
 }
 
 /** What the client refuses while it connects, whatever the server would say (pg_fe_sendauth, fe-auth.c). */
@@ -68,11 +78,12 @@ function inside(client: Client): ClientInside {
  */
 export async function connectClient(
   config: ClientConfig,
-  { database, requireChannelBinding, signal }: ClientOptions = {},
+  { database, requireChannelBinding, signal, reached = {} }: ClientOptions = {},
 ): Promise<Client> {
   const { Client: PgClient } = await loadPg()
   signal?.throwIfAborted()
   const client = new PgClient(config)
+  watchAnswers(client, reached)
   // a connection string would win over `config.database`
   if (database !== undefined) inside(client).connectionParameters.database = database
   const checkBinding = requireChannelBinding === true ? watchBinding(client) : ignore
@@ -93,6 +104,51 @@ export async function connectClient(
   } finally {
     signal?.removeEventListener('abort', destroy)
   }
+}
+
+/**
+ * Notes how far a client comes, and has a message that node-postgres cannot take apart end the connection: it throws
+ * where nobody catches.
+ */
+function watchAnswers(client: Client, reached: Reached): void {
+  const connection = connectionOf(client) as GuardedConnection
+  connection.once('authenticationOk', () => (reached.authenticated = true))
+  connection.once('connect', () => (reached.address = connection.stream.remoteAddress))
+  const attach = connection.attachListeners.bind(connection)
+  connection.attachListeners = (stream) => {
+    const before = new Set(stream.listeners('data'))
+    attach(stream)
+    for (const listener of stream.listeners('data')) {
+      if (before.has(listener)) continue
+      stream.off('data', listener)
+      stream.on('data', (chunk: Uint8Array) => {
+        try {
+          Reflect.apply(listener, stream, [chunk])
+        } catch (error) {
+          const method = /authenticationOk message type (\d+)/.exec(String(error))?.[1]
+          stream.destroy(method === undefined ? (error as Error) : new ClientRefusal(unsupported(Number(method))))
+        }
+      })
+    }
+  }
+}
+
+interface GuardedConnection extends Connection {
+  attachListeners(stream: SocketOf): void
+  readonly stream: SocketOf
+}
+
+type SocketOf = Connection['stream'] & {
+  readonly remoteAddress?: string
+  listeners(event: 'data'): ((chunk: Uint8Array) => void)[]
+}
+
+/** AUTH_REQ_KRB5, _GSS, _SSPI (protocol.h): what node-postgres has no answer to. */
+function unsupported(method: number): string {
+  const name = { 2: 'Kerberos 5', 7: 'GSSAPI', 9: 'SSPI' }[method]
+  return name === undefined
+    ? `authentication method ${method} not supported`
+    : `${name} authentication is not supported by pgdmp`
 }
 
 /**

@@ -84,6 +84,17 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     expect(existsSync(pgpass)).toBe(true)
   })
 
+  test('tells a password file whose password is wrong', async () => {
+    const pgpass = join(folder, 'wrong')
+    writeFileSync(pgpass, `*:*:*:*:wrong\n`, { mode: 0o600 })
+    const { real, ours } = await both(['-d', `host=localhost port=${port} user=postgres dbname=postgres`], {
+      PGPASSFILE: pgpass,
+    })
+    expect(ours).toEqual(real)
+    expect(ours[1]).toContain(`(127.0.0.1), port ${port} failed`)
+    expect(ours[1]).toContain(`password retrieved from file "${pgpass}"`)
+  })
+
   test('is not made with a password file that others may read, which is said once', async () => {
     const open = join(folder, 'open')
     writeFileSync(open, `*:*:*:*:${password}\n`)
@@ -100,6 +111,20 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
     ['a database that is not there', ['-d', `${uri}_not_there`]],
     ['TLS that the server does not have', ['-d', `${uri}?sslmode=require`]],
     ['a host that does not exist', ['-d', 'host=none.invalid dbname=x']],
+    [
+      'a wrong password at the first of two servers, of which the second is not asked',
+      ['-d', `host=localhost,${host} port=${port} user=postgres password=wrong dbname=postgres`],
+    ],
+    [
+      'a database that the first of two servers does not have',
+      ['-d', `host=${host},${host} port=${port} user=postgres password=${password} dbname=not_there sslmode=allow`],
+    ],
+    ['TLS that the first of two servers does not have', ['-d', `host=${host},${host} port=${port} sslmode=require`]],
+    ['an address that is none', ['-d', `hostaddr=nobody port=${port} dbname=x`]],
+    ['a time that is no number', ['-d', `${uri}?connect_timeout=1.5`]],
+    ['keepalives that are no number', ['-d', `${uri}?keepalives_idle=x`]],
+    ['a gssencmode that does not exist', ['-d', `${uri}?gssencmode=maybe`]],
+    ['a port that is too large a number', ['-d', 'host=127.0.0.1 port=99999999999 dbname=x']],
     ['a parameter that does not exist', ['-d', 'hosst=x']],
     ['a parameter of a URI that does not exist', ['-d', 'postgres://h/d?nope=1']],
     ['a value without a name', ['-d', 'dbname=x host']],

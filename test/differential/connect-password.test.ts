@@ -32,6 +32,7 @@ hostnossl all tls_only 127.0.0.1/32 reject
 host all by_md5 127.0.0.1/32 md5
 host all in_clear 127.0.0.1/32 password
 host all trusted 127.0.0.1/32 trust
+host all by_gss 127.0.0.1/32 gss
 host all all 127.0.0.1/32 scram-sha-256`
 
 describe('a password', () => {
@@ -57,6 +58,7 @@ describe('a password', () => {
       "CREATE ROLE tls_only LOGIN PASSWORD 'known'",
       "CREATE ROLE in_clear LOGIN PASSWORD 'known'",
       'CREATE ROLE trusted LOGIN',
+      'CREATE ROLE by_gss LOGIN',
       "SET password_encryption = 'md5'",
       "CREATE ROLE by_md5 LOGIN PASSWORD 'known'",
       'SELECT pg_reload_conf()',
@@ -135,6 +137,12 @@ describe('a password', () => {
       [0, ''],
       [0, ''],
     ])
+  })
+
+  test('is of no use to a server that wants GSSAPI, which is said', async () => {
+    const { real, ours } = await both('-d', as('by_gss'))
+    expect([real[0], ours[0]]).toEqual([1, 1])
+    expect(ours[1]).toMatch(/^pg_restore: error: connection to server .* failed: GSSAPI .* not supported by pgdmp\n$/)
   })
 
   test(

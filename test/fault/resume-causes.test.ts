@@ -57,6 +57,10 @@ describe('a restore with a journal', () => {
   if (server === undefined) return test(withoutServers, ({ skip }) => skip(withoutServers))
   const { ask, database, uri, parameters } = server
   const file = join(folder, 'small')
+  // what newer releases set, an older server does not know
+  const compat = server.version
+  const restoreHere = (view: ArchiveView, target: RestoreTarget, options: RestoreOptions) =>
+    restore(view, target, { compat, ...options })
 
   /** All that pg_dump finds. */
   const contents = async (name: string): Promise<string> => {
@@ -91,7 +95,7 @@ describe('a restore with a journal', () => {
     let earlier = 0
     await connected(name, async (target) => {
       await using archive = await open(file)
-      const result = await restore(archive, target, { ...options, resume: journal })
+      const result = await restoreHere(archive, target, { ...options, resume: journal })
       expect(result).toMatchObject({ complete: true, failed: 0 })
       earlier = result.earlier ?? -1
     })
@@ -119,7 +123,7 @@ describe('a restore with a journal', () => {
             const target = await connectPg({ ...parameters(name), host: '127.0.0.1', port: proxy.port, ssl: false })
             try {
               await using archive = await open(file)
-              await restore(archive, target, { ...options, resume: journal })
+              await restoreHere(archive, target, { ...options, resume: journal })
             } finally {
               await target.end().catch(() => undefined)
             }
@@ -168,7 +172,7 @@ describe('a restore with a journal', () => {
         try {
           const target = await connectPg({ ...parameters(name), host: '127.0.0.1', port: proxy.port, ssl: false })
           await using archive = await open(file)
-          await expect(restore(archive, target, { jobs: 2, resume: journal })).rejects.toMatchObject({
+          await expect(restoreHere(archive, target, { jobs: 2, resume: journal })).rejects.toMatchObject({
             code: 'CONNECTION_LOST',
           })
           await target.end().catch(() => undefined)
@@ -210,7 +214,7 @@ describe('a restore with a journal', () => {
       for (const messages of [20, 40, 1000]) {
         await connected(name, async (target) => {
           await using archive = await open(createReadStream(file))
-          const restored = restore(archive, mortal(target, messages), { resume: journal })
+          const restored = restoreHere(archive, mortal(target, messages), { resume: journal })
           if (messages < 1000) await expect(restored).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
           else expect((await restored).earlier).toBeGreaterThan(0)
         })
@@ -229,7 +233,7 @@ describe('a restore with a journal', () => {
       const journal = newFile()
       await connected(name, async (target) => {
         await using archive = await open(file)
-        await expect(restore(archive, mortal(target, 25), { resume: journal })).rejects.toMatchObject({
+        await expect(restoreHere(archive, mortal(target, 25), { resume: journal })).rejects.toMatchObject({
           code: 'CONNECTION_LOST',
           hint: expect.stringContaining('journal'),
         })
@@ -237,7 +241,7 @@ describe('a restore with a journal', () => {
       const before = readFileSync(journal, 'utf8')
       const refuses = async (view: ArchiveView, into: string, options: RestoreOptions, says: string): Promise<void> => {
         await connected(into, async (target) => {
-          await expect(restore(view, target, { ...options, resume: journal })).rejects.toMatchObject({
+          await expect(restoreHere(view, target, { ...options, resume: journal })).rejects.toMatchObject({
             code: 'JOURNAL_MISMATCH',
             message: expect.stringContaining(says),
           })
@@ -261,7 +265,7 @@ describe('a restore with a journal', () => {
         writeFileSync(mine, text)
         await connected(name, async (target) => {
           await using archive = await open(file)
-          await expect(restore(archive, target, { resume: mine })).rejects.toMatchObject({ code: 'BAD_JOURNAL' })
+          await expect(restoreHere(archive, target, { resume: mine })).rejects.toMatchObject({ code: 'BAD_JOURNAL' })
         })
         expect(readFileSync(mine, 'utf8')).toBe(text)
       }
@@ -283,6 +287,8 @@ describe('a restore with a journal', () => {
               [
                 cli,
                 'restore',
+                '--compat',
+                compat,
                 '--no-check',
                 '--resume',
                 journal,
@@ -331,7 +337,7 @@ describe('a restore with a journal', () => {
         await using archive = await open(owned)
         const target = await connectPg(uri(name))
         try {
-          return await restore(archive, target, { resume: journal })
+          return await restoreHere(archive, target, { resume: journal })
         } finally {
           await target.end()
         }
@@ -379,7 +385,7 @@ describe('a restore with a journal', () => {
         name = `pgdmp_room_${process.pid}`
         ask([`CREATE DATABASE ${name} TEMPLATE template0 TABLESPACE ${tablespace} LC_COLLATE 'C' LC_CTYPE 'C'`])
         const journal = newFile()
-        const args = [cli, 'restore', '--resume', journal, '-d', database(name), big]
+        const args = [cli, 'restore', '--compat', compat, '--resume', journal, '-d', database(name), big]
         const full = await run(process.execPath, args)
         expect([full.status, full.stderr]).toEqual([1, expect.stringContaining('no space left')])
         expect(full.stderr).toContain(`--resume ${journal}`)
@@ -406,7 +412,7 @@ describe('a restore with a journal', () => {
         const embedded = await PGlite.create({ dataDir })
         try {
           await using archive = await open(file)
-          const restored = restore(archive, mortal(pgliteTarget(embedded), messages), {
+          const restored = restoreHere(archive, mortal(pgliteTarget(embedded), messages), {
             resume: journal,
             noOwner: true,
           })

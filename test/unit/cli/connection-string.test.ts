@@ -27,6 +27,12 @@ describe('parseConnectionString()', () => {
     ['postgresql://host/db?ssl=true', 'host=host dbname=db sslmode=require'],
     ['postgresql://u:p%40%3A@h', 'user=u password=p@: host=h'],
     ['postgresql://u:@h', 'user=u host=h'],
+    ['postgresql://u:p?q:r@h/d', 'user=u password=p?q:r host=h dbname=d'],
+    ['postgresql://h/d?port=1&', 'host=h dbname=d port=1'],
+    ['postgresql:// u : p @ h :7/ d ?port= 8 ', 'user=u password=p host=h port=8 dbname=d'],
+    ['postgresql://h/d?requiressl=1', 'host=h dbname=d sslmode=require'],
+    ['postgresql://h1:1,[::1]:2,h3/d', 'host=h1,::1,h3 port=1,2, dbname=d'],
+    ['postgresql://h/d?oauth_issuer=x', 'host=h dbname=d oauth_issuer=x'],
   ])('reads %s', (uri, expected) => {
     const pairs = expected.split(' ').filter((pair) => pair !== '')
     expect(parsed(uri)).toEqual(Object.fromEntries(pairs.map((pair) => pair.split('='))))
@@ -48,6 +54,19 @@ describe('parseConnectionString() with what is wrong', () => {
   })
 
   test.each([
+    ['postgresql://[]/d', 'IPv6 host address may not be empty in URI'],
+    ['postgresql://[::1]x/d', 'unexpected character "x" at position 19 in URI'],
+    ['postgresql://h/d?port=1&&user=u', 'missing key/value separator'],
+    ['postgresql://h/d?port=1=2', 'extra key/value separator "=" in URI query parameter: "port"'],
+    ['postgresql://h/d?application_name=a b', 'unexpected spaces found in "a b"'],
+    ['host=h servicefile=f', 'invalid connection option "servicefile"'],
+  ])('refuses %s', (text, message) => {
+    expect(() => parsed(text)).toThrow(message)
+  })
+
+  test.each([
+    'postgresql://u:secret?x@[::1/d',
+    'postgresql://h/d?scram_client_key=secret%zz',
     'postgresql://u:secret@[::1/d',
     'postgresql://u:secret%zz@h/d',
     'postgresql://u:secret%00@h/d',
@@ -90,6 +109,39 @@ describe('connectionParameters()', () => {
     })
   })
 
+  test.each([
+    ['[mine] # ours\nhost=h\n', 'h'],
+    ['[mine]\nhost=h\n[mine]\nhost=other\n', 'h'],
+  ])('finds a service in %j', async (text, host) => {
+    const file = join(folder, 'services-found')
+    writeFileSync(file, text)
+    const found = await connectionParameters({ dbname: 'service=mine' }, { PGSERVICEFILE: file })
+    expect(found.get('host')).toBe(host)
+  })
+
+  test.each([
+    [`[other]\n${'#'.repeat(1030)}\n[mine]\nhost=h\n`, 'line 2 too long in service file'],
+    ['[mine]\nservicefile=x\n', 'syntax error in service file'],
+    ['[mine]\nservice=x\n', 'nested service specifications not supported'],
+  ])('refuses the service file %#', async (text, message) => {
+    const file = join(folder, 'services-refused')
+    writeFileSync(file, text)
+    const env = { PGSERVICEFILE: file }
+    await expect(connectionParameters({ dbname: 'service=mine' }, env)).rejects.toThrow(message)
+  })
+
+  test('takes a folder for a service file without services', async () => {
+    const env = { PGSERVICEFILE: folder, PGSYSCONFDIR: folder }
+    const found = connectionParameters({ dbname: 'service=mine' }, env)
+    await expect(found).rejects.toThrow('definition of service "mine" not found')
+  })
+
+  test('makes options of the variables that set something of the session', async () => {
+    const env = { PGTZ: 'UTC', PGDATESTYLE: 'ISO, DMY', PGGEQO: 'default', PGOPTIONS: '-c a=b' }
+    const found = await connectionParameters({ dbname: 'd' }, env)
+    expect(found.get('options')).toBe('-c a=b -c datestyle=ISO,\\ DMY -c timezone=UTC')
+  })
+
   test('takes the user for the database where nothing names one', async () => {
     const found = await connectionParameters({ dbname: 'user=me' }, {})
     expect(found.get('dbname')).toBe('me')
@@ -104,6 +156,11 @@ describe('passwordFromFile()', () => {
     writeFileSync(file, '# h:5432:d\nother:*:*:*:no\n*:5432:d\\:b:u\\\\x:se\\:cret\n*:*:*:*:later\n', { mode: 0o600 })
     expect(await passwordFromFile(file, place, () => undefined)).toBe('se:cret')
     expect(await passwordFromFile(file, { ...place, dbname: 'e' }, () => undefined)).toBe('later')
+  })
+
+  test('ends a password at a colon that is not escaped, as libpq does', async () => {
+    writeFileSync(file, '*:*:*:*:one:two\n', { mode: 0o600 })
+    expect(await passwordFromFile(file, place, () => undefined)).toBe('one')
   })
 
   test('does not use a file that others may read', async () => {
