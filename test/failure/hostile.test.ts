@@ -113,6 +113,32 @@ describe('data', () => {
   })
 })
 
+describe('a table of contents that inflates to more than any that pg_dump writes', () => {
+  const tag = 'a'.repeat(1_500_000)
+  const inflated = (formatByte: number): Uint8Array =>
+    gzipSync(
+      tocBytes(
+        Array.from({ length: 7 }, (_, at) => ({ dumpId: at + 1, tag, copyStmt: null, offset: null })),
+        { formatByte },
+      ),
+    )
+
+  test('around an archive, from a path, bytes or a stream', async () => {
+    const bytes = inflated(1)
+    for (const [, input] of inputsOf(bytes).slice(0, 3)) expect(await codeOf(input())).toBe('LIMIT_EXCEEDED')
+    await (await open(bytes, { limits: 'none' })).close()
+  })
+
+  test('as a file of a directory and of a tar archive', async () => {
+    const bytes = inflated(3)
+    const path = join(folder, `${count++}.dir`)
+    mkdirSync(path)
+    writeFileSync(join(path, 'toc.dat.gz'), bytes)
+    expect(await codeOf(path)).toBe('LIMIT_EXCEEDED')
+    expect(await codeOf(tar({ name: 'toc.dat.gz', data: bytes }))).toBe('LIMIT_EXCEEDED')
+  })
+})
+
 describe('names of limits', () => {
   test('an error names the limit and both ways to raise it', async () => {
     await expect(open(plain, { limits: { tocEntries: 0 } })).rejects.toMatchObject({
