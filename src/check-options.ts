@@ -1,6 +1,6 @@
 import { closest } from './closest.ts'
 import { ArchiveError } from './errors.ts'
-import { defaultLimits, limitPresets, type LimitPreset, type Limits } from './limits.ts'
+import { defaultLimits, limitPresets, mostStringBytes, type LimitPreset, type Limits } from './limits.ts'
 
 /** What values an option can have; where the types were not looked at, anything may come. */
 export interface Kind<V> {
@@ -229,7 +229,7 @@ const limitKinds: OptionKinds<Limits> = {
 export function resolveLimits(action: string, limits: LimitPreset | Partial<Limits> | undefined): Limits {
   if (limits === undefined) return defaultLimits
   if (typeof limits === 'string') {
-    if (Object.hasOwn(limitPresets, limits)) return limitPresets[limits]
+    if (Object.hasOwn(limitPresets, limits)) return withinStrings(limitPresets[limits])
     throw new ArchiveError('USAGE', `Cannot ${action}: there are no limits ${JSON.stringify(limits)}`, {
       hint: `Use ${Object.keys(limitPresets).join(', ')}, or an object`,
       details: { option: 'limits' },
@@ -238,7 +238,12 @@ export function resolveLimits(action: string, limits: LimitPreset | Partial<Limi
   if (!isObject(limits)) throw wrongValue(action, 'limits', limits, someLimits)
   checkAllOptions('set limits', limits, limitKinds)
   const given = Object.entries(limits).filter(([, value]) => value !== undefined)
-  return { ...defaultLimits, ...Object.fromEntries(given) }
+  return withinStrings({ ...defaultLimits, ...Object.fromEntries(given) })
+}
+
+/** Longer strings than JavaScript has cannot be read, whatever the limit. */
+function withinStrings(limits: Limits): Limits {
+  return limits.stringBytes <= mostStringBytes ? limits : { ...limits, stringBytes: mostStringBytes }
 }
 
 function objectText(value: object): string {

@@ -7,7 +7,10 @@ export interface Limits {
   readonly tocEntries: number
   /** Bytes of header and TOC together. */
   readonly tocBytes: number
-  /** Bytes of one string in header or TOC. */
+  /**
+   * Bytes of one string in header or TOC; never more than a string of JavaScript holds, 512 MiB. The script of one entry
+   * may have twice as many (that of a group of large objects, half as many), 16 to 256 MiB in any case.
+   */
   readonly stringBytes: number
   /** Dependencies of one entry. */
   readonly dependencies: number
@@ -33,7 +36,7 @@ const GiB = 1024 * MiB
 export const defaultLimits: Limits = Object.freeze({
   tocEntries: 50_000_000,
   tocBytes: 4 * GiB,
-  stringBytes: GiB - 1,
+  stringBytes: 128 * MiB,
   dependencies: 10_000_000,
   rowBytes: 4 * GiB,
   fieldsPerRow: 1664,
@@ -71,6 +74,14 @@ export const noLimits: Limits = Object.freeze({
   expansionRatio: Infinity,
   zstdWindow: Infinity,
 })
+
+/** Characters that a string of V8 has at most: 2^29 − 24. */
+export const mostStringBytes = 536_870_888
+
+/** Characters of SQL that one entry may be made into: a group of large objects repeats its grants for each of them. */
+export function mostScriptText({ stringBytes }: Limits): number {
+  return Math.min(256 * MiB, Math.max(16 * MiB, 2 * stringBytes))
+}
 
 /** The limits by the name of a preset. */
 export const limitPresets = Object.freeze({ default: defaultLimits, strict: strictLimits, none: noLimits })

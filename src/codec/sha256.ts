@@ -1,3 +1,4 @@
+import { decodeByteString, encodeByteString } from '../bytes/byte-string.ts'
 import { openSha256 } from '#codec/platform'
 
 /** A digest that takes its input in pieces. */
@@ -12,11 +13,15 @@ export function createSha256(): Hash {
   return openSha256()
 }
 
-const hexDigits: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const hexDigits = encodeByteString('0123456789abcdef')
 
 /** Bytes as lower-case hexadecimal digits, the way digests are shown. */
 export function toHex(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) text += hexDigits[byte] ?? ''
-  return text
+  const digits = new Uint8Array(bytes.length * 2)
+  for (const [at, byte] of bytes.entries()) {
+    digits[at * 2] = hexDigits[byte >> 4] ?? 0
+    digits[at * 2 + 1] = hexDigits[byte & 15] ?? 0
+  }
+  // as a sum of strings it would take a kilobyte
+  return decodeByteString(digits)
 }

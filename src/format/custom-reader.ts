@@ -26,8 +26,8 @@ import type { VerbatimArchive } from './verbatim.ts'
  * @throws ArchiveError NOT_AN_ARCHIVE, VERSION_TOO_NEW, BAD_HEADER, BAD_TOC, LIMIT_EXCEEDED, UNEXPECTED_EOF
  */
 export async function openCustom(input: ReaderInput, options: ReaderOptions): Promise<FormatReader> {
-  const { pull, source } = input
-  const parsed = await readToc(pull, { ...options, format: 'custom' })
+  const { pull, source, storedBytes } = input
+  const parsed = await readToc(pull, { ...options, format: 'custom', storedBytes })
   const secondToc = new SecondToc(parsed.header, () => parsed.toc)
   if (source === undefined) {
     const layout = blockLayout(parsed.header, Infinity, secondToc)

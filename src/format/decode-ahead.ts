@@ -134,12 +134,27 @@ function workersOf({ workers }: ReaderOptions): number {
   return Math.min(mostWorkers, cores)
 }
 
+/** A stream that tells how many stored bytes it has taken so far. */
+export interface WholeSource extends ChunkSource {
+  readonly storedBytes: () => number
+}
+
 /** Decompresses one stream with nothing beside it, such as a toc.dat.gz or the file around an archive. */
-export function decodeWhole(stored: StoredData, options: ReaderOptions): ChunkSource {
+export function decodeWhole(stored: StoredData, options: ReaderOptions): WholeSource {
   const { limits, maxBufferBytes } = options
   const pool = new DecodePool({ workers: Math.min(1, workersOf(options)), maxBufferBytes })
-  const source = pool.decode({ ...stored, limits: { ...limits, entryBytes: Infinity } })
+  let taken = 0
+  const input: ChunkSource = {
+    async next() {
+      const chunk = await stored.input.next()
+      taken += chunk?.length ?? 0
+      return chunk
+    },
+    cancel: () => stored.input.cancel(),
+  }
+  const source = pool.decode({ ...stored, input, limits: { ...limits, entryBytes: Infinity } })
   return {
+    storedBytes: () => taken,
     async next() {
       const chunk = await source.next()
       if (chunk === null) await pool.close()

@@ -25,7 +25,7 @@ import { hints } from './hints.ts'
 import type { LargeObjectLine } from './large-object-list.ts'
 import type { ArchiveLayout } from './layout.ts'
 import { readToc } from './read-toc.ts'
-import type { FormatReader, ReadOptions, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
+import type { FormatReader, ReadOptions, ReaderInput, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
 import { dataContext, dataFileOf, listContext, objectContext, type DataStream, type StoredData } from './stored-data.ts'
 import { ifReadable, type StoredSizes } from './stored-sizes.ts'
 import { checkPresence, type VerbatimArchive, type VerbatimFile } from './verbatim.ts'
@@ -40,10 +40,11 @@ export async function openDirectoryArchive(dir: DirectoryAccess, options: Reader
   if (toc === undefined) throw await noToc(dir)
   const context: DecodeContext = { action: `read "${toc.name}"`, file: toc.name }
   const stored = await openFileData(dir, toc, context, options)
-  const data = stored.container === 'none' ? stored.input : decodeWhole(stored, options)
+  const whole = stored.container === 'none' ? undefined : decodeWhole(stored, options)
+  const data = whole ?? stored.input
   const pull = pullFrom(iterate(data), { signal: options.signal })
   try {
-    return await openTocFile(pull, dir, options)
+    return await openTocFile({ pull, storedBytes: whole?.storedBytes }, dir, options)
   } finally {
     await pull.close()
     await data.cancel()
@@ -55,11 +56,11 @@ export async function openDirectoryArchive(dir: DirectoryAccess, options: Reader
  * @param dir where the data lie; undefined when only the table of contents is there
  */
 export async function openTocFile(
-  pull: Pull,
+  { pull, storedBytes }: Omit<ReaderInput, 'source'>,
   dir: DirectoryAccess | undefined,
   options: ReaderOptions,
 ): Promise<FormatReader> {
-  const parsed = await readToc(pull, { ...options, format: 'directory' })
+  const parsed = await readToc(pull, { ...options, format: 'directory', storedBytes })
   return new DirectoryReader(parsed, dir ?? noDirectory, options)
 }
 

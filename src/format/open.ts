@@ -112,7 +112,7 @@ class Opening {
     }
     // pg_restore takes what begins like this for a custom archive, and stumbles over the format byte
     const isToc = !asPgRestore && detected.kind === 'pgdmp' && formatByteOf(head) === directoryFormatByte
-    if (isToc) return await openTocFile(pull, await this.#directoryOfToc(), this.#options)
+    if (isToc) return await openTocFile(input, await this.#directoryOfToc(), this.#options)
     if (format === 'directory') throw notADirectory(this.#path)
     if (detected.kind === 'pgdmp') return await openCustom(input, this.#options)
     if (detected.kind === 'tar' && !(detected.old && asPgRestore)) return await this.#openTar(input)
@@ -152,7 +152,8 @@ class Opening {
         hint: 'Open it with the option spool, or decompress it, to read data in any order',
       })
     }
-    return await this.#openReader(await this.#overStream(iterate(chunks)), container)
+    const input = await this.#overStream(iterate(chunks))
+    return await this.#openReader({ ...input, storedBytes: chunks.storedBytes }, container)
   }
 
   /** The directory that a path to a toc.dat lies in. */

@@ -34,6 +34,8 @@ export interface ReaderInput {
   readonly pull: Pull
   /** The same bytes at any place; undefined on forward-only input. */
   readonly source: RandomAccess | undefined
+  /** Of an archive that was compressed as a whole: how many stored bytes were taken so far. */
+  readonly storedBytes?: (() => number) | undefined
 }
 
 /** Options for one read of data; the same shape as the public DataOptions. */

@@ -43,7 +43,7 @@ export async function openTar(input: ReaderInput, options: ReaderOptions): Promi
     source === undefined ? new TarStream(pull, options.onPosition) : new TarIndex(source, options.signal)
   try {
     const toc = await members.findToc()
-    const parsed = await readTocMember(members, toc, options)
+    const parsed = await readTocMember(members, toc, { ...options, storedBytes: input.storedBytes })
     return new TarReader(parsed, members, source?.size, options)
   } catch (error) {
     await members.close()
@@ -51,16 +51,22 @@ export async function openTar(input: ReaderInput, options: ReaderOptions): Promi
   }
 }
 
-async function readTocMember(members: TarMembers, toc: FoundMember, options: ReaderOptions): Promise<ParsedToc> {
+async function readTocMember(
+  members: TarMembers,
+  toc: FoundMember,
+  options: ReaderOptions & Omit<ReaderInput, 'pull' | 'source'>,
+): Promise<ParsedToc> {
   const { member, container } = toc
   const context = { action: `read "${member.name}"`, file: member.name }
   const stored = { input: await members.open(member), container, context, storedBytes: member.size }
-  const data = container === 'none' ? stored.input : decodeWhole(stored, options)
+  const whole = container === 'none' ? undefined : decodeWhole(stored, options)
+  const data = whole ?? stored.input
   // offsets in errors are the archive's, unless the member is compressed
   const position = container === 'none' ? member.start : 0
   const pull = pullFrom(iterate(data), { position, signal: options.signal })
   try {
-    return await readToc(pull, { ...options, format: 'tar' })
+    const storedBytes = whole?.storedBytes ?? options.storedBytes
+    return await readToc(pull, { ...options, format: 'tar', storedBytes })
   } finally {
     await pull.close()
     await data.cancel()

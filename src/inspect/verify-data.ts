@@ -6,6 +6,7 @@ import type { DumpId, TocEntry } from '../toc/types.ts'
 import { ThreadLost, type CheckThread } from './check-thread.ts'
 import type { CheckedContent } from './content-check.ts'
 import type { Findings } from './findings.ts'
+import { ReadObjects } from './read-objects.ts'
 import { verifyTail } from './verify-tail.ts'
 import type { TextSubject } from './text-check.ts'
 
@@ -21,13 +22,6 @@ export interface ReadEntry {
   readonly digest: Uint8Array | null
   /** Large objects; null for tables. */
   readonly objects: number | null
-}
-
-/** What was found of a large object. */
-export interface ReadObject {
-  readonly bytes: number
-  /** Null when not all could be read. */
-  readonly digest: Uint8Array | null
 }
 
 /** How data are to be read. */
@@ -52,7 +46,7 @@ function holdsObjects({ desc }: TocEntry): boolean {
 /** Reads the data of all entries, one after the other, and goes on after what is damaged as far as the container allows. */
 export class DataReading {
   readonly entries = new Map<TocEntry, ReadEntry>()
-  readonly objects = new Map<number, ReadObject>()
+  readonly objects = new ReadObjects()
   readonly #reader: FormatReader
   readonly #findings: Findings
   readonly #options: DataReadingOptions

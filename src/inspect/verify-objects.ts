@@ -1,3 +1,5 @@
+import { NumberIndex } from '../ops/number-index.ts'
+import { NumberList } from '../ops/number-list.ts'
 import type { ArchiveVersion, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
 import type { Findings } from './findings.ts'
@@ -9,18 +11,20 @@ export function verifyLargeObjects(
   stored: { has(oid: number): boolean; keys(): Iterable<number> },
   findings: Findings,
 ): void {
-  const declared = new Map<number, number>()
+  const declared = new NumberIndex()
+  const makers = new NumberList()
   for (const entry of toc) {
     for (const oid of declaredObjects(entry)) {
       if (declared.has(oid)) twice(oid, entry.dumpId, findings)
-      declared.set(oid, entry.dumpId)
+      makers.set(declared.add(oid), entry.dumpId)
     }
   }
   // before 9.0 nothing declares them; an archive of definitions alone has no content
   const hasContent = toc.some((entry) => entry.desc === 'BLOBS' && holdsStoredData(entry))
   if (declared.size === 0 || !hasContent) return
-  for (const [oid, dumpId] of declared) {
+  for (const oid of declared.keys()) {
     if (stored.has(oid)) continue
+    const dumpId = makers.at(declared.placeOf(oid))
     findings.add({
       code: 'LARGE_OBJECT_MISSING',
       severity: 'error',

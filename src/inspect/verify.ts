@@ -307,7 +307,7 @@ class Verification {
   #isAllRead(): boolean {
     const data = this.#data
     if (data === undefined) return false
-    for (const { digest } of data.objects.values()) if (digest === null) return false
+    for (const oid of data.objects.keys()) if (data.objects.get(oid)?.digest == null) return false
     return this.#reader.toc.every((entry) => {
       if (!holdsStoredData(entry)) return true
       const read = data.entries.get(entry)
@@ -318,10 +318,14 @@ class Verification {
   #digests(): ContentDigests {
     const { toc, header } = this.#reader
     const objects = new LargeObjectDigests(toc)
-    const entries = toc.filter((entry) => !objects.has(entry))
+    const entries = objects.others()
     const data = new Map<DumpId, Uint8Array>()
     for (const [{ dumpId }, { digest }] of this.#data?.entries ?? []) if (digest !== null) data.set(dumpId, digest)
-    for (const [oid, { digest }] of this.#data?.objects ?? []) if (digest !== null) objects.addContent(oid, digest)
+    const read = this.#data?.objects
+    for (const oid of read?.keys() ?? []) {
+      const digest = read?.get(oid)?.digest ?? null
+      if (digest !== null) objects.addContent(oid, digest)
+    }
     return { whole: wholeDigest(header, entries, data, objects), entries }
   }
 

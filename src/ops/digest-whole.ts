@@ -50,12 +50,8 @@ export function wholeDigest(
     contentRecord.put(all)
     return { dumpId: entry.dumpId, sha256: toHex(all), data: ofData === null ? null : toHex(ofData) }
   })
-  const objectDigests = objects.digests()
   const header = headerDigest(headerRead)
-  const largeObjects = digestRecord('pgdmp large objects 1', [
-    objectDigests.length,
-    ...objectDigests.map((object) => object.digest),
-  ])
+  const { largeObjects, listed } = digestObjects(objects)
   contentRecord.put(largeObjects)
   const content = contentRecord.end()
   return {
@@ -63,9 +59,20 @@ export function wholeDigest(
     header: toHex(header),
     content: toHex(content),
     entries: entryDigests,
-    largeObjects: {
-      sha256: toHex(largeObjects),
-      objects: objectDigests.map((object) => ({ oid: object.oid, sha256: toHex(object.digest) })),
-    },
+    largeObjects: { sha256: toHex(largeObjects), objects: listed },
   }
+}
+
+function digestObjects(objects: LargeObjectDigests): {
+  readonly largeObjects: Uint8Array
+  readonly listed: ArchiveDigest['largeObjects']['objects']
+} {
+  const record = new RecordDigest('pgdmp large objects 1')
+  record.put(objects.size)
+  const listed: { oid: number; sha256: string }[] = []
+  for (const { oid, digest } of objects.digests()) {
+    record.put(digest)
+    listed.push({ oid, sha256: toHex(digest) })
+  }
+  return { largeObjects: record.end(), listed }
 }

@@ -32,7 +32,7 @@ export async function digest(view: ArchiveView, options: DigestOptions = {}): Pr
   checkOptions('digest', options, { signal: aSignal, onProgress: aFunction })
   options.signal?.throwIfAborted()
   const objects = new LargeObjectDigests(view.toc)
-  const entries = view.toc.filter((entry) => !objects.has(entry))
+  const entries = objects.others()
   const wanted = view.toc.filter((entry) => storesData(entry) && (!isFiltered(view) || view.parts(entry).data))
   const data = await new DataDigests(view, objects, options).read(wanted)
   return wholeDigest(view.header, entries, data, objects)

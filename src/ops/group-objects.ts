@@ -1,5 +1,5 @@
 import { ArchiveError } from '../errors.ts'
-import { aclOfObject, namesObjectThroughout } from '../sql/large-object-group.ts'
+import { aclOfObject, mostInGroup, namesObjectThroughout } from '../sql/large-object-group.ts'
 import { aSignal, checkOptions } from '../check-options.ts'
 import type { LexerOptions } from '../sql/lexer.ts'
 import { withFields, type EntryChanges } from '../toc/changed-entry.ts'
@@ -8,9 +8,6 @@ import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { mapEntries } from './map-entries.ts'
 import { descOf, remarkDescs } from './ties.ts'
-
-/** Most large objects in a group (MAX_BLOBS_PER_ARCHIVE_ENTRY, pg_dump.c). */
-const MOST_IN_GROUP = 1000
 
 /**
  * Large objects as archives of 1.16 have them: those with the same owner and grants in groups of at most 1000, each made
@@ -79,7 +76,7 @@ class Grouping {
     for (const entry of objects.toSorted((a, b) => oidOf(a) - oidOf(b))) {
       const key = this.#keyOf(entry)
       const known = open.get(key)
-      const group = known === undefined || known.oids.length === MOST_IN_GROUP ? { first: entry, oids: [] } : known
+      const group = known === undefined || known.oids.length === mostInGroup ? { first: entry, oids: [] } : known
       group.oids.push(oidOf(entry))
       open.set(key, group)
       this.#groups.set(entry.dumpId, group)

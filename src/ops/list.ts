@@ -257,9 +257,11 @@ class ListWriter {
     for (let at = start; at < end; at++) {
       const byte = bytes[at] ?? 0
       if (byte === 0) return
-      const c1 = this.#utf8 && byte === 0xc2 && isC1(bytes[at + 1])
-      if (c1) this.text(`\\x${(bytes[++at] ?? 0).toString(16)}`)
-      else if (byte === lineFeed || byte === carriageReturn) this.byte(blank)
+      if (this.#utf8 && byte === 0xc2 && isC1(bytes[at + 1])) this.text(`\\x${(bytes[++at] ?? 0).toString(16)}`)
+      else if (this.#utf8 && byte === 0xe2 && turnsText(bytes, at)) {
+        this.text(`\\u20${(((bytes[at + 1] ?? 0) & 1) * 64 + ((bytes[at + 2] ?? 0) & 63)).toString(16)}`)
+        at += 2
+      } else if (byte === lineFeed || byte === carriageReturn) this.byte(blank)
       else if ((byte < blank && byte !== tab) || byte === del) this.text(`\\x${byte.toString(16).padStart(2, '0')}`)
       else this.byte(byte)
     }
@@ -275,12 +277,23 @@ function isC1(second: number | undefined): boolean {
   return second !== undefined && second >= 0x80 && second <= 0x9f
 }
 
+/**
+ * Whether a character of three bytes breaks or turns around the line that it stands in: U+2028 to U+202E, U+2066 to
+ * U+2069.
+ */
+function turnsText(bytes: Uint8Array, at: number): boolean {
+  const last = bytes[at + 2] ?? 0
+  if (bytes[at + 1] === 0x80) return last >= 0xa8 && last <= 0xae
+  return bytes[at + 1] === 0x81 && last >= 0xa6 && last <= 0xa9
+}
+
 function hasControl(bytes: Uint8Array, start: number, end: number, utf8: boolean): boolean {
   for (let at = start; at < end; at++) {
     const byte = bytes[at] ?? 0
     // one comparison for nearly every byte
     if (byte >= blank && byte < del) continue
-    if (byte < blank ? byte !== tab : byte === del || (utf8 && byte === 0xc2 && isC1(bytes[at + 1]))) return true
+    if (byte < blank ? byte !== tab : byte === del) return true
+    if (utf8 && ((byte === 0xc2 && isC1(bytes[at + 1])) || (byte === 0xe2 && turnsText(bytes, at)))) return true
   }
   return false
 }

@@ -1,4 +1,5 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
+import { mostScriptText } from '../limits.ts'
 import { compatRules } from '../sql/compat.ts'
 import { quoteRules } from '../sql/quote.ts'
 import type { Report, ScriptContext } from '../sql/session.ts'
@@ -39,6 +40,7 @@ export function prepareScript(view: ArchiveView, options: SqlOptions): PreparedS
     settings: filtered.settings,
     target: targetAdapter(filtered, options),
     format: filtered.header.format,
+    mostText: mostScriptText(filtered.limits),
     lookUp: (dumpId) => filtered.base.entry(dumpId),
     report: reporter(options.onMessage),
     warn: (code, text, entry) =>

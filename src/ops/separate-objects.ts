@@ -1,6 +1,6 @@
 import { ArchiveError } from '../errors.ts'
-import { raiseHint } from '../limits.ts'
-import { aclOfObject, objectsOfGroup } from '../sql/large-object-group.ts'
+import { raiseHint, type Limits } from '../limits.ts'
+import { aclOfAnyObject, objectsOfGroup } from '../sql/large-object-group.ts'
 import type { LexerOptions } from '../sql/lexer.ts'
 import { withFields, type EntryChanges } from '../toc/changed-entry.ts'
 import { decoderFor, type Decode } from '../toc/encoding.ts'
@@ -48,6 +48,7 @@ class Separation {
   readonly #decode: Decode
   readonly #lexer: LexerOptions
   readonly #free: FreeDumpIds
+  readonly #room: Room
   readonly #groups = new Map<DumpId, Group>()
   readonly #objects = new Set<DumpId>()
   readonly #contents: ReadonlySet<TocEntry>
@@ -63,11 +64,10 @@ class Separation {
     this.joined = first === undefined ? undefined : [first, ...others]
     this.#contents = new Set(contents)
     this.#contentIds = new Set(contents.map(({ dumpId }) => dumpId))
-    let count = entries.length
+    this.#room = new Room(view.limits, entries.length)
     for (const group of groups) {
       const oids = objectsOfGroup(group)
-      count += Math.max(0, oids.length - 1)
-      if (count > view.limits.tocEntries) throw tooMany(group, count, view.limits.tocEntries)
+      this.#room.take(group, oids.length - 1, 0)
       const ids = new Map(oids.map((oid, index) => [oid, index === 0 ? group.dumpId : this.#free.take()]))
       this.#groups.set(group.dumpId, { ids })
       for (const id of ids.values()) this.#objects.add(id)
@@ -137,13 +137,16 @@ class Separation {
 
   /** The grants of a group are those of its first object, to be repeated for each (IssueACLPerBlob, pg_backup_db.c). */
   #grants(entry: TocEntry, { ids }: Group): readonly TocEntry[] {
+    const text = entry.raw.byteString('defn') ?? ''
+    this.#room.take(entry, ids.size - 1, ids.size * text.length)
+    const aclOf = aclOfAnyObject(text, this.#lexer)
     return Array.from(ids, ([oid, id], index) =>
       this.#with(entry, {
         dumpId: index === 0 ? entry.dumpId : this.#free.take(),
         ...this.#dependingOn(entry, [id]),
         fields: {
           tag: `LARGE OBJECT ${oid}`,
-          defn: (defn) => (typeof defn === 'string' ? aclOfObject(defn, oid, this.#lexer) : defn),
+          defn: (defn) => (typeof defn === 'string' ? aclOf(oid) : defn),
         },
       }),
     )
@@ -154,7 +157,10 @@ class Separation {
     if (!entry.dependencies.some(isMoved)) return entry
     const next = entry.dependencies.flatMap((id) => {
       const group = this.#groups.get(id)
-      if (group !== undefined) return [...group.ids.values()]
+      if (group !== undefined) {
+        this.#room.take(entry, 0, group.ids.size * DEPENDENCY_BYTES)
+        return [...group.ids.values()]
+      }
       return this.#contentIds.has(id) ? (this.joined?.[0].dumpId ?? id) : id
     })
     return this.#with(entry, { dependencies: [...new Set(next)] })
@@ -170,14 +176,43 @@ class Separation {
   }
 }
 
-function tooMany({ dumpId }: TocEntry, observed: number, max: number): ArchiveError {
+/** About what a dependency takes in a table of contents. */
+const DEPENDENCY_BYTES = 16
+/** What is repeated for each object is held in memory, whatever the limits. */
+const MOST_BYTES = 1024 * 1024 * 1024
+
+/** How much the table of contents may grow: what a few bytes say of a group is repeated for each object of it. */
+class Room {
+  readonly #limits: Limits
+  #entries: number
+  #bytes = 0
+
+  constructor(limits: Limits, entries: number) {
+    this.#limits = limits
+    this.#entries = entries
+  }
+
+  /** @throws ArchiveError LIMIT_EXCEEDED */
+  take(entry: TocEntry, entries: number, bytes: number): void {
+    this.#entries += Math.max(0, entries)
+    this.#bytes += bytes
+    const { tocEntries } = this.#limits
+    const tocBytes = Math.min(this.#limits.tocBytes, MOST_BYTES)
+    if (this.#entries > tocEntries) throw tooMany(entry, 'entries', 'tocEntries', this.#entries, tocEntries)
+    if (this.#bytes > tocBytes) throw tooMany(entry, 'more bytes', 'tocBytes', this.#bytes, tocBytes)
+  }
+}
+
+function tooMany(
+  { dumpId }: TocEntry,
+  what: string,
+  limit: 'tocEntries' | 'tocBytes',
+  observed: number,
+  max: number,
+): ArchiveError {
   return new ArchiveError(
     'LIMIT_EXCEEDED',
-    `Cannot separate the large objects of TOC entry ${dumpId}: there would be ${observed} entries, the limit tocEntries is ${max}`,
-    {
-      dumpId,
-      details: { limit: 'tocEntries', max, observed },
-      hint: raiseHint('tocEntries'),
-    },
+    `Cannot separate the large objects of TOC entry ${dumpId}: there would be ${observed} ${what}, the limit ${limit} is ${max}`,
+    { dumpId, details: { limit, max, observed }, hint: raiseHint(limit) },
   )
 }

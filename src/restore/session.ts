@@ -21,8 +21,15 @@ const onlyWhiteSpace = /^\s*$/
 /** The session of a restore: what a script would say, as commands, each to be sent by itself. */
 export class RestoreSession extends ScriptSession {
   #commands: Command[] = []
+  #pending = 0
+
+  protected override get pending(): number {
+    return this.#pending
+  }
 
   override put(text: string): void {
+    this.requireRoom(text.length)
+    this.#pending += text.length
     if (!onlyWhiteSpace.test(text)) this.#commands.push({ sql: text })
   }
 
@@ -38,6 +45,7 @@ export class RestoreSession extends ScriptSession {
   takeCommands(): readonly Command[] {
     const commands = this.#commands
     if (commands.length > 0) this.#commands = []
+    this.#pending = 0
     return commands
   }
 

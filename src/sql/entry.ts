@@ -60,16 +60,19 @@ function sanitizeLine(text: string): string {
   return lineBreak.test(text) ? text.replaceAll(/[\r\n]/g, ' ') : text
 }
 
-/** Of a byte string: above 127 is a part of some character. */
-const asciiControl = /(?![\u0080-\u00ff])\p{Cc}/u
-const asciiControls = /(?![\u0080-\u00ff])\p{Cc}/gu
+const unusual = /[^ -~]/
+/** Of a byte string: characters of UTF-8, and what is none and controls a terminal. */
+const characters = /[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|\p{Cc}/gu
+/** Control characters, and those that break or turn around a line: U+2028 to U+202E, U+2066 to U+2069. */
+const driving = /^(?:\p{Cc}|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9])/u
 
 /**
  * What pg_restore prints as it is stored, on one line: a line break in the type of an entry or in the version strings
  * ends the comment, and what follows is script.
  */
 export function sanitizeStored(text: string): string {
-  return asciiControl.test(text) ? text.replaceAll(asciiControls, ' ') : text
+  if (!unusual.test(text)) return text
+  return text.replaceAll(characters, (character) => (driving.test(character) ? ' ' : character))
 }
 
 function putComment(session: ScriptSession, entry: TocEntry, names: EntryNames, prefix: CommentPrefix): void {

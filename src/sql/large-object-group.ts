@@ -5,6 +5,9 @@ import { splitStatements } from './split-statements.ts'
 import type { Edit } from './target-judges.ts'
 import { applyEdits } from './target.ts'
 
+/** Most large objects in a group (MAX_BLOBS_PER_ARCHIVE_ENTRY, pg_dump.c). */
+export const mostInGroup = 1000
+
 const MOST_OID = 2 ** 32 - 1
 
 /**
@@ -28,15 +31,24 @@ export function objectsOfGroup({ dumpId, raw }: TocEntry): readonly number[] {
 
 /** The grants of one object as those of another (IssueACLPerBlob, pg_backup_db.c); `defn` is a byte string. */
 export function aclOfObject(defn: string, oid: number | string, lexer: LexerOptions): string {
-  const edits: Edit[] = []
+  return aclOfAnyObject(defn, lexer)(oid)
+}
+
+/** The same for many objects: the grants are read once. */
+export function aclOfAnyObject(defn: string, lexer: LexerOptions): (oid: number | string) => string {
+  const places: Omit<Edit, 'text'>[] = []
   for (const { tokens } of splitStatements(defn, lexer)) {
     const word = (at: number): string => defn.slice(tokens[at]?.start, tokens[at]?.end).toUpperCase()
     for (const [at, { kind, start, end }] of tokens.entries()) {
       if (kind !== 'number' || word(at - 1) !== 'OBJECT' || word(at - 2) !== 'LARGE') continue
-      edits.push({ start, end, text: String(oid) })
+      places.push({ start, end })
     }
   }
-  return applyEdits(defn, edits)
+  return (oid) =>
+    applyEdits(
+      defn,
+      Array.from(places, (place) => ({ ...place, text: String(oid) })),
+    )
 }
 
 /**

@@ -14,11 +14,25 @@ const OPEN_FOR_WRITING = 131072
  */
 export function putCommandPerObject(session: ScriptSession, metadata: TocEntry, begin: string, end: string): void {
   const oids = metadata.raw.byteString('defn') ?? ''
+  requireRoomForGroup(session, oids, begin.length + end.length)
   for (let at = 0, lineEnd = oids.indexOf('\n'); lineEnd !== -1; at = lineEnd + 1, lineEnd = oids.indexOf('\n', at)) {
     session.put(`${begin}${oids.slice(at, lineEnd)}${end};\n`)
     session.endAction('\n')
   }
   session.put('\n')
+}
+
+/** So many short commands take this many times their length in memory. */
+const COMMAND_OVERHEAD = 4
+
+/**
+ * A few bytes are repeated for each of a million objects: that may be more than there is memory.
+ * @throws ArchiveError LIMIT_EXCEEDED
+ */
+function requireRoomForGroup(session: ScriptSession, oids: string, repeated: number): void {
+  let lines = 0
+  for (let at = oids.indexOf('\n'); at !== -1; at = oids.indexOf('\n', at + 1)) lines++
+  session.requireRoom(COMMAND_OVERHEAD * (oids.length + lines * repeated))
 }
 
 const isDigit = (char: string): boolean => char >= '0' && char <= '9'
@@ -40,6 +54,7 @@ export function putAclPerObject(session: ScriptSession, entry: TocEntry): void {
     })
   }
   const text = entry.raw.byteString('defn') ?? ''
+  requireRoomForGroup(session, metadata.raw.byteString('defn') ?? '', text.length)
   let inQuotes = false
   let start = 0
   let first: string | undefined

@@ -52,6 +52,8 @@ export interface ScriptContext {
   readonly target: TargetAdapter | null
   /** Container of the archive: decides what a verbose comment says of an entry's data. */
   readonly format: 'custom' | 'directory' | 'tar'
+  /** Characters that an entry may be made into; see `mostScriptText`. */
+  readonly mostText: number
   /** Any entry of the archive, selected or not. */
   readonly lookUp: (dumpId: DumpId) => TocEntry | undefined
   /** A progress message of -v. */
@@ -81,9 +83,33 @@ export class ScriptSession {
     this.context = context
   }
 
-  /** Adds text: one command, or a part of a script that is none. */
+  /**
+   * Adds text: one command, or a part of a script that is none.
+   * @throws ArchiveError LIMIT_EXCEEDED
+   */
   put(text: string): void {
+    this.requireRoom(text.length)
     this.text += text
+  }
+
+  /** Characters that were not taken yet. */
+  protected get pending(): number {
+    return this.text.length
+  }
+
+  /** @throws ArchiveError LIMIT_EXCEEDED where this many characters more are too many for one entry */
+  requireRoom(length: number): void {
+    const { mostText } = this.context
+    const observed = this.pending + length
+    if (observed <= mostText) return
+    throw new ArchiveError(
+      'LIMIT_EXCEEDED',
+      `Cannot write SQL: one entry would be ${observed} characters of it, at most ${mostText} are written`,
+      {
+        details: { limit: 'stringBytes', max: mostText, observed },
+        hint: 'pg_dump writes no such entry: leave it out with a list, or look at it before you trust the archive',
+      },
+    )
   }
 
   /** Whether comments stand above entries: not where nobody reads them. */

@@ -67,9 +67,14 @@ describe('numbers in the table of contents', () => {
     ['2^31 − 1 entries', concat(head, int(2 ** 31 - 1)), ['LIMIT_EXCEEDED']],
     ['40 million entries', concat(head, int(40_000_000)), ['UNEXPECTED_EOF']],
     [
+      'a string of 100 MB',
+      concat(head, int(1), int(1), int(0), str('0'), str('9'), int(100_000_000)),
+      ['UNEXPECTED_EOF'],
+    ],
+    [
       'a string of 1 GB',
       concat(head, int(1), int(1), int(0), str('0'), str('9'), int(2 ** 30 - 1)),
-      ['UNEXPECTED_EOF'],
+      ['LIMIT_EXCEEDED'],
     ],
     [
       'a string of 2 GB',
@@ -79,6 +84,12 @@ describe('numbers in the table of contents', () => {
   ])('%s', async (_, bytes, codes) => {
     expect(await codesOf(bytes)).toEqual(codes)
   })
+})
+
+test('a string that is longer than those of JavaScript is refused, whatever the limits', async () => {
+  const claims = (bytes: number): Uint8Array => concat(head, int(1), int(1), int(0), str('0'), str('9'), int(bytes))
+  expect(await codesOf(claims(2 ** 29 - 23), { limits: 'none' })).toEqual(['LIMIT_EXCEEDED'])
+  expect(await codesOf(claims(2 ** 29 - 24), { limits: 'none' })).toEqual(['UNEXPECTED_EOF'])
 })
 
 describe('data', () => {
@@ -99,6 +110,32 @@ describe('data', () => {
     const inner = gzipSync(concat(head, int(1), int(1), int(0), str('0'), str('9'), str('a'.repeat(15_000_000))))
     expect(await codeOf(inner, { limits: { expansionRatio: 100 } })).toBe('LIMIT_EXCEEDED')
     expect(await codeOf(gzipSync(inner), { limits: 'strict' })).toBe('NOT_AN_ARCHIVE')
+  })
+})
+
+describe('a table of contents that inflates to more than any that pg_dump writes', () => {
+  const tag = 'a'.repeat(1_500_000)
+  const inflated = (formatByte: number): Uint8Array =>
+    gzipSync(
+      tocBytes(
+        Array.from({ length: 7 }, (_, at) => ({ dumpId: at + 1, tag, copyStmt: null, offset: null })),
+        { formatByte },
+      ),
+    )
+
+  test('around an archive, from a path, bytes or a stream', async () => {
+    const bytes = inflated(1)
+    for (const [, input] of inputsOf(bytes).slice(0, 3)) expect(await codeOf(input())).toBe('LIMIT_EXCEEDED')
+    await (await open(bytes, { limits: 'none' })).close()
+  })
+
+  test('as a file of a directory and of a tar archive', async () => {
+    const bytes = inflated(3)
+    const path = join(folder, `${count++}.dir`)
+    mkdirSync(path)
+    writeFileSync(join(path, 'toc.dat.gz'), bytes)
+    expect(await codeOf(path)).toBe('LIMIT_EXCEEDED')
+    expect(await codeOf(tar({ name: 'toc.dat.gz', data: bytes }))).toBe('LIMIT_EXCEEDED')
   })
 })
 
@@ -229,5 +266,26 @@ describe('names for terminals', () => {
       tocBytes([{ dumpId: 1, desc: 'TABLE\nDROP TABLE x;\n', defn: 'SELECT 1;\n', offset: null }]),
     )
     expect(Buffer.from(await toSql(archive).bytes()).toString()).toContain('Type: TABLE DROP TABLE x; ; Schema: public')
+  })
+
+  test('list() shows what turns text around; Arabic and emoji stay', async () => {
+    const tag = '\u202egnp.exe\u2069 \u2028x \u0645\u200f \u{1f469}\u200d\u{1f680}'
+    await using archive = await open(tocBytes([{ dumpId: 1, tag, desc: 'TABLE', defn: 'SELECT 1;\n', offset: null }]))
+    const line = list(archive).split('\n').at(-2)
+    expect(line).toBe(
+      String.raw`1; 0 9 TABLE public \u202egnp.exe\u2069 \u2028x ` + '\u0645\u200f \u{1f469}\u200d\u{1f680} joe',
+    )
+  })
+
+  test('toSql() keeps out of a type what turns text around, and control characters of eight bits', async () => {
+    const types = ['A\u202eB\u009b31mC\u2067D', 'Größe']
+    const entries = types.map((desc, at) => ({ dumpId: at + 1, desc, defn: 'SELECT 1;\n', offset: null }))
+    const latin1 = { dumpId: 3, desc: 'x12', defn: 'SELECT 1;\n', offset: null }
+    const bytes = Buffer.from(tocBytes([...entries, latin1]))
+    bytes.set([0xe9, 0x9b], bytes.indexOf('x12') + 1)
+    await using archive = await open(bytes)
+    const text = Buffer.from(await toSql(archive).bytes()).toString('latin1')
+    const found = Array.from(text.matchAll(/Type: (.*?); Schema/g), ([, type = '']) => Buffer.from(type, 'latin1'))
+    expect(found.map(String)).toEqual(['A B 31mC D', 'Größe', 'x\ufffd '])
   })
 })
