@@ -292,7 +292,8 @@ function namelessOf(
     const between = nameless.filter(({ offset }) => offset > from && offset < to)
     const [entry] = absent
     const [file] = between
-    if (absent.length === 1 && between.length === 1 && entry !== undefined && file !== undefined) owners.set(entry, file)
+    if (absent.length === 1 && between.length === 1 && entry !== undefined && file !== undefined)
+      owners.set(entry, file)
     absent = []
     from = to
   }

@@ -293,8 +293,7 @@ export class TocScan {
   #limitOfScan(at: number): number {
     let limit = this.#source.size
     for (const { entries } of this.#first)
-      for (const { data } of entries)
-        if (data.state === 'set' && data.offset > at) limit = Math.min(limit, data.offset)
+      for (const { data } of entries) if (data.state === 'set' && data.offset > at) limit = Math.min(limit, data.offset)
     return limit
   }
 

@@ -32,13 +32,17 @@ export interface FoundToc {
 export async function findToc(search: TocSearch): Promise<FoundToc | undefined> {
   const { source, format, limits, signal } = search
   const pull = pullOver(source, { signal })
+  let empty: FoundToc | undefined
   try {
     const { header, toc } = await readToc(pull, { format, limits, onWarning: () => undefined })
     const end = pull.position
     const scan = new TocScan(search, header)
     // a count that is too small leaves entries behind
     if (!(await scan.looksLikeEntry(end)) && toc.every(isPlausible) && !hasDuplicates(toc)) {
-      return { header, entries: toc, end, copy: undefined, expected: toc.length, breaks: [] }
+      const whole = { header, entries: toc, end, copy: undefined, expected: toc.length, breaks: [] }
+      // a count of 0 is rather damage
+      if (toc.length > 0) return whole
+      empty = whole
     }
   } catch (error) {
     if (!isArchiveError(error)) throw error
@@ -46,9 +50,10 @@ export async function findToc(search: TocSearch): Promise<FoundToc | undefined> 
     await pull.close()
   }
   const head = await findHead(search)
-  if (head === undefined) return undefined
+  if (head === undefined) return empty
   const scanned = await new TocScan(search, head.header).run(head.first, head.expected)
-  return piecedTogether(head, scanned, source.size)
+  const found = piecedTogether(head, scanned, source.size)
+  return found.entries.length === 0 ? (empty ?? found) : found
 }
 
 /** Bytes of a compressed toc.dat. */
