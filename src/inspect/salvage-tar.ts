@@ -44,6 +44,9 @@ interface Member {
   readonly sound: boolean
 }
 
+/** Zeros that are rather padding than data. */
+const surePadding = 16
+
 class TarScan {
   readonly #source: RandomAccess
   readonly #window: ByteWindow
@@ -225,7 +228,7 @@ class TarScan {
     const end = next ?? (await this.#endOfContent(at))
     // a header that begins within the block is what the block looks like
     const isHeader = seen !== undefined && !(next !== undefined && next < start)
-    if (last !== undefined && from === at && !isHeader) {
+    if (last !== undefined && from === at && !isHeader && !(await this.#isPadded(last))) {
       if (block.length < tarBlockBytes && mayBeCutHeader(block)) this.#breaks.push(cutHeader(size))
       else await this.#settle(last, end)
     } else {
@@ -240,7 +243,7 @@ class TarScan {
     const start = await startOfData(this.#window, from, end)
     const size = end - start - (await zerosBefore(this.#window, end, Math.min(tarBlockBytes - 1, end - start)))
     // rows tell by themselves whether they are whole
-    const cut = /^blob_/.test(name) ? unknownSize(start) : undefined
+    const cut = name.startsWith('blob_') ? unknownSize(start) : undefined
     this.#unsure({ name, start, told: undefined, size, most: end - start, cut, sound: false })
   }
 
@@ -268,9 +271,16 @@ class TarScan {
     }
     const there = next - start - Math.min(zeros, tarBlockBytes - 1)
     member.most = next - start
-    member.size = Math.max(0, /^blob_/.test(name) ? Math.min(told, there) : there)
+    member.size = Math.max(0, name.startsWith('blob_') ? Math.min(told, there) : there)
     member.textSize = (await this.#endsText(start + told)) ? told : undefined
     member.cut = otherSize(name, start, next - start - padding, told)
+  }
+
+  /** Whether the padding of a member is where it should be: then what follows is none of it. */
+  async #isPadded({ start, told = 0 }: Member): Promise<boolean> {
+    const padding = tarPadding(told)
+    if (padding < surePadding) return false
+    return (await zerosBefore(this.#window, start + told + padding, padding)) === padding
   }
 
   /** Whether the end of a table's data is right before `at`, and nothing more of it behind. */

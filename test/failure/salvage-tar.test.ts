@@ -111,11 +111,11 @@ describe('salvage() of a tar archive whose members are not where they should be'
     }
   })
 
-  test.each(members)('keeps every member behind $name and most of its own when its header is lost', async (member) => {
+  test.each(members)('keeps every other member and the rows of $name when its header is lost', async (member) => {
     const { name, at, start } = member
     const zeros = Buffer.from(sound)
     zeros.fill(0, at, start)
-    for (const input of [zeros, without(at, start), Buffer.concat([garbage(512)])].slice(0, at === 0 ? 2 : 1)) {
+    for (const input of [zeros, without(at, start)]) {
       const { data } = await kept(input)
       for (const [id, text] of all)
         if (!name.startsWith('blob_') || id !== ownerOf(name)) expect(data.get(id), String(id)).toBe(text)

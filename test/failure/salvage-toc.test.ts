@@ -119,9 +119,8 @@ test('salvage() leaves large objects out that damage has made in an entry of man
 test('salvage() keeps the large objects behind zeros that look like the end of them', async () => {
   const archive = fixture('18/many_lo-Fc.dump')
   const bytes = readFileSync(archive.file)
-  const { data } = await readSound(archive, scratch)
-  const { findings } = await readSound(archive, scratch)
-  const [group] = [...data.values()].filter(({ entry }) => entry.desc === 'BLOBS')
+  const { data, findings } = await readSound(archive, scratch)
+  const group = [...data.values()].find(({ entry }) => entry.desc === 'BLOBS')
   const [start = 0, end = 0] = group?.spans[0] ?? []
   const changed = Buffer.from(bytes)
   const at = (start + end) >> 1
