@@ -1,6 +1,7 @@
 import { decodeByteString } from '../bytes/byte-string.ts'
 import { isArchiveError } from '../errors.ts'
 import { readTarHeader, tarBlockBytes, tarDialect, type TarHeader } from '../format/tar-header.ts'
+import { magic } from '../toc/header.ts'
 import type { ByteWindow } from './salvage-bytes.ts'
 import { ownName } from './salvage-files.ts'
 
@@ -107,7 +108,8 @@ const headerBytes = 2 * tarBlockBytes
 /** Where data begin behind a damaged header that may have become longer or shorter: behind the zeros that end it. */
 export async function startOfData(window: ByteWindow, from: number, end: number): Promise<number> {
   if (!(await window.load(from, Math.min(tarBlockBytes, end - from)))) return from
-  if (isText(window.bytes.subarray(from - window.base, Math.min(from + tarBlockBytes, end) - window.base))) return from
+  const first = window.bytes.subarray(from - window.base, Math.min(from + tarBlockBytes, end) - window.base)
+  if (isText(first) || decodeByteString(first, 0, magic.length) === magic) return from
   let run = 0
   for (let at = from; at < end; at++) {
     if (!window.has(at, 1) && !(await window.load(at, 1))) break

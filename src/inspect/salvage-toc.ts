@@ -117,10 +117,11 @@ function withCopy(own: readonly TocEntry[], second: readonly TocPiece[]): readon
   const byId = new Map(copied.map((entry) => [entry.dumpId, entry]))
   const known = new Set(own.map(({ dumpId }) => dumpId))
   const behind = new Map<number | undefined, TocEntry[]>()
-  let before: number | undefined
+  let after: TocEntry[] = []
+  behind.set(undefined, after)
   for (const entry of copied) {
-    if (known.has(entry.dumpId)) before = entry.dumpId
-    else behind.set(before, [...(behind.get(before) ?? []), entry])
+    if (known.has(entry.dumpId)) behind.set(entry.dumpId, (after = []))
+    else after.push(entry)
   }
   const offsetOf = (entry: TocEntry): TocEntry =>
     entry.data.state === 'not-set' ? (byId.get(entry.dumpId) ?? entry) : entry
