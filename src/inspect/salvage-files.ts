@@ -10,7 +10,7 @@ export interface FoundFile {
   readonly name: string
   /** Bytes that are there. */
   readonly size: number
-  /** Bytes that its tar header says, where that is another number. */
+  /** Bytes up to where text ends, where its tar header says that number, and others are there. */
   readonly told?: number | undefined
   /** Bytes up to the next member, where its size is not certain: zeros may be padding. */
   readonly most?: number | undefined
@@ -32,7 +32,8 @@ export interface FoundFiles {
 }
 
 /** Names that pg_dump gives to the files of an archive, compressed or not. */
-export const ownName = /^(?:toc\.dat|[0-9]{1,10}\.dat|blobs(?:_[0-9]{1,10})?\.toc|blob_[0-9]{1,10}\.dat)(?:\.gz|\.lz4|\.zst)?$/
+export const ownName =
+  /^(?:toc\.dat|[0-9]{1,10}\.dat|blobs(?:_[0-9]{1,10})?\.toc|blob_[0-9]{1,10}\.dat)(?:\.gz|\.lz4|\.zst)?$/
 
 export async function filesOfDirectory(dir: DirectoryAccess): Promise<FoundFiles> {
   const byName = new Map<string, FoundFile>()
@@ -76,7 +77,7 @@ export function splitSuffix(name: string): { readonly recorded: string; readonly
 
 /** A file's bytes as a stream. */
 export function payloadOfFile(file: FoundFile, container: Container, signal: AbortSignal | undefined): Payload {
-  const { name, told } = file
+  const { name, size, told, cut } = file
   return {
     container,
     file: name,
@@ -86,10 +87,14 @@ export function payloadOfFile(file: FoundFile, container: Container, signal: Abo
       : { told: payloadOfFile({ ...file, size: told, told: undefined, cut: undefined }, container, signal) }),
     open: async () => {
       const opened = await file.open()
-      return new FileBytes(opened, file, signal)
+      // a gzip file has a header at least
+      const isEmpty = size === 0 && container === 'gzip'
+      return new FileBytes(opened, isEmpty ? { ...file, cut: cut ?? emptyFile } : file, signal)
     },
   }
 }
+
+const emptyFile: Break = { kind: 'cut', offset: 0, reason: 'the file is empty' }
 
 class FileBytes implements LenientSource {
   offset: number

@@ -3,7 +3,15 @@ import { withFields, type EntryChanges } from '../toc/changed-entry.ts'
 import { decoderFor } from '../toc/encoding.ts'
 import type { ArchiveHeader, DumpId, Section, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
-import { cyclesIn, hasControls, isEarlySequenceSet, lacksOidsFlag, sectionOf, sectionOrder, stopsAtOwner } from './verify-toc.ts'
+import {
+  cyclesIn,
+  hasControls,
+  isEarlySequenceSet,
+  lacksOidsFlag,
+  sectionOf,
+  sectionOrder,
+  stopsAtOwner,
+} from './verify-toc.ts'
 
 /** A header without texts that cannot be right. */
 export function mendedHeader(header: ArchiveHeader): ArchiveHeader {

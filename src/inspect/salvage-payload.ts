@@ -14,6 +14,8 @@ export interface Break {
   readonly reason: string
   /** Bytes of the stream's check sum say that something in it is wrong, but not where. */
   readonly checksum?: boolean
+  /** What is there is not taken. */
+  readonly isLeft?: boolean
   /** The entry concerned. */
   readonly dumpId?: DumpId | undefined
 }
@@ -35,7 +37,7 @@ export interface Payload {
   readonly offset: number
   /** Damage that could be mended, and may have changed the bytes next to it. */
   readonly mended?: Break | undefined
-  /** The same with as many bytes as a tar header says, where others are there: right if it is whole by itself. */
+  /** The same up to where text ends, where there is more than that: right if it is whole by itself. */
   readonly told?: Payload
   open(): Promise<LenientSource>
 }

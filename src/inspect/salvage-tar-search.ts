@@ -1,6 +1,7 @@
 import { decodeByteString } from '../bytes/byte-string.ts'
 import { isArchiveError } from '../errors.ts'
 import { readTarHeader, tarBlockBytes, tarDialect, type TarHeader } from '../format/tar-header.ts'
+import { magic } from '../toc/header.ts'
 import type { ByteWindow } from './salvage-bytes.ts'
 import { ownName } from './salvage-files.ts'
 
@@ -106,6 +107,9 @@ const headerBytes = 2 * tarBlockBytes
 
 /** Where data begin behind a damaged header that may have become longer or shorter: behind the zeros that end it. */
 export async function startOfData(window: ByteWindow, from: number, end: number): Promise<number> {
+  if (!(await window.load(from, Math.min(tarBlockBytes, end - from)))) return from
+  const first = window.bytes.subarray(from - window.base, Math.min(from + tarBlockBytes, end) - window.base)
+  if (isText(first) || decodeByteString(first, 0, magic.length) === magic) return from
   let run = 0
   for (let at = from; at < end; at++) {
     if (!window.has(at, 1) && !(await window.load(at, 1))) break
@@ -121,6 +125,14 @@ export async function startOfData(window: ByteWindow, from: number, end: number)
   if (!(await window.load(from, 1))) return from
   const block = window.bytes.subarray(from - window.base, from - window.base + tarBlockBytes)
   return block.includes(0) ? Math.min(end, from + tarBlockBytes) : from
+}
+
+/** Whether a block is text, and zeros behind it: no header, so that is gone. */
+function isText(block: Uint8Array): boolean {
+  const nul = block.indexOf(0)
+  const text = nul < 0 ? block : block.subarray(0, nul)
+  const isPlain = (byte: number): boolean => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d)
+  return text.length > 0 && text.every(isPlain) && block.subarray(text.length).every((byte) => byte === 0)
 }
 
 /** How many zeros there are right before an offset, up to `most`. */

@@ -37,10 +37,15 @@ interface Member {
   size: number
   /** Bytes up to the next header, where the size is not certain. */
   most?: number
+  /** The size that its header says, where that is another, and text ends there as pg_dump ends it. */
+  textSize?: number | undefined
   cut: Break | undefined
   /** Its header is whole. */
   readonly sound: boolean
 }
+
+/** Zeros that are rather padding than data. */
+const surePadding = 16
 
 class TarScan {
   readonly #source: RandomAccess
@@ -106,17 +111,20 @@ class TarScan {
     return { byName, nameless, breaks: this.#breaks, inOneFile: true }
   }
 
-  #file({ start, told, size, most, cut }: Member, name: string): FoundFile {
+  #file({ start, size, most, textSize, cut }: Member, name: string): FoundFile {
     const source = this.#source
     const open = async (): ReturnType<FoundFile['open']> => ({ source, start, close: async () => undefined })
-    const isOther = most !== undefined && cut !== undefined
-    return { name, size, told: isOther ? told : undefined, most, cut, offset: start, open }
+    return { name, size, told: textSize, most, cut, offset: start, open }
   }
 
   /** Undefined for a header that is damaged, null for a block of zeros. */
   #header(at: number): TarHeader | null | undefined {
+    const from = at - this.#window.base
     try {
-      return readTarHeader(this.#window.bytes, at - this.#window.base, at)
+      const header = readTarHeader(this.#window.bytes, from, at)
+      // one that lies a byte further on has the same check sum
+      const isSound = tarDialect(this.#window.bytes.subarray(from, from + tarBlockBytes)) !== undefined
+      return header === null || isSound ? header : undefined
     } catch (error) {
       if (isArchiveError(error)) return undefined
       throw error
@@ -218,7 +226,9 @@ class TarScan {
     }
     const next = await this.#next(at + 1, size)
     const end = next ?? (await this.#endOfContent(at))
-    if (last !== undefined && from === at && seen === undefined) {
+    // a header that begins within the block is what the block looks like
+    const isHeader = seen !== undefined && !(next !== undefined && next < start)
+    if (last !== undefined && from === at && !isHeader && !(await this.#isPadded(last))) {
       if (block.length < tarBlockBytes && mayBeCutHeader(block)) this.#breaks.push(cutHeader(size))
       else await this.#settle(last, end)
     } else {
@@ -233,7 +243,7 @@ class TarScan {
     const start = await startOfData(this.#window, from, end)
     const size = end - start - (await zerosBefore(this.#window, end, Math.min(tarBlockBytes - 1, end - start)))
     // rows tell by themselves whether they are whole
-    const cut = /^blob_/.test(name) ? unknownSize(start) : undefined
+    const cut = name.startsWith('blob_') ? unknownSize(start) : undefined
     this.#unsure({ name, start, told: undefined, size, most: end - start, cut, sound: false })
   }
 
@@ -261,8 +271,24 @@ class TarScan {
     }
     const there = next - start - Math.min(zeros, tarBlockBytes - 1)
     member.most = next - start
-    member.size = Math.max(0, /^blob_/.test(name) ? Math.min(told, there) : there)
+    member.size = Math.max(0, name.startsWith('blob_') ? Math.min(told, there) : there)
+    member.textSize = (await this.#endsText(start + told)) ? told : undefined
     member.cut = otherSize(name, start, next - start - padding, told)
+  }
+
+  /** Whether the padding of a member is where it should be: then what follows is none of it. */
+  async #isPadded({ start, told = 0 }: Member): Promise<boolean> {
+    const padding = tarPadding(told)
+    if (padding < surePadding) return false
+    return (await zerosBefore(this.#window, start + told + padding, padding)) === padding
+  }
+
+  /** Whether the end of a table's data is right before `at`, and nothing more of it behind. */
+  async #endsText(at: number): Promise<boolean> {
+    if (at < 4 || !(await this.#window.load(at - 4, 5))) return false
+    return /^[.;]\n{3}[^\n]$/.test(
+      decodeByteString(this.#window.bytes, at - 4 - this.#window.base, at + 1 - this.#window.base),
+    )
   }
 
   async #isHeaderAt(at: number): Promise<boolean> {
@@ -317,5 +343,5 @@ function unknownSize(offset: number): Break {
 
 function otherArchive(offset: number): Break {
   const reason = `another archive begins at offset ${offset}: nothing of it is taken`
-  return { kind: 'damaged', offset, reason }
+  return { kind: 'damaged', offset, reason, isLeft: true }
 }

@@ -10,8 +10,6 @@ import { TocScan, type TocSearch } from './salvage-toc-scan.ts'
 const headBytes = 64 * 1024
 /** Bytes in which a first entry is looked for. */
 const firstEntryBytes = 64 * 1024 * 1024
-/** Bytes that an entry has at least. */
-const leastEntryBytes = 30
 
 /** A header, as it was read or as it must have been. */
 export interface FoundHead {
@@ -70,7 +68,7 @@ function readAt(
   }
   try {
     const count = cursor.readInt()
-    const canBe = count > 0 && count * leastEntryBytes <= source.size
+    const canBe = count > 0 && count <= limits.tocEntries
     return { header, isWhole, first: cursor.offset, expected: canBe ? count : undefined }
   } catch {
     return { header, isWhole, first: source.size, expected: undefined }

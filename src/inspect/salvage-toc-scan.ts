@@ -73,6 +73,8 @@ export class TocScan {
   readonly #bytes = new Map<DumpId, Uint8Array>()
   readonly #seen = new Set<DumpId>()
   readonly #seenAgain = new Set<DumpId>()
+  /** Of either copy. */
+  readonly #known = new Set<DumpId>()
   #failed = false
   /** The file ended within the entry that was tried last. */
   #ranOut = false
@@ -112,8 +114,8 @@ export class TocScan {
       }
       this.#checkSecond(piece)
       piece = undefined
-      const missing = expected === undefined ? Infinity : expected - this.#count
-      if (missing <= 0 || this.#count > this.#most) break
+      const missing = expected === undefined ? Infinity : expected - this.#known.size
+      if (missing <= 0 || this.#known.size > this.#most) break
       if (await this.#isEnd(at)) {
         ending = 'behind'
         break
@@ -180,13 +182,6 @@ export class TocScan {
     return this.#second.length > 0 ? this.#second : this.#first
   }
 
-  /** Entries of either copy. */
-  get #count(): number {
-    let count = this.#seen.size
-    for (const id of this.#seenAgain) if (!this.#seen.has(id)) count++
-    return count
-  }
-
   /** Whether nothing follows but the padding of a member of a tar archive. */
   async #isEnd(at: number): Promise<boolean> {
     const left = this.#source.size - at
@@ -244,6 +239,7 @@ export class TocScan {
     const entry = new StoredEntry({ bytes, rows: this.#walker.takeRows(1), context: this.#walker.context }, 0)
     const { dumpId } = entry
     piece.entries.push(entry)
+    this.#known.add(dumpId)
     piece.end = end
     if (this.#second.length > 0) {
       this.#seenAgain.add(dumpId)
@@ -293,8 +289,7 @@ export class TocScan {
   #limitOfScan(at: number): number {
     let limit = this.#source.size
     for (const { entries } of this.#first)
-      for (const { data } of entries)
-        if (data.state === 'set' && data.offset > at) limit = Math.min(limit, data.offset)
+      for (const { data } of entries) if (data.state === 'set' && data.offset > at) limit = Math.min(limit, data.offset)
     return limit
   }
 

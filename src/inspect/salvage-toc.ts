@@ -32,13 +32,17 @@ export interface FoundToc {
 export async function findToc(search: TocSearch): Promise<FoundToc | undefined> {
   const { source, format, limits, signal } = search
   const pull = pullOver(source, { signal })
+  let empty: FoundToc | undefined
   try {
     const { header, toc } = await readToc(pull, { format, limits, onWarning: () => undefined })
     const end = pull.position
     const scan = new TocScan(search, header)
     // a count that is too small leaves entries behind
     if (!(await scan.looksLikeEntry(end)) && toc.every(isPlausible) && !hasDuplicates(toc)) {
-      return { header, entries: toc, end, copy: undefined, expected: toc.length, breaks: [] }
+      const whole = { header, entries: toc, end, copy: undefined, expected: toc.length, breaks: [] }
+      // a count of 0 is rather damage
+      if (toc.length > 0) return whole
+      empty = whole
     }
   } catch (error) {
     if (!isArchiveError(error)) throw error
@@ -46,9 +50,10 @@ export async function findToc(search: TocSearch): Promise<FoundToc | undefined> 
     await pull.close()
   }
   const head = await findHead(search)
-  if (head === undefined) return undefined
+  if (head === undefined) return empty
   const scanned = await new TocScan(search, head.header).run(head.first, head.expected)
-  return piecedTogether(head, scanned, source.size)
+  const found = piecedTogether(head, scanned, source.size)
+  return found.entries.length === 0 ? (empty ?? found) : found
 }
 
 /** Bytes of a compressed toc.dat. */
@@ -112,10 +117,11 @@ function withCopy(own: readonly TocEntry[], second: readonly TocPiece[]): readon
   const byId = new Map(copied.map((entry) => [entry.dumpId, entry]))
   const known = new Set(own.map(({ dumpId }) => dumpId))
   const behind = new Map<number | undefined, TocEntry[]>()
-  let before: number | undefined
+  let after: TocEntry[] = []
+  behind.set(undefined, after)
   for (const entry of copied) {
-    if (known.has(entry.dumpId)) before = entry.dumpId
-    else behind.set(before, [...(behind.get(before) ?? []), entry])
+    if (known.has(entry.dumpId)) behind.set(entry.dumpId, (after = []))
+    else after.push(entry)
   }
   const offsetOf = (entry: TocEntry): TocEntry =>
     entry.data.state === 'not-set' ? (byId.get(entry.dumpId) ?? entry) : entry

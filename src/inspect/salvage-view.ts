@@ -45,7 +45,9 @@ export function salvagedView({ header, settings, limits, toc, kept, signal }: Sa
     const asText = text === 'insert' && entry.copyStmt !== null
     if ((state === 'whole' && !asText) || picker === undefined) return whole(payload)
     const encoding = asText ? settings.encoding : undefined
-    return byteStream((): ChunkSource => new PickedRows(new TolerantSource(payload, limits, signal), picker(), encoding))
+    return byteStream(
+      (): ChunkSource => new PickedRows(new TolerantSource(payload, limits, signal), picker(), encoding),
+    )
   }
   async function* largeObjects(entry: TocEntry): AsyncGenerator<LargeObject, void, void> {
     const found = find(entry)

@@ -21,13 +21,7 @@ import { decoderFor } from '../toc/encoding.ts'
 import type { ArchiveFormat, ArchiveHeader, ArchiveVersion, DumpId, TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
 import { assess, type Judging, type Kept } from './salvage-assess.ts'
-import {
-  adopt,
-  DumpIds,
-  isSoundSetting,
-  lenientSettings,
-  lostSettings,
-} from './salvage-entries.ts'
+import { adopt, DumpIds, isSoundSetting, lenientSettings, lostSettings } from './salvage-entries.ts'
 import { filesOfDirectory, type FoundFiles } from './salvage-files.ts'
 import { entriesWithData, gatherCustom, gatherFiles, oidsOf, type Gathered } from './salvage-gather.ts'
 import { openInput, type OpenedInput } from './salvage-input.ts'
@@ -183,7 +177,9 @@ class Salvaging {
         : { onProgress: ({ bytes, entry }) => onProgress({ phase: 'writing', entry, bytes }) }),
     })
     const lost = toc === undefined ? undefined : lostEntries(toc)
-    const whole = this.#entries.every(({ state }) => state === 'whole') && this.#objects.length === 0 && lost === 0
+    const isTaken = gathered.breaks.every(({ isLeft }) => isLeft !== true)
+    const whole =
+      isTaken && this.#entries.every(({ state }) => state === 'whole') && this.#objects.length === 0 && lost === 0
     return {
       inputFormat: input.format,
       format: result.format,
@@ -250,7 +246,8 @@ class Salvaging {
     if (!tocWhole) {
       made.push(...makersOfUndeclared([...found, ...made], ids, header.version, kept))
       const empty = withoutContent(found, ids, kept)
-      for (const { entry, lost } of empty) for (const object of lost) this.#objects.push(reportOfObject(entry.dumpId, object))
+      for (const { entry, lost } of empty)
+        for (const object of lost) this.#objects.push(reportOfObject(entry.dumpId, object))
       made.push(...empty.map(({ entry }) => entry))
     }
     const isUtf8 = [...kept.values()].every((each) => each.kind !== 'rows' || each.isUtf8)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { isArchiveError, open, salvage, verify, type Finding, type SalvageReport } from '../../src/index.ts'
 import { allArchives, fixtures, type PlacedArchive } from '../helpers/corpus.ts'
-import { copyWith, damaged, random, readAll, readSound, type Damage, type SoundArchive } from '../helpers/damage.ts'
+import { copyWith, damaged, damages, random, readAll, readSound, type SoundArchive } from '../helpers/damage.ts'
 import { postgres } from '../helpers/postgres.ts'
 
 /** Cuts and damages for each archive; a long run sets it, and takes the whole corpus. */
@@ -161,8 +161,6 @@ describe('salvage() of what is cut', () => {
   })
 })
 
-const kinds: readonly Damage[] = ['flip', 'zero', 'insert', 'remove', 'overwrite']
-
 describe('salvage() of what is damaged', () => {
   test.each(archives.filter((archive) => archive.format !== 'directory' && hasOids(archive)))(
     '$path',
@@ -172,15 +170,15 @@ describe('salvage() of what is damaged', () => {
       const bytes = readFileSync(archive.file)
       const input = join(scratch, 'damaged')
       for (const [index, at] of placesIn(bytes.length, next).entries()) {
-        const kind = kinds[Math.floor(next() * kinds.length)] ?? 'flip'
-        const { bytes: changed, from, to } = damaged(bytes, kind, at, next)
+        const kind = damages[Math.floor(next() * damages.length)] ?? 'flip'
+        const { bytes: changed, spans: hit } = damaged(bytes, kind, at, next)
         writeFileSync(input, changed)
         const found = await salvaged(input, sound, index % 4 === 0)
-        const inToc = from < sound.tocEnd
+        const inToc = hit.some(([from]) => from < sound.tocEnd)
         const isTouched = (spans: readonly (readonly [number, number])[]): boolean =>
-          inToc || spans.some(([start, end]) => from < end && to > start)
+          inToc || spans.some(([start, end]) => hit.some(([from, to]) => from < end && to > start))
         const wrong = compare(sound, found, isTouched, false)
-        expect(wrong, `${kind} at ${from} to ${to} of ${bytes.length}`).toEqual([])
+        expect(wrong, `${kind} at ${hit.join(', ')} of ${bytes.length}`).toEqual([])
       }
     },
   )

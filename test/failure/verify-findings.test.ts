@@ -62,6 +62,13 @@ function patch(bytes: Buffer, from: Bytes, to: Bytes, nth = 1): Buffer {
   return Buffer.concat([bytes.subarray(0, at), must, bytes.subarray(at + is.length)])
 }
 
+/** Replaces bytes by others, where they stand first. */
+function replaced(bytes: Buffer, from: Bytes, to: Bytes): Buffer {
+  const at = bytes.indexOf(asBytes(from))
+  expect(at).toBeGreaterThan(0)
+  return Buffer.concat([bytes.subarray(0, at), asBytes(to), bytes.subarray(at + asBytes(from).length)])
+}
+
 async function patched(from: Bytes, to: Bytes, options?: CreateOptions, nth?: number): Promise<Buffer> {
   return patch(readFileSync(await make(options)), from, to, nth)
 }
@@ -105,6 +112,7 @@ describe('verify() tells of the table of contents:', () => {
     ['info DEPENDENCY_NOT_IN_ARCHIVE', () => patched(string(`${table}`), string('2000001'))],
     ['error UNSAFE_TEXT', () => patched(string('18.1'), string('18\n1'))],
     ['error UNSAFE_TEXT', () => patched(string('TABLE'), string('TA\u001bLE'))],
+    ['error NO_OIDS_FLAG', async () => replaced(readFileSync(await make()), string('false'), [1, 1, 0, 0, 0])],
     ['error BAD_COPY_STATEMENT', () => patched('COPY public.t', 'COPX public.t')],
     ['error BAD_COPY_STATEMENT', () => patched('COPY public.t (a, b)', 'COPY public.t (a, a)')],
   ])('%s', async (finding, build) => {

@@ -123,27 +123,48 @@ function tarMembers(bytes: Buffer): Map<string, readonly [start: number, end: nu
   return members
 }
 
-/** A way to damage bytes. */
-export type Damage = 'flip' | 'zero' | 'insert' | 'remove' | 'overwrite'
+/** Ways to damage bytes. */
+export const damages = ['flip', 'zero', 'insert', 'remove', 'overwrite', 'page', 'range', 'several'] as const
+export type Damage = (typeof damages)[number]
 
 /** Damaged bytes, and which of the sound ones are concerned. */
-export function damaged(
-  bytes: Buffer,
-  kind: Damage,
-  at: number,
-  next: () => number,
-): { readonly bytes: Buffer; readonly from: number; readonly to: number } {
-  const length = kind === 'flip' ? 1 : Math.min(1 + Math.floor(next() * 600), bytes.length - at)
+export interface Damaged {
+  readonly bytes: Buffer
+  readonly spans: readonly (readonly [from: number, to: number])[]
+}
+
+export function damaged(bytes: Buffer, kind: Damage, at: number, next: () => number): Damaged {
+  if (kind === 'several') return severalTimes(bytes, at, next)
+  const changed = Buffer.from(bytes)
+  if (kind === 'page') {
+    const from = at - (at % 4096)
+    const to = Math.min(from + 4096, bytes.length)
+    return { bytes: changed.fill(0, from, to), spans: [[from, to]] }
+  }
+  const most = kind === 'flip' ? 1 : kind === 'range' ? bytes.length / 4 : 600
+  const length = kind === 'flip' ? 1 : Math.min(1 + Math.floor(next() * most), bytes.length - at)
+  const spans = [[at, at + length]] as const
+  if (kind === 'remove' || kind === 'range')
+    return { bytes: Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]), spans }
   const garbage = Buffer.from(Array.from({ length }, () => Math.floor(next() * 256)))
   if (kind === 'insert')
-    return { bytes: Buffer.concat([bytes.subarray(0, at), garbage, bytes.subarray(at)]), from: at, to: at + 1 }
-  if (kind === 'remove')
-    return { bytes: Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]), from: at, to: at + length }
-  const changed = Buffer.from(bytes)
+    return { bytes: Buffer.concat([bytes.subarray(0, at), garbage, bytes.subarray(at)]), spans: [[at, at + 1]] }
   if (kind === 'flip') changed[at] = (changed[at] ?? 0) ^ (1 << Math.floor(next() * 8))
   else if (kind === 'zero') changed.fill(0, at, at + length)
   else garbage.copy(changed, at)
-  return { bytes: changed, from: at, to: at + length }
+  return { bytes: changed, spans }
+}
+
+/** Three damages, the last one first: so offsets stay those of the sound bytes. */
+function severalTimes(bytes: Buffer, at: number, next: () => number): Damaged {
+  const places = [at, ...[1, 2].map(() => Math.floor(next() * bytes.length))].sort((a, b) => b - a)
+  let found: Damaged = { bytes, spans: [] }
+  for (const place of places) {
+    const kind = damages[Math.floor(next() * 5)] ?? 'flip'
+    const more = damaged(found.bytes, kind, place, next)
+    found = { bytes: more.bytes, spans: [...found.spans, ...more.spans] }
+  }
+  return found
 }
 
 /** A copy of a directory in which one file is other than it was; without `content` it is missing. */
