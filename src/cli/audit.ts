@@ -289,14 +289,19 @@ async function optionsOf(
   config: AuditConfig & { readonly file: string | null },
 ): Promise<AuditOptions> {
   const folder = config.file === null || config.file === '-' ? '.' : dirname(config.file)
-  const modules = [
+  const modules = new Set([
     ...config.modules.map((path) => resolve(folder, path)),
     ...line.own('rules').map((path) => resolve(path)),
-  ]
+  ])
   const rules: AuditRule[] = []
   for (const path of modules) rules.push(...(await rulesOf(path)))
   const settings: Record<string, RuleSetting> = { ...config.rules }
-  for (const text of line.own('rule')) Object.assign(settings, settingOf(text))
+  const given = line.own('rule').map(settingOf)
+  // what is said here of a category counts before what the file says of its rules
+  for (const { id, category } of [...auditRules, ...rules]) {
+    if (given.some((setting) => category in setting)) delete settings[id]
+  }
+  Object.assign(settings, ...given)
   const target = line.own('target').at(-1) ?? config.target
   const baselineFile = line.own('baseline').at(-1)
   const baseline =
@@ -335,8 +340,8 @@ async function rulesOf(path: string): Promise<readonly AuditRule[]> {
     throw new ArchiveError('USAGE', `Cannot load rules from "${path}": ${why}`, { cause: error })
   }
   const rules = typeof module === 'object' && module !== null && 'rules' in module ? module.rules : undefined
-  if (Array.isArray(rules)) return rules
-  throw new ArchiveError('USAGE', `Cannot load rules from "${path}": it exports no array "rules"`, {
+  if (Array.isArray(rules) && rules.every((rule) => typeof rule === 'object' && rule !== null)) return rules
+  throw new ArchiveError('USAGE', `Cannot load rules from "${path}": it exports no array "rules" of rules`, {
     hint: 'Write export const rules = [ … ], as in examples/audit-rules.mjs',
   })
 }
