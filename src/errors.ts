@@ -10,6 +10,7 @@
  * | order | DATA_OUT_OF_ORDER |
  * | limits | LIMIT_EXCEEDED |
  * | text | BAD_COPY_DATA, BAD_LIST, BAD_FILTER, BAD_RECEIPT, BAD_CONFIG, BAD_JOURNAL |
+ * | rules of somebody's own | RULE_FAILED |
  * | look-ups | NAME_NOT_FOUND, ENTRY_NOT_FOUND, NO_DATA |
  * | rewriting | UNDECIDED_REFERENCE |
  * | safety | UNSAFE_SQL |
@@ -45,6 +46,7 @@ export type ArchiveErrorCode =
   | 'BAD_RECEIPT'
   | 'BAD_CONFIG'
   | 'BAD_JOURNAL'
+  | 'RULE_FAILED'
   | 'NAME_NOT_FOUND'
   | 'ENTRY_NOT_FOUND'
   | 'NO_DATA'

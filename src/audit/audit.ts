@@ -6,11 +6,12 @@ import { chooseRules, type ChosenRule } from './choose-rules.ts'
 import { StandingFinding } from './finding.ts'
 import { InlineMarks } from './inline.ts'
 import { inventoryOf } from './inventory.ts'
-import { auditCategories, auditOptionKinds, auditSeverities, type AuditOptions } from './options.ts'
+import { auditCategories, auditOptionKinds, auditSeverities, type AuditOptions, type Suppression } from './options.ts'
+import { checkFinding, runRule } from './own-rules.ts'
 import { marksOf } from './registry.ts'
 import { suppressionFinder } from './suppress.ts'
 import type { AppliedRule, AuditedArchive, AuditInventory, AuditReport, SuppressedFinding } from './report.ts'
-import type { AuditContext, AuditFinding, AuditSeverity, RuleFinding } from './types.ts'
+import type { AuditContext, AuditFinding, AuditRule, AuditSeverity, RuleFinding } from './types.ts'
 
 /**
  * Says what restoring an archive would do and what it would come across, by its table of contents alone: no server, and
@@ -38,12 +39,16 @@ export function auditAs(
   const catalog = new Catalog(view, { lexesAll })
   const found = new Findings(catalog)
   const applied = chosen.map((one) => {
-    const report = (finding: RuleFinding): void => found.add(one, finding)
+    const { id } = one.rule
+    const report = (finding: RuleFinding): void => {
+      if (one.isOwn) checkFinding(id, finding)
+      found.add(one, finding)
+    }
     const context: AuditContext = { view, catalog, target: options.target, data: options.data, report }
-    return { rule: one.rule, context }
+    return { rule: one.isOwn ? guarded(one.rule) : one.rule, context }
   })
   const readers = applied.filter(({ rule }) => rule.definition !== undefined)
-  const inline = options.inline === true ? new InlineMarks() : undefined
+  const inline = options.inline === true ? new InlineMarks((dumpId) => view.entry(dumpId)) : undefined
   const addMarks = (entry: TocEntry, text: string): void => inline?.add(entry, text, (bytes) => catalog.decode(bytes))
   catalog.read({
     definition(entry, statements) {
@@ -59,12 +64,13 @@ export function auditAs(
     signal?.throwIfAborted()
     rule.check?.(context)
   }
-  const { findings, suppressed } = separate(sorted(found.all, chosen), options, inline)
+  const { findings, suppressed, unused } = separate(sorted(found.all, chosen), options, inline)
   let inventory: AuditInventory | undefined
   return {
     findings,
     counts: countsOf(findings),
     suppressed,
+    unusedSuppressions: unused.filter(({ rule }) => rule === '*' || chosen.some((one) => one.rule.id === rule)),
     rules: chosen.map(appliedRule),
     target: options.target?.name,
     // counted when somebody looks
@@ -76,6 +82,18 @@ export function auditAs(
       return inventory
     },
     archive: archiveOf(view),
+  }
+}
+
+/** A rule of the caller's, which may fail. */
+function guarded(rule: AuditRule): AuditRule {
+  const { id } = rule
+  return {
+    ...rule,
+    ...(rule.definition !== undefined && {
+      definition: (entry, statements, context) => runRule(id, () => rule.definition?.(entry, statements, context)),
+    }),
+    ...(rule.check !== undefined && { check: (context) => runRule(id, () => rule.check?.(context)) }),
   }
 }
 
@@ -143,7 +161,12 @@ function separate(
   found: readonly AuditFinding[],
   { suppressions = [], baseline = [] }: AuditOptions,
   inline: InlineMarks | undefined,
-): { readonly findings: readonly AuditFinding[]; readonly suppressed: readonly SuppressedFinding[] } {
+): {
+  readonly findings: readonly AuditFinding[]
+  readonly suppressed: readonly SuppressedFinding[]
+  readonly unused: readonly Suppression[]
+} {
+  const unused = new Set(suppressions)
   const find = suppressionFinder(suppressions)
   const known = new Set(baseline)
   const findings: AuditFinding[] = []
@@ -151,13 +174,15 @@ function separate(
   for (const finding of found) {
     const suppression = find(finding)
     const inMark = inline?.find(finding)
-    if (suppression !== undefined) suppressed.push({ finding, by: 'options', reason: suppression.reason })
-    else if (inMark !== undefined) suppressed.push({ finding, by: 'archive', reason: inMark.reason })
+    if (suppression !== undefined) {
+      unused.delete(suppression)
+      suppressed.push({ finding, by: 'options', reason: suppression.reason })
+    } else if (inMark !== undefined) suppressed.push({ finding, by: 'archive', reason: inMark.reason })
     else if (known.size > 0 && known.has(finding.fingerprint))
       suppressed.push({ finding, by: 'baseline', reason: undefined })
     else findings.push(finding)
   }
-  return { findings, suppressed }
+  return { findings, suppressed, unused: [...unused] }
 }
 
 function countsOf(findings: readonly AuditFinding[]): Record<AuditSeverity, number> {

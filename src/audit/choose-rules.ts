@@ -1,5 +1,6 @@
 import { closest } from '../closest.ts'
 import { ArchiveError } from '../errors.ts'
+import { checkRule } from './own-rules.ts'
 import { auditCategories, auditSeverities, type AuditOptions, type RuleSetting } from './options.ts'
 import { auditRules } from './registry.ts'
 import type { AuditRule, AuditSeverity } from './types.ts'
@@ -9,38 +10,38 @@ export interface ChosenRule {
   readonly rule: AuditRule
   /** Undefined: its own, or what it says of a finding. */
   readonly severity: AuditSeverity | undefined
+  /** One of the caller's. */
+  readonly isOwn: boolean
 }
 
 /**
  * The rules that options ask for.
  * @throws ArchiveError USAGE for a rule, category or setting that there is not, and for two rules of one id
  */
-export function chooseRules({ rules = [], settings = {}, target, data }: AuditOptions): readonly ChosenRule[] {
+export function chooseRules(options: AuditOptions): readonly ChosenRule[] {
+  const { rules = [], settings = {}, suppressions = [], target, data } = options
   const all = [...auditRules, ...rules]
   const ids = new Set<string>()
-  for (const { id } of rules) checkId(id)
+  for (const rule of rules) checkRule(rule)
   for (const { id } of all) {
     if (ids.has(id)) throw refused(`there are two rules ${JSON.stringify(id)}`, 'Give each an id of its own', id)
     ids.add(id)
   }
   checkSettings(settings, ids)
+  for (const { rule } of suppressions) {
+    if (rule === '*' || ids.has(rule)) continue
+    const near = closest(rule, [...ids])
+    const hint = near === undefined ? 'spec/audit-rules.md has them all' : `Did you mean ${near}?`
+    throw refused(`there is no rule ${JSON.stringify(rule)} to ignore`, hint, rule)
+  }
   const chosen: ChosenRule[] = []
   for (const rule of all) {
     const setting = settings[rule.id] ?? settings[rule.category] ?? (rule.optional === true ? 'off' : 'on')
     if (setting === 'off' || (rule.needs === 'target' && target === undefined)) continue
     if (rule.needs === 'data' && data === undefined) continue
-    chosen.push({ rule, severity: setting === 'on' ? undefined : setting })
+    chosen.push({ rule, severity: setting === 'on' ? undefined : setting, isOwn: rules.includes(rule) })
   }
   return chosen
-}
-
-function checkId(id: string): void {
-  if (/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(id)) return
-  throw refused(
-    `${JSON.stringify(id)} is no id of a rule`,
-    'Write lower-case words joined by hyphens, as in table-without-primary-key',
-    id,
-  )
 }
 
 const values: ReadonlySet<RuleSetting> = new Set(['off', 'on', ...auditSeverities])

@@ -37,6 +37,7 @@ export function parseAuditConfig(text: string, file = 'pgdmp.audit.json'): Audit
   }
   const root = new Place(value, 'the configuration', file)
   root.keys(keys)
+  if (!root.at('$schema').isAbsent) root.at('$schema').string()
   return {
     rules: Object.fromEntries(
       root
@@ -106,6 +107,11 @@ class Place {
     return this.#value.map((item: unknown, index) => new Place(item, `${this.#path}[${index}]`, this.#file))
   }
 
+  string(): string {
+    if (typeof this.#value === 'string') return this.#value
+    throw this.#wrong(`is ${shown(this.#value)}, must be a text`)
+  }
+
   text(): string {
     if (typeof this.#value === 'string' && this.#value !== '') return this.#value
     throw this.#wrong(`is ${shown(this.#value)}, must be a text`)
@@ -153,6 +159,7 @@ export function parseAuditBaseline(text: string, file = 'baseline.json'): Readon
   const visit = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return
     if ('fingerprint' in value && 'rule' in value && typeof value.fingerprint === 'string') found.add(value.fingerprint)
+    else if ('rule' in value && 'message' in value) throw notBaseline('a finding has no fingerprint', file)
     else for (const child of Object.values(value)) visit(child)
   }
   let value: unknown

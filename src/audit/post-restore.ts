@@ -2,6 +2,7 @@ import { anyOf, checkOptions } from '../check-options.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { parseCopyStatement } from '../copy/copy-statement.ts'
+import { uncheckedDomains } from './domain-constraints.ts'
 import { sequenceOfDefault } from './sequence-use.ts'
 import type { AuditData, CatalogColumn, CatalogSequence, CatalogTable } from './types.ts'
 
@@ -38,16 +39,18 @@ export function postRestoreSql(view: ArchiveView, options: PostRestoreOptions = 
     )
   }
   script.section('Sequences that are behind the column that they serve', setSequences(catalog))
-  script.section(
-    'Constraints that were never checked: each fails where rows break it',
-    catalog.tables.flatMap(({ schema, name, constraints }) =>
+  script.section('Constraints that were never checked: each fails where rows break it', [
+    ...catalog.tables.flatMap(({ schema, name, constraints }) =>
       constraints
         .filter((one) => one.notValid && !one.notEnforced && one.name !== undefined)
         .map(
           (one) => `ALTER TABLE ${catalog.quote(schema, name)} VALIDATE CONSTRAINT ${catalog.quote(one.name ?? '')};`,
         ),
     ),
-  )
+    ...uncheckedDomains(catalog).map(
+      ({ domain, name }) => `ALTER DOMAIN ${domain} VALIDATE CONSTRAINT ${catalog.quote(name)};`,
+    ),
+  ])
   // of a partitioned table, too: nothing else does it
   script.section(
     'Statistics for the planner',

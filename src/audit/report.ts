@@ -1,4 +1,5 @@
 import type { ArchiveFormat, DumpId } from '../toc/types.ts'
+import type { Suppression } from './options.ts'
 import type { AuditFinding, AuditRule, AuditSeverity } from './types.ts'
 
 /** A finding that is left out of a report, and why. */
@@ -18,6 +19,8 @@ export interface AuditReport {
   readonly findings: readonly AuditFinding[]
   readonly counts: Readonly<Record<AuditSeverity, number>>
   readonly suppressed: readonly SuppressedFinding[]
+  /** Suppressions of the options that fit none of the findings, of rules that were applied. */
+  readonly unusedSuppressions: readonly Suppression[]
   /** The rules that were applied, with the severities that they had, in the order of reports. */
   readonly rules: readonly AppliedRule[]
   /** Name of the target profile. */

@@ -41,6 +41,12 @@ export function auditSarif(reports: readonly NamedReport[]): object {
 
 function runOf({ path, report }: NamedReport): object {
   const { rules, findings, suppressed } = report
+  // of a run that has them of one result, all must have them (3.27.23, 3.27.24)
+  const fromBaseline = suppressed.some(({ by }) => by === 'baseline')
+  const rest = {
+    ...(fromBaseline ? { baselineState: 'new' } : {}),
+    ...(suppressed.length > 0 ? { suppressions: [] } : {}),
+  }
   const places = new Map(rules.map(({ id }, index) => [id, index]))
   const result = (finding: AuditFinding): object => resultOf(finding, places, path)
   return {
@@ -54,8 +60,8 @@ function runOf({ path, report }: NamedReport): object {
     },
     artifacts: [{ location: { uri: uriOf(path) }, roles: ['analysisTarget'] }],
     results: [
-      ...findings.map(result),
-      ...suppressed.map((one) => Object.assign(result(one.finding), suppressionOf(one))),
+      ...findings.map((finding) => Object.assign(result(finding), rest)),
+      ...suppressed.map((one) => Object.assign(result(one.finding), rest, suppressionOf(one))),
     ],
     columnKind: 'utf16CodeUnits',
     properties: { target: report.target ?? null, archive: report.archive },

@@ -1,5 +1,5 @@
 import { auditCategories, auditSeverities, formatNumber } from '../index.ts'
-import type { AppliedRule, AuditFinding, AuditReport, AuditSeverity } from '../index.ts'
+import type { AppliedRule, AuditFinding, AuditReport, AuditSeverity, Suppression } from '../index.ts'
 import { formatBytes, printable, table } from './layout.ts'
 
 /** How a report is to be shown on a terminal. */
@@ -91,7 +91,7 @@ function* groupText(
   if (onlyFix !== '') yield `    ${paint('faint', `fix: ${printable(onlyFix)}`)}\n`
 }
 
-function summaryOf({ counts, suppressed }: AuditReport): string {
+function summaryOf({ counts, suppressed, unusedSuppressions: unused }: AuditReport): string {
   const parts = auditSeverities
     .filter((severity) => counts[severity] > 0)
     .map((severity) => `${formatNumber(counts[severity])} ${nameOf(severity, counts[severity])}`)
@@ -103,8 +103,13 @@ function summaryOf({ counts, suppressed }: AuditReport): string {
     known === 0 ? '' : `${formatNumber(known)} known before`,
     ignored === 0 ? '' : `${formatNumber(ignored)} ignored`,
     inArchive === 0 ? '' : `${formatNumber(inArchive)} ignored by the archive itself`,
+    unused.length === 0 ? '' : `to be ignored, and not found: ${unused.map(nameOfSuppression).join(', ')}`,
   ].filter((part) => part !== '')
   return rest.length === 0 ? found : `${found}; ${rest.join(', ')}`
+}
+
+function nameOfSuppression({ rule, object, type }: Suppression): string {
+  return printable([rule, ...(type === undefined ? [] : [type]), ...(object === undefined ? [] : [object])].join(' '))
 }
 
 function nameOf(severity: AuditSeverity, count: number): string {

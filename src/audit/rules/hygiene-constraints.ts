@@ -1,6 +1,7 @@
 import type { TocEntry } from '../../toc/types.ts'
 import type { MarkedRule } from '../marked-rule.ts'
 import { columnsOf, IndexesByTable } from '../indexes-by-table.ts'
+import { uncheckedDomains } from '../domain-constraints.ts'
 import type { AuditCatalog, CatalogConstraint, CatalogIndex, CatalogTable } from '../types.ts'
 
 /** What makes two indexes of a table the same but for their names. */
@@ -76,6 +77,14 @@ export const constraintRules: readonly MarkedRule[] = [
             ...(name === undefined ? {} : { fix: command }),
           })
         }
+      }
+      for (const { entry, domain, name } of uncheckedDomains(catalog)) {
+        report({
+          entry,
+          object: `${domain} ${name}`,
+          message: `Constraint ${catalog.quote(name)} of the domain ${domain} is NOT VALID`,
+          fix: `ALTER DOMAIN ${domain} VALIDATE CONSTRAINT ${catalog.quote(name)};`,
+        })
       }
     },
   },

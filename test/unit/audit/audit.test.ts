@@ -58,11 +58,61 @@ describe('audit()', () => {
     [{ settings: { hygiene: 'loud' } }, /hygiene is set to "loud"/],
     [{ rules: [everyTable, everyTable] }, /two rules "every-table"/],
     [{ rules: [{ ...everyTable, id: 'Every Table' }] }, /"Every Table" is no id of a rule/],
+    [{ rules: [{ ...everyTable, id: undefined }] }, /missing is no id of a rule/],
+    [{ rules: [{ ...everyTable, severity: 'fatal' }] }, /severity of the rule every-table is "fatal", must be one of/],
+    [{ rules: [{ ...everyTable, category: 'mine' }] }, /category of the rule every-table is "mine"/],
+    [{ rules: [{ ...everyTable, links: undefined }] }, /links of the rule every-table is missing, must be an array/],
+    [{ rules: [{ ...everyTable, check: undefined }] }, /the rule every-table has neither check nor definition/],
+    [{ rules: [{ ...everyTable, check: async () => await Promise.reject(new Error('late')) }] }, /gives a promise/],
+    [{ suppressions: [{ rule: 'no-such-rule' }] }, /no rule "no-such-rule" to ignore/],
     [{ rule: [] }, /no option "rule"/],
   ])('refuses %o', async (options, message) => {
     // what a caller in JavaScript may pass
     const audited = audit(view([]), { rules: [everyTable], ...(options as object) })
     await expect(audited).rejects.toMatchObject({ code: 'USAGE', message: expect.stringMatching(message) })
+  })
+
+  test.each([
+    [
+      () => {
+        throw new Error('boom')
+      },
+      'The rule every-table fails: boom',
+    ],
+    [{}, 'The rule every-table reports the message missing, must be a text'],
+    [{ message: 5 }, 'The rule every-table reports the message 5, must be a text'],
+    [{ message: 'x', severity: 'fatal' }, 'The rule every-table reports the severity "fatal", must be one of error'],
+    [{ message: 'x', object: 7 }, 'The rule every-table reports the object 7, must be a text'],
+    [undefined, 'The rule every-table reports missing, must report an object'],
+  ])('says which rule fails, and how: %o', async (said, message) => {
+    const rule: AuditRule = {
+      ...everyTable,
+      // what a rule in JavaScript may do
+      check: ({ report }) => void (typeof said === 'function' ? said() : report(said as never)),
+    }
+    await expect(audit(view([]), { rules: [rule], settings: off })).rejects.toMatchObject({
+      code: 'RULE_FAILED',
+      message: expect.stringContaining(message),
+    })
+  })
+
+  test('says which suppressions fit nothing, of rules that were applied', async () => {
+    const used = { rule: 'every-table', object: 'public.a' }
+    const unused = { rule: 'every-table', object: 'public.b' }
+    const suppressions = [used, unused, { rule: 'function-in-c' }]
+    const report = await audit(view(tables('a')), { rules: [everyTable], settings: off, suppressions })
+    expect(report.unusedSuppressions).toEqual([unused])
+  })
+
+  test('takes a mark in the comment of a table for its privileges, too', async () => {
+    const acl = { desc: 'ACL', tag: 'TABLE a', dependencies: [1], defn: 'GRANT ALL ON TABLE public.a TO PUBLIC;\n' }
+    const mark = "COMMENT ON TABLE public.a IS 'pgdmp-audit: ignore grant-on-table-to-public';\n"
+    const comment = { desc: 'COMMENT', tag: 'TABLE a', dependencies: [1], defn: mark }
+    const settings = { ...off, 'grant-on-table-to-public': 'on' } as const
+    const rules = [everyTable]
+    const entries = view([...tables('a', 'b'), acl, { ...acl, tag: 'TABLE b', dependencies: [2] }, comment])
+    const { findings } = await audit(entries, { rules, settings: { ...settings, 'every-table': 'off' }, inline: true })
+    expect(findings.map(({ dumpId }) => dumpId)).toEqual([4])
   })
 
   test('suppresses by rule, object pattern and type, with the reason', async () => {
@@ -237,9 +287,12 @@ describe('parseAuditConfig()', () => {
 })
 
 describe('parseAuditBaseline()', () => {
-  test.each(['', '[]', '{"reports":1}', '{"reports":[1]}'])('refuses %j', (text) => {
-    expect(() => parseAuditBaseline(text)).toThrow(expect.objectContaining({ code: 'BAD_CONFIG' }))
-  })
+  test.each(['', '[]', '{"reports":1}', '{"reports":[1]}', '{"reports":[{"findings":[{"rule":"a","message":"b"}]}]}'])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseAuditBaseline(text)).toThrow(expect.objectContaining({ code: 'BAD_CONFIG' }))
+    },
+  )
 })
 
 describe('the rules', () => {

@@ -252,6 +252,35 @@ describe('auditData()', () => {
     expect(script.includes('trunc(pg_catalog.max(id))::bigint')).toBe(type.startsWith('numeric'))
   })
 
+  test('knows a constraint of a domain that was never checked', async () => {
+    const check = 'ALTER DOMAIN public."Odd d"\n    ADD CONSTRAINT c1 CHECK ((VALUE > 0)) NOT VALID;\n'
+    await using archive = await archiveOf([
+      { desc: 'DOMAIN', tag: 'Odd d', namespace: 'public', defn: 'CREATE DOMAIN public."Odd d" AS integer;\n' },
+      { desc: 'CHECK CONSTRAINT', tag: 'Odd d c1', namespace: 'public', defn: check },
+    ])
+    const { findings } = await audit(archive)
+    const found = findings.filter(({ rule }) => rule === 'constraint-not-valid')
+    expect(found.map(({ object }) => object)).toEqual(['public."Odd d" c1'])
+    expect(postRestoreSql(archive)).toContain('ALTER DOMAIN public."Odd d" VALIDATE CONSTRAINT c1;')
+  })
+
+  test('counts rows that go through the root of partitions there', async () => {
+    const via = (id: number, tag: string): NewEntry => {
+      const copyStmt = 'COPY public.root (id) FROM stdin;\n'
+      const { desc, namespace, data } = rows(id, tag, [], `${id}\n`)
+      return { desc, tag, namespace, data, copyStmt, dependencies: [id] }
+    }
+    await using archive = await archiveOf([
+      table(10, 'root', '(\n    id integer\n)\nPARTITION BY HASH (id)'),
+      table(11, 'part_1', 'PARTITION OF public.root FOR VALUES WITH (MODULUS 2, REMAINDER 0)'),
+      table(12, 'part_2', 'PARTITION OF public.root FOR VALUES WITH (MODULUS 2, REMAINDER 1)'),
+      via(11, 'part_1'),
+      via(12, 'part_2'),
+    ])
+    const counts = postRestoreSql(archive, { data: await auditData(archive) }).match(/SELECT .* AS expected .*/g)
+    expect(counts).toEqual([expect.stringMatching(/'public\.root'.* 2 AS expected FROM public\.root HAVING/)])
+  })
+
   test('tells the inventory how many rows the tables have', async () => {
     await using archive = await archiveOf(parentAndChild('1\ta\n2\tb\n', '1\ta\n'))
     const { inventory } = await audit(archive, { data: await auditData(archive) })
