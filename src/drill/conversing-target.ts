@@ -11,11 +11,11 @@ export function conversing(target: DrillTarget, signal?: AbortSignal): Conversin
     hint: 'Nothing is proven: drill again',
   }))
   return {
-    query: (sql) => conversation.ask(() => target.query(sql)),
+    query: (sql) => conversation.ask(() => conversation.target.query(sql)),
     rows: (sql) => conversation.ask(() => target.rows(sql)),
     copyTo: (statement, onData) => conversation.ask(() => target.copyTo(statement, onData)),
     async copyFrom(statement) {
-      const input = await conversation.ask(() => target.copyFrom(statement))
+      const input = await conversation.ask(() => conversation.target.copyFrom(statement))
       return {
         write: (chunk) => conversation.ask(() => input.write(chunk)),
         end: () => conversation.ask(() => input.end()),

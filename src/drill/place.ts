@@ -1,9 +1,10 @@
-import type { RestoreTarget } from '../restore/target.ts'
+import type { CopyInput, RestoreTarget } from '../restore/target.ts'
 
 /** A target that can be asked what it holds. */
 export interface DrillTarget extends RestoreTarget {
   readonly rows: NonNullable<RestoreTarget['rows']>
   readonly copyTo: NonNullable<RestoreTarget['copyTo']>
+  copyFrom(copyStatement: Uint8Array): Promise<CopyInput>
 }
 
 /** What `drill` wants of a throw-away database. */

@@ -1,6 +1,7 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
 import { ArchiveError, isArchiveError } from '../errors.ts'
 import type { DumpId } from '../toc/types.ts'
+import { understood, type UnderstoodTarget } from './driver-target.ts'
 import { endsSession, isServerError, type RestoreTarget } from './target.ts'
 
 /** Milliseconds that a statement has to end once it was cancelled. */
@@ -32,7 +33,7 @@ export interface Whereabouts {
 
 /** What is said to the server in one session, one thing at a time, and what ends it: a lost connection, or a signal. */
 export class Conversation {
-  readonly target: RestoreTarget
+  readonly target: UnderstoodTarget
   readonly #signal: AbortSignal | undefined
   readonly #whereabouts: () => Whereabouts
   /** The session is of no more use. */
@@ -42,7 +43,7 @@ export class Conversation {
   readonly #heard = (): void => this.#interrupt?.()
 
   constructor(target: RestoreTarget, signal: AbortSignal | undefined, whereabouts: () => Whereabouts) {
-    this.target = target
+    this.target = understood(target)
     this.#signal = signal
     this.#whereabouts = whereabouts
     signal?.addEventListener('abort', this.#heard)

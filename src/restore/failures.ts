@@ -100,8 +100,21 @@ interface Kind {
   readonly hint: string | undefined
 }
 
-/** Statements in which an object that does not exist is a role. */
-const namesRole = /\bOWNER TO\b|^\s*(?:GRANT|REVOKE)\b|\bROLE\b|SESSION AUTHORIZATION|USER MAPPING|CREATE POLICY/
+/** Where statements name roles, several of them between commas. */
+const rolesNamed =
+  /\b(?:OWNER TO|TO|FROM|ROLE|USER|FOR|AUTHORIZATION)\s+((?:"(?:[^"]|"")+"|'(?:[^']|'')+'|[\w$\u0080-\uffff]+)(?:\s*,\s*(?:"(?:[^"]|"")+"|[\w$\u0080-\uffff]+))*)/g
+
+/** Whether the object that a server does not find is a role of the statement: its name is said in any language. */
+function lacksRole(statement: string, message: string): boolean {
+  for (const [, names = ''] of statement.matchAll(rolesNamed)) {
+    for (const [quoted] of names.matchAll(/"(?:[^"]|"")+"|'(?:[^']|'')+'|[\w$\u0080-\uffff]+/g)) {
+      const name = quoted.replace(/^(["'])(.*)\1$/s, '$2').replaceAll('""', '"')
+      const exactly = name.replaceAll(/[^\w\s\u0080-\uffff]/g, String.raw`\$&`)
+      if (new RegExp(String.raw`(?<![\w$])${exactly}(?![\w$])`).test(message)) return true
+    }
+  }
+  return false
+}
 
 /** What a check would have told. */
 const foreseen = ({ what, hint }: Problem): Kind => ({ cause: what, hint })
@@ -110,6 +123,10 @@ const notEmpty = foreseen(problems.objectsThere)
 const extensions = foreseen(problems.extensions)
 const tablespaces = foreseen(problems.tablespaces)
 const roles = foreseen(problems.roles)
+const notThere: Kind = {
+  cause: 'objects that are not there',
+  hint: 'Look first at what else failed: it may be what creates them. A part of an archive is whole with --with-dependencies',
+}
 
 /** Kinds that SQLSTATE alone tells. */
 const kinds: Readonly<Record<string, Kind>> = {
@@ -140,6 +157,9 @@ const kinds: Readonly<Record<string, Kind>> = {
     cause: 'privileges that the role does not have',
     hint: 'Restore as a superuser or as the owner of the database, or with --no-owner and --no-privileges',
   },
+  '3F000': notThere, // invalid_schema_name
+  '42P01': notThere, // undefined_table
+  '42883': notThere, // undefined_function
   // disk_full
   '53100': { cause: 'the server has no space left', hint: 'Make room, and restore again' },
 }
@@ -151,11 +171,12 @@ function kindOf({ sqlState, message }: ServerError, statement = ''): Kind | unde
   switch (sqlState) {
     // undefined_object
     case '42704':
-      if (/TABLESPACE|default_tablespace/.test(statement) && !namesRole.test(statement)) return tablespaces
+      if (lacksRole(statement, message)) return roles
+      if (/TABLESPACE|default_tablespace/.test(statement)) return tablespaces
       if (/^\s*SET \w+ = /.test(statement)) {
         return { cause: 'settings that the server does not know', hint: 'Restore with --target-version' }
       }
-      return namesRole.test(statement) ? roles : undefined
+      return notThere
     // invalid_parameter_value
     case '22023':
       return message.includes('default_tablespace') ? tablespaces : undefined

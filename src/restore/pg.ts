@@ -19,6 +19,7 @@ export interface PgTarget extends EndableTarget {
   readonly client: Client
   rows(sql: string): Promise<readonly ServerRow[]>
   copyTo(copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void): Promise<void>
+  copyFrom(copyStatement: Uint8Array): Promise<CopyInput>
 }
 
 /** Options of {@link pgTarget}. */

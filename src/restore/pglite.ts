@@ -14,6 +14,7 @@ export interface PGliteTarget extends RestoreTarget {
   readonly database: PGlite
   rows(sql: string): Promise<readonly ServerRow[]>
   copyTo(copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void): Promise<void>
+  copyFrom(copyStatement: Uint8Array): Promise<CopyInput>
 }
 
 /** Options of {@link pgliteTarget}. */

@@ -1,3 +1,5 @@
+import type { Writable } from 'node:stream'
+
 /**
  * A connection to a database that `restore` fills. SQL and rows are bytes in the encoding of the archive, which the
  * restore itself announces to the server (`SET client_encoding`): a target hands them on unchanged.
@@ -5,7 +7,8 @@
 export interface RestoreTarget {
   /**
    * Sends SQL as one message of the simple query protocol and waits for its end. What it answers is not needed.
-   * @throws ServerError when the server refuses it; anything else means that the connection is of no more use
+   * @throws ServerError, or what drivers throw (`severity`, and the SQLSTATE as `code`), when the server refuses it;
+   * anything else means that the connection is of no more use
    */
   query(sql: Uint8Array): Promise<void>
   /**
@@ -22,10 +25,11 @@ export interface RestoreTarget {
    */
   readonly copyTo?: ((copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void) => Promise<void>) | undefined
   /**
-   * Sends a `COPY … FROM stdin` and waits until the server asks for rows.
-   * @throws ServerError when the server refuses it
+   * Sends a `COPY … FROM stdin` and waits until the server asks for rows. A stream will do, such as that of
+   * pg-copy-streams: it must finish when the server has taken all rows, and be destroyed without them.
+   * @throws ServerError, as `query`, when the server refuses it
    */
-  copyFrom(copyStatement: Uint8Array): Promise<CopyInput>
+  copyFrom(copyStatement: Uint8Array): Promise<CopyInput | Writable> | Writable
   /**
    * Goes on in another database of the same server, in a new session; for `create`. A target that has only the one
    * database leaves it out.

@@ -33,6 +33,13 @@ export interface Runs {
 /** The database of shapes that create one. */
 const created = 'created'
 
+/** The rows of each table, sorted. */
+function inOrder(dump: string): string {
+  return dump.replaceAll(/^(COPY .* FROM stdin;\n)([^]*?)^\\\.$/gm, (_, head: string, rows: string) => {
+    return `${head}${rows.split('\n').sort().join('\n')}`
+  })
+}
+
 /** Archives of one database, which is there as long as they are. */
 export class Source {
   readonly server: Server
@@ -129,8 +136,9 @@ export class Source {
   /** Whether a database has what it must, without holding 20 MB against each other in a message. */
   check(shape: Shape, name: string): void {
     const [ours, real] = [this.contents(shape, name), this.#expect(shape)]
-    if (ours === real) return
-    const [a, b] = [ours, real].map((text) => text.split('\n'))
+    // what an INSERT that was rolled back leaves in a page may be used again: then rows stand in another order
+    if (ours === real || inOrder(ours) === inOrder(real)) return
+    const [a, b] = [ours, real].map((text) => inOrder(text).split('\n'))
     expect(a?.filter((line, at) => line !== b?.[at]).slice(0, 20)).toEqual([])
     expect(a).toHaveLength(b?.length ?? 0)
   }

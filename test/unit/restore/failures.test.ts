@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FailureGroups } from '../../../src/restore/failures.ts'
+import { failureCause, FailureGroups } from '../../../src/restore/failures.ts'
 import { ServerError } from '../../../src/restore/target.ts'
 
 test('FailureGroups tells causes apart that it knew before it had too many', () => {
@@ -22,4 +22,27 @@ test('FailureGroups tells causes apart that it knew before it had too many', () 
     { cause: 'cause 7', count: 2 },
     { cause: 'other errors of SQLSTATE P0001', count: 2, messages: ['cause 1000', 'cause 1001'] },
   ])
+})
+
+test.each([
+  ['ALTER TABLE s.b OWNER TO "x y";', 'Rolle »x y« existiert nicht', 'roles that do not exist'],
+  ['ALTER PUBLICATION pub OWNER TO xr1;', 'publication "pub" does not exist', 'objects that are not there'],
+  ['ALTER EVENT TRIGGER et OWNER TO e;', 'event trigger "et" does not exist', 'objects that are not there'],
+  ['GRANT SELECT(id) ON TABLE s.a TO xr1, xr2;', 'role "xr2" does not exist', 'roles that do not exist'],
+  ['ALTER TABLE s.b OWNER TO e;', 'role "e" does not exist', 'roles that do not exist'],
+  ['ALTER TABLE s.b OWNER TO "a.b*(";', 'role "a.b*(" does not exist', 'roles that do not exist'],
+  ['GRANT ALL ON FOREIGN SERVER srv TO xr1;', 'server "srv" does not exist', 'objects that are not there'],
+  ['CREATE POLICY p ON s.t TO xr2 USING ((k > 3));', 'role "xr2" does not exist', 'roles that do not exist'],
+  ['CREATE POLICY p ON s.t USING ((k = (1)::s.d));', 'type "s.d" does not exist', 'objects that are not there'],
+  ['CREATE USER MAPPING FOR a SERVER b;', 'server "b" does not exist', 'objects that are not there'],
+  ["SET SESSION AUTHORIZATION 'a';", 'role "a" does not exist', 'roles that do not exist'],
+  [
+    'ALTER DEFAULT PRIVILEGES FOR ROLE a REVOKE ALL ON TABLES FROM b;',
+    'role "b" does not exist',
+    'roles that do not exist',
+  ],
+])('failureCause() takes only roles for roles: %s, %s', (statement, message, cause) => {
+  const error = new ServerError(message, { sqlState: '42704' })
+  const failure = { stage: 'processing', entry: undefined, complaint: '', fatal: false } as const
+  expect(failureCause({ ...failure, statement, error })).toBe(cause)
 })
