@@ -13,8 +13,8 @@ export interface ReadTocOptions {
   readonly storedBytes?: (() => number) | undefined
 }
 
-/** A table of contents that was compressed may have this many bytes, */
-const PLAIN_BYTES = 8 * 1024 * 1024
+/** A table of contents that was compressed may have this part of `tocBytes`: thousands of partitions differ in a digit each; */
+const PLAIN_PART = 1 / 16
 /** and so many times as many as are stored: those of a million large objects have 17 in gzip, 43 in zstd at its best. */
 const MOST_RATIO = 200
 
@@ -42,7 +42,7 @@ export async function readToc(pull: Pull, options: ReadTocOptions): Promise<Pars
 function checkExpansion({ position, available }: Pull, { storedBytes, limits }: ReadTocOptions): void {
   if (storedBytes === undefined || limits.tocBytes === Infinity) return
   const observed = position + available
-  const max = Math.max(PLAIN_BYTES, MOST_RATIO * storedBytes())
+  const max = Math.max(PLAIN_PART * limits.tocBytes, MOST_RATIO * storedBytes())
   if (observed <= max) return
   throw new ArchiveError(
     'LIMIT_EXCEEDED',
@@ -50,7 +50,7 @@ function checkExpansion({ position, available }: Pull, { storedBytes, limits }: 
     {
       offset: position,
       details: { limit: 'tocBytes', max, observed },
-      hint: 'No table of contents that pg_dump writes can be compressed like that: decompress the file if it can be trusted',
+      hint: 'It is compressed like no table of contents that is known: decompress the file if it can be trusted',
     },
   )
 }
