@@ -43,9 +43,9 @@ export class TarSearch {
     const { bytes, base } = this.#window
     const last = Math.min(to - base, bytes.length - tarBlockBytes + 1)
     for (let at = from - base; ;) {
-      const magic = bytes.indexOf(letterU, at + magicAt)
-      if (magic < 0 || magic - magicAt >= last) return base + Math.max(last, at)
-      at = magic - magicAt
+      const found = bytes.indexOf(letterU, at + magicAt)
+      if (found < 0 || found - magicAt >= last) return base + Math.max(last, at)
+      at = found - magicAt
       const header = this.#headerAt(at)
       if (header !== undefined) return { offset: base + at, header }
       at++
