@@ -260,8 +260,6 @@ const nodeModules: Readonly<Record<string, readonly string[]>> = {
   'readline/promises': ['cli'],
   timers: ['cli'],
   'timers/promises': ['cli'],
-  // how the command's memory is managed
-  v8: ['cli'],
 }
 
 /** Every breach of `rule` in the sources, as one line each. */
