@@ -211,7 +211,7 @@ describe('a restore with a journal', () => {
   test('goes on from a pipe, which is read from its beginning again', async () => {
     await inNewDatabase(server, async (name) => {
       const journal = newFile()
-      for (const messages of [20, 40, 1000]) {
+      for (const messages of [20, 30, 1000]) {
         await connected(name, async (target) => {
           await using archive = await open(createReadStream(file))
           const restored = restoreHere(archive, mortal(target, messages), { resume: journal })
