@@ -37,6 +37,7 @@ describe('is found, however it is written', () => {
     ['function-in-c', [routine(String.raw`LANGUAGE U&"\0063" AS 'lib', 's'`)]],
     ['function-in-c', [routine(`LANGUAGE U&'!0063' UESCAPE '!' AS 'lib', 's'`)]],
     ['function-in-c', [routine(String.raw`LANGUAGE E'\x63' AS 'lib', 's'`)]],
+    ['function-in-c', [routine(String.raw`LANGUAGE E'\U00000063' AS 'lib', 's'`)]],
     ['definition-spelled-by-number', [routine(String.raw`LANGUAGE U&"\0063" AS 'lib', 's'`)]],
     ['definition-spelled-by-number', [routine(String.raw`LANGUAGE plpgsql AS E'begin x\x28; end'`)]],
     ['superuser-statement', [routine(`LANGUAGE c AS 'lib', 's'`, 'language()')]],
