@@ -47,11 +47,11 @@ async function load(): Promise<void> {
   }
   // With nothing else to wait for, Node.js would go on with us only between two waits for all of V8's threads: for the
   // second one they first optimise the decoder, 0.1 s.
-  const alive = setInterval(() => undefined, LONG)
+  const alive = setTimeout(() => undefined, LONG)
   try {
     await new Loader().init()
   } finally {
-    clearInterval(alive)
+    clearTimeout(alive)
   }
   if (exports === undefined || typeof exports.ZSTD_decompressStream !== 'function') {
     throw new CodecFailure('CODEC_UNAVAILABLE', 'the package zstddec was loaded before by another part of the program')
