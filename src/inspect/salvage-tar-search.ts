@@ -109,7 +109,7 @@ const headerBytes = 2 * tarBlockBytes
 export async function startOfData(window: ByteWindow, from: number, end: number): Promise<number> {
   if (!(await window.load(from, Math.min(tarBlockBytes, end - from)))) return from
   const first = window.bytes.subarray(from - window.base, Math.min(from + tarBlockBytes, end) - window.base)
-  if (isText(first) || decodeByteString(first, 0, magic.length) === magic) return from
+  if (isText(first) || decodeByteString(first.subarray(0, magic.length)) === magic) return from
   let run = 0
   for (let at = from; at < end; at++) {
     if (!window.has(at, 1) && !(await window.load(at, 1))) break
