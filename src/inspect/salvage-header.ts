@@ -24,8 +24,10 @@ export function headerOf(told: ArchiveHeader, toc: FoundToc | undefined, algorit
   const compression = told.compression.algorithm
   if (toc !== undefined && compression === algorithm) return told
   const needed = newArchiveVersion(algorithm)
-  const canSay =
-    featuresOf(told.version).compression === 'algorithm-byte' || algorithm === 'none' || algorithm === 'gzip'
+  const says = featuresOf(told.version).compression
+  // before 1.2 all data are gzip
+  const saysLevel = algorithm === 'gzip' || (algorithm === 'none' && says !== 'implied-gzip')
+  const canSay = says === 'algorithm-byte' || saysLevel
   const version = toc === undefined || !canSay ? needed : told.version
   return { ...told, version, compression: headerCompression(algorithm, version) }
 }
