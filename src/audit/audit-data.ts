@@ -34,8 +34,8 @@ const defaultMemory = 256 * 1024 * 1024
  * table which comes later; memory stays within the budget, whatever the size of the archive.
  *
  * Values are compared by their text. Where equal values may have several texts (citext, double precision, …) a foreign key
- * is not checked, and two equal keys of such types are not seen. A row of more than 16 MiB (or `limits.rowBytes`) and one that lacks
- * fields is counted, not compared, and nothing is said of rows that refer to its table; `leftOut` tells.
+ * is not checked, and two equal keys of such types are not seen. A row of more than 16 MiB (or `limits.rowBytes`) and one
+ * that lacks fields is counted, not compared, and nothing is said of rows that refer to its table; `leftOut` tells.
  *
  * @example
  * const data = await auditData(archive, { memory: 2 ** 30 })

@@ -28,8 +28,8 @@ const satellites: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Marks in an archive: in the comment of an object, where they are for that and its privileges, rows and defaults, and in a definition, such as in the body of
- * a function, where they are for its entry.
+ * Marks in an archive: in the comment of an object, where they are for that and its privileges, rows and defaults, and in
+ * a definition, such as in the body of a function, where they are for its entry.
  */
 export class InlineMarks {
   readonly #marks = new Map<DumpId, InlineMark[]>()

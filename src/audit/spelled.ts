@@ -1,5 +1,6 @@
 import { utf8ToByteString } from '../bytes/byte-string.ts'
 import type { LexerOptions, Token } from '../sql/lexer.ts'
+import { simpleEscapes } from '../sql/literal.ts'
 
 /** Whether a text may have names or constants that are spelled by the numbers of characters; most have none. */
 export const mayBeSpelled: RegExp = /u&["']|\\[0-7xu]/i
@@ -66,13 +67,11 @@ export function stringContent(
     if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16))
     const code = short ?? long
     if (code !== undefined) return character(code)
-    return simple[all.charAt(1)] ?? all.slice(1)
+    return simpleEscapes[all.charAt(1)] ?? all.slice(1)
   })
 }
 
 const escape = /''|\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|[^])/g
-
-const simple: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f' }
 
 function character(code: string): string {
   const point = Number.parseInt(code, 16)

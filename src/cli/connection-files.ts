@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { isParameter, trimSpace, type ConnectionParameters } from './connection-string.ts'
-import { wrong } from './libpq-error.ts'
+import { isParameter, trimSpace, type ConnectionParameters } from '../libpq/connection-string.ts'
+import { wrong } from '../libpq/error.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 

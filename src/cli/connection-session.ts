@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
-import type { ConnectionParameters } from './connection-string.ts'
-import { wrong } from './libpq-error.ts'
+import type { ConnectionParameters } from '../libpq/connection-string.ts'
+import { wrong } from '../libpq/error.ts'
 
 /** What `target_session_attrs` asks of a server. */
 export type SessionAttributes = 'any' | 'read-write' | 'read-only' | 'primary' | 'standby' | 'prefer-standby'

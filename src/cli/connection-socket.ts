@@ -1,4 +1,4 @@
-import type { ConnectionParameters } from './connection-string.ts'
+import type { ConnectionParameters } from '../libpq/connection-string.ts'
 
 /** What libpq takes a whole number for (parse_int_param, fe-connect.c). */
 export function wholeNumber(parameters: ConnectionParameters, name: string): number | undefined {

@@ -2,8 +2,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { ConnectionOptions, SecureVersion } from 'node:tls'
 import { readIfThere } from './connection-files.ts'
-import type { ConnectionParameters } from './connection-string.ts'
-import { wrong } from './libpq-error.ts'
+import type { ConnectionParameters } from '../libpq/connection-string.ts'
+import { wrong } from '../libpq/error.ts'
 
 /** One way to try a server. */
 export interface TlsAttempt {

@@ -16,9 +16,9 @@ import {
   parseConnectionString,
   trimSpace,
   type ConnectionParameters,
-} from './connection-string.ts'
+} from '../libpq/connection-string.ts'
 import { tlsAttempts, type TlsAttempt } from './connection-tls.ts'
-import { wrong } from './libpq-error.ts'
+import { wrong } from '../libpq/error.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What the options of a command say of the connection. */

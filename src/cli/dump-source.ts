@@ -1,6 +1,6 @@
 import { ArchiveError, isArchiveError } from '../index.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
-import { isConnectionString, isSecret, parseConnectionString } from './connection-string.ts'
+import { isConnectionString, isSecret, parseConnectionString } from '../libpq/connection-string.ts'
 import { askPassword } from './password-prompt.ts'
 import type { Terminal } from './terminal.ts'
 import type { PgTarget } from '../restore/pg.ts'

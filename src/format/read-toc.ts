@@ -13,9 +13,9 @@ export interface ReadTocOptions {
   readonly storedBytes?: (() => number) | undefined
 }
 
-/** A table of contents that was compressed may have this part of `tocBytes`: thousands of partitions differ in a digit each; */
+/** A table of contents that was compressed may have this part of `tocBytes`: thousands of partitions may differ in a digit. */
 const PLAIN_PART = 1 / 16
-/** and so many times as many as are stored: those of a million large objects have 17 in gzip, 43 in zstd at its best. */
+/** Beyond, so many bytes for each stored one: those of a million large objects have 17 in gzip, 43 in zstd at its best. */
 const MOST_RATIO = 200
 
 /**

@@ -61,7 +61,7 @@ class WritableInput implements CopyInput {
 
   async write(chunk: Uint8Array): Promise<void> {
     // a stream may keep it
-    await this.#wait((done) => void this.#stream.write(Uint8Array.from(chunk), done))
+    await this.#wait((done) => void this.#stream.write(new Uint8Array(chunk), done))
   }
 
   async end(): Promise<void> {

@@ -10,7 +10,8 @@ export interface Literal {
   write(value: string): string
 }
 
-const simpleEscapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f' }
+/** What a backslash and a letter stand for. */
+export const simpleEscapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f' }
 
 /**
  * Reads a token of kind string. Undefined for what no pg_dump writes: bit strings, `U&'…'`, and escapes by number,

@@ -101,6 +101,19 @@ describe('salvage() of an archive whose header is damaged finds out how its entr
   })
 })
 
+test.each(['derived/v1.0-Fc.dump', 'derived/v1.1-Fc.dump'])(
+  'salvage() of %s, cut anywhere: its version can say of no data that they are not compressed',
+  async (path) => {
+    const archive = fixture(path)
+    const bytes = readFileSync(archive.file)
+    const { findings } = await readSound(archive, scratch)
+    for (let at = 216; at < bytes.length; at += 464) {
+      const { names } = await saved(bytes.subarray(0, at), findings)
+      expect(names.length, `at ${at}`).toBeGreaterThan(0)
+    }
+  },
+)
+
 test('salvage() leaves large objects out that damage has made in an entry of many', async () => {
   const archive = fixture('18/full-Fc.dump')
   const bytes = readFileSync(archive.file)

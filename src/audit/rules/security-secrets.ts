@@ -57,10 +57,10 @@ export const secretRules: readonly MarkedRule[] = [
         const at = statement.find('connection')
         const string = at === -1 ? undefined : statement.literal(at + 1)
         if (at === -1 || !statement.isString(at + 1)) continue
-        const { shown, hasSecret } = connectionOf(string ?? '')
+        const { shown, hasSecret } = connectionOf(catalog.decode(string ?? ''))
         report({
           entry,
-          message: `It connects with ${catalog.decode(shown) || (string === '' ? 'an empty string' : 'what names no server')}`,
+          message: `It connects with ${shown || (string === '' ? 'an empty string' : 'what names no server')}`,
           severity: hasSecret ? 'error' : undefined,
           position: statement.start,
         })

@@ -211,11 +211,13 @@ describe('connectionOf() shows what is no secret', () => {
   test.each([
     ["host=h user='a b' password='x host=s3cret9'", "host=h user='a b' password=****"],
     ['host = h password=s3cret9\\ user=x', 'host=h password=****'],
-    ['postgresql://u:s3cret9@h:5432/d?sslmode=require', 'host=h:5432 user=u dbname=d password=****'],
-    ['postgres://h/d?user=u&password=s3cret9', 'host=h dbname=d user=u password=****'],
+    ['postgresql://u:s3cret9@h:5432/d?sslmode=require', 'host=h port=5432 user=u dbname=d password=****'],
+    ['postgres://u:s3cret9?x@h/d', 'host=h user=u dbname=d password=****'],
+    ['postgres://h/d?pass%77ord=s3cret9', 'host=h dbname=d password=****'],
+    ['postgres://h/d?user=u&password=s3cret9', 'host=h user=u dbname=d password=****'],
     ["dbname='postgresql://u:s3cret9@h/d'", 'password=****'],
     ['host=h sslpassword=s3cret9', 'host=h password=****'],
-    ["host=h password='s3cret9", 'host=h password=****'],
+    ["host=h password='s3cret9", ''],
     ['host=h user=u', 'host=h user=u'],
   ])('of %s', (text, shown) => {
     expect(connectionOf(text)).toEqual({ shown, hasSecret: text.includes('s3cret9') })

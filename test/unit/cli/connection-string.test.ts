@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { connectionParameters } from '../../../src/cli/connection.ts'
 import { passwordFromFile } from '../../../src/cli/connection-files.ts'
-import { parseConnectionString } from '../../../src/cli/connection-string.ts'
+import { parseConnectionString } from '../../../src/libpq/connection-string.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pgdmp-connection-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

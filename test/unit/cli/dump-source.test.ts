@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { programConnection } from '../../../src/cli/dump-source.ts'
-import { parseConnectionString } from '../../../src/cli/connection-string.ts'
+import { parseConnectionString } from '../../../src/libpq/connection-string.ts'
 
 test('programConnection() hands options on as they are, and names as pg_dumpall takes them', () => {
   const { args, env } = programConnection({ dbname: 'app', host: 'h', port: '1', user: 'u', password: 'never' })

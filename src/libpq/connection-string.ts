@@ -1,4 +1,5 @@
-import { wrong } from './libpq-error.ts'
+import { encodeByteString, utf8ToByteString } from '../bytes/byte-string.ts'
+import { wrong } from './error.ts'
 
 /** Connection parameters by libpq's names. */
 export type ConnectionParameters = Map<string, string>
@@ -240,9 +241,9 @@ function percentDecoded(whole: string, secret = false): string {
     return decodeURIComponent(text)
   } catch {
     // bytes that are no UTF-8
-    return Buffer.from(
-      text.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))),
-      'latin1',
-    ).toString()
+    const bytes = utf8ToByteString(text).replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    )
+    return new TextDecoder().decode(encodeByteString(bytes))
   }
 }

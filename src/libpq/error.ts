@@ -1,4 +1,4 @@
-import { ArchiveError } from '../index.ts'
+import { ArchiveError } from '../errors.ts'
 
 /** What libpq refuses of a connection's parameters, in its words. */
 export function wrong(text: string): ArchiveError {
