@@ -107,7 +107,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   bytes: foundation,
   time: ['type:toc'],
   io: [...foundation, 'bytes', 'time', 'type:toc', 'type:codec'],
-  codec: [...foundation, 'bytes', 'type:io', 'type:toc'],
+  // whether its thread is free, and how to leave it to others for a moment
+  codec: [...foundation, 'bytes', 'io/calling-thread.ts', 'io/turns.ts', 'type:io', 'type:toc'],
   copy: [...foundation, 'bytes', 'type:toc', 'type:codec', 'type:io'],
   sql: [...foundation, 'bytes', 'type:toc', 'type:codec', 'type:io'],
   toc: [...foundation, 'bytes', 'time', 'type:codec', 'type:io'],
@@ -224,7 +225,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   embedded: ['errors.ts', border, 'drill', 'restore'],
   // what connects to a server is no part of the library's own entry: it needs packages that few have
   // the drop-in asks what an archive version has, as pg_restore does
-  // the command has nothing else to do while a short call lasts, which the library cannot know of a program
+  // the command has nothing else to do while it reads and writes, which the library cannot know of a program
   // a dump is kept by what is no part of the library either, before it has shown what else it is good for
   cli: [
     'index.ts',
@@ -234,7 +235,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'embedded/place.ts',
     'toc/version.ts',
     'inspect/keep-archive.ts',
-    'io/descriptor.ts',
+    'io/calling-thread.ts',
     'libpq',
   ],
 }

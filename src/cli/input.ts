@@ -1,5 +1,5 @@
 import { ArchiveError, compatRules, open, standardInput, type Archive } from '../index.ts'
-import { callDirectly } from '../io/descriptor.ts'
+import { useCallingThread } from '../io/calling-thread.ts'
 import { parseBytes, type CommandLine, type OwnOptionId } from './command-line.ts'
 import { limitOptions, limitsFrom } from './limits-option.ts'
 import { archiveFormat, byteStringOf, type RestoreOptionId } from './pg-restore-options.ts'
@@ -26,7 +26,7 @@ export async function openArchive(
       hint: 'Give the path of an archive, or redirect one: < nightly.dump',
     })
   }
-  callDirectly()
+  useCallingThread()
   try {
     return await open(line.archive ?? (await standardInput(terminal.stdin)), {
       ...(known === undefined ? {} : { format: known }),

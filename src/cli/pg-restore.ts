@@ -15,7 +15,7 @@ import {
   toSql,
 } from '../index.ts'
 import type { Archive, ArchiveFormat, CompatRules, Finding, Sink, TimeZone, TocEntry } from '../index.ts'
-import { callDirectly } from '../io/descriptor.ts'
+import { useCallingThread } from '../io/calling-thread.ts'
 import { decodingThreads } from './decoding-threads.ts'
 import { pgRestoreHelp, pgRestoreVersion } from './help.ts'
 import { archiveFormat, byteStringOf, bytesOf, parseArguments, textOf } from './pg-restore-options.ts'
@@ -204,7 +204,7 @@ async function openArchive(run: Run): Promise<Archive> {
   }
   try {
     const input = path ?? (run.stdinUsed ? nothing() : await standardInput(terminal.stdin))
-    callDirectly()
+    useCallingThread()
     const archive = await open(input, {
       ...(format === undefined ? {} : { format }),
       // pg_restore never goes back in a tar archive, and says so where the order of entries would need it.

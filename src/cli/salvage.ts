@@ -7,7 +7,7 @@ import {
   standardInput,
 } from '../index.ts'
 import type { ArchiveFormat, Finding, SalvageOptions, SalvageReport } from '../index.ts'
-import { callDirectly } from '../io/descriptor.ts'
+import { useCallingThread } from '../io/calling-thread.ts'
 import { parseCommandLine, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { parseCompression } from './compression-option.ts'
 import { salvageHelp } from './help.ts'
@@ -53,7 +53,7 @@ export async function salvage(terminal: Terminal, args: readonly string[]): Prom
     if (!quiet && !json) warn(terminal, finding)
   }
   let report: SalvageReport
-  callDirectly()
+  useCallingThread()
   try {
     const writing = salvageArchive(
       line.archive ?? (await standardInput(terminal.stdin)),

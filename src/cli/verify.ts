@@ -10,7 +10,7 @@ import {
   type Receipt,
   type VerifyReport,
 } from '../index.ts'
-import { callDirectly } from '../io/descriptor.ts'
+import { useCallingThread } from '../io/calling-thread.ts'
 import { parseBytes, parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { verifyHelp } from './help.ts'
 import { openOptions } from './input.ts'
@@ -120,7 +120,7 @@ async function verifyOne(
   const known = format === undefined ? undefined : archiveFormat(byteStringOf(format), compatRules())
   const maxBuffer = line.own('max-buffer').at(-1)
   try {
-    callDirectly()
+    useCallingThread()
     return await verifyArchive(archive === '-' ? await standardInput(terminal.stdin) : archive, {
       ...(known === undefined ? {} : { format: known }),
       ...(maxBuffer === undefined ? {} : { maxBufferBytes: parseBytes('--max-buffer', maxBuffer) }),

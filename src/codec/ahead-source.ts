@@ -1,4 +1,6 @@
+import { usesCallingThread } from '../io/calling-thread.ts'
 import type { ChunkSource } from '../io/chunks.ts'
+import { nextTurn } from '../io/turns.ts'
 import type { DecodeJob } from './decode-job.ts'
 import { ReadAhead } from './read-ahead.ts'
 import { StreamFiller } from './stream-filler.ts'
@@ -20,7 +22,29 @@ interface Output {
   readonly length: number
 }
 
-/** Decodes in the thread pool, ahead of its reader as far as the pool has buffers for it. */
+/**
+ * A reader that takes less than this part of the time of decoding is quick: handing over what it waits for takes longer
+ * than what it could do meanwhile.
+ */
+const QUICK = 0.25
+
+/** An average of the last few times, milliseconds. */
+class Pace {
+  #average: number | undefined
+
+  get average(): number | undefined {
+    return this.#average
+  }
+
+  add(time: number): void {
+    this.#average = this.#average === undefined ? time : this.#average + (time - this.#average) / 4
+  }
+}
+
+/**
+ * Decodes in the thread pool, ahead of its reader as far as the pool has buffers for it. A reader that is quick gets it
+ * decoded on the calling thread when it wants it, where nothing else waits for that: see `useCallingThread`.
+ */
 export class AheadSource implements ChunkSource, WindowHolder {
   readonly reading = new Reading()
   /** Whether somebody reads it already; until then it works with what others leave. */
@@ -35,6 +59,11 @@ export class AheadSource implements ChunkSource, WindowHolder {
   #decoded = false // everything, or up to the failure
   #cancelled = false
   readonly #decoding: Promise<void>
+  /** How long a buffer takes to be filled, and to be read. */
+  readonly #filling = new Pace()
+  readonly #handling = new Pace()
+  #givenAt: number | undefined
+  #wanted = false // the reader waits for the next buffer
   #wakeReader: () => void = () => {}
   #wakeDecoder: () => void = () => {}
 
@@ -58,11 +87,16 @@ export class AheadSource implements ChunkSource, WindowHolder {
   async #decode(): Promise<void> {
     try {
       while (!this.#cancelled) {
+        const here = this.#readerIsQuick()
+        if (here) await this.#untilWanted()
         const buffer = await this.#room()
         if (buffer === undefined) break
         let length = 0
+        this.#filler.where = here ? 'here' : 'thread-pool'
         try {
+          const began = performance.now()
           length = await this.#filler.fill(buffer)
+          this.#filling.add(performance.now() - began)
         } finally {
           if (length === 0 || this.#cancelled) this.#release(buffer)
           else this.#queue.push({ buffer, length })
@@ -79,6 +113,19 @@ export class AheadSource implements ChunkSource, WindowHolder {
     this.#host.over(this)
   }
 
+  #readerIsQuick(): boolean {
+    const filling = this.#filling.average
+    const handling = this.#handling.average
+    if (!usesCallingThread() || !this.consumed || filling === undefined || handling === undefined) return false
+    return handling < filling * QUICK
+  }
+
+  /** Waits until the reader has nothing else to do, and until the event loop has had its turn. */
+  async #untilWanted(): Promise<void> {
+    while (!this.#wanted && !this.#cancelled) await this.#woken()
+    await nextTurn()
+  }
+
   async #room(): Promise<Uint8Array | undefined> {
     while (!this.#cancelled) {
       const buffer = this.#host.room(this)
@@ -86,11 +133,15 @@ export class AheadSource implements ChunkSource, WindowHolder {
         this.held++
         return buffer
       }
-      await new Promise<void>((resolve) => {
-        this.#wakeDecoder = resolve
-      })
+      await this.#woken()
     }
     return undefined
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wakeDecoder = resolve
+    })
   }
 
   #release(buffer: Uint8Array): void {
@@ -100,10 +151,12 @@ export class AheadSource implements ChunkSource, WindowHolder {
 
   async next(): Promise<Uint8Array | null> {
     this.reading.begin()
+    if (this.#givenAt !== undefined) this.#handling.add(performance.now() - this.#givenAt)
     try {
       return await this.#next()
     } finally {
       this.reading.end()
+      this.#givenAt = performance.now()
     }
   }
 
@@ -114,10 +167,13 @@ export class AheadSource implements ChunkSource, WindowHolder {
     }
     this.#returnLent()
     while (this.#queue.length === 0 && this.running) {
+      this.#wanted = true
+      this.#wakeDecoder()
       await new Promise<void>((resolve) => {
         this.#wakeReader = resolve
       })
     }
+    this.#wanted = false
     const output = this.#queue.shift()
     if (output !== undefined) {
       this.#lent = output.buffer

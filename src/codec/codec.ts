@@ -72,6 +72,14 @@ export interface Engine {
 /** Where an engine works: on the calling thread, or in Node's thread pool, where every `run` is a promise. */
 export type Where = 'here' | 'thread-pool'
 
+/** Tells an engine where to work; asked before every `run`. */
+export interface Place {
+  readonly where: Where
+}
+
+/** The calling thread, always. */
+export const HERE: Place = { where: 'here' }
+
 /** What an {@link Engine} throws; the decoder above adds what was being read. */
 export class CodecFailure extends Error {
   override readonly name = 'CodecFailure'

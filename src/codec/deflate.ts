@@ -1,6 +1,6 @@
 import { crc32, createInflater } from '#codec/platform'
-import { CodecFailure } from './codec.ts'
-import type { Decoder, Engine, Where } from './codec.ts'
+import { CodecFailure, HERE } from './codec.ts'
+import type { Decoder, Engine, Place } from './codec.ts'
 
 const EMPTY = new Uint8Array(0)
 
@@ -14,8 +14,8 @@ export class ZlibDecoder implements Decoder {
   #at = 0
   #more = false // the engine may hold output for which there was no room
 
-  constructor(where: Where = 'here') {
-    this.#engine = createInflater('zlib', where)
+  constructor(place: Place = HERE) {
+    this.#engine = createInflater('zlib', place)
   }
 
   input(chunk: Uint8Array): void {
@@ -97,8 +97,8 @@ export class GzipDecoder implements Decoder {
   #crc = 0
   #headerCrc = 0
 
-  constructor(where: Where = 'here') {
-    this.#engine = createInflater('raw', where)
+  constructor(place: Place = HERE) {
+    this.#engine = createInflater('raw', place)
   }
 
   input(chunk: Uint8Array): void {

@@ -1,6 +1,6 @@
 import * as zlib from 'node:zlib'
-import { CodecFailure } from './codec.ts'
-import type { Engine, Where } from './codec.ts'
+import { CodecFailure, HERE } from './codec.ts'
+import type { Engine, Place } from './codec.ts'
 import { openHandle } from './native-handle.ts'
 import type { NativeHandle, NativeStep } from './native-handle.ts'
 
@@ -47,13 +47,13 @@ class NativeEngine implements Engine {
   ended = false
   readonly #handle: NativeHandle
   readonly #kind: NativeKind
-  readonly #where: Where
+  readonly #place: Place
   #state: 'working' | 'good' | 'closed' = 'good'
 
-  constructor(handle: NativeHandle, kind: NativeKind, where: Where) {
+  constructor(handle: NativeHandle, kind: NativeKind, place: Place) {
     this.#handle = handle
     this.#kind = kind
-    this.#where = where
+    this.#place = place
   }
 
   run(input: Uint8Array, from: number, target: Uint8Array, at: number): void | Promise<void> {
@@ -61,7 +61,7 @@ class NativeEngine implements Engine {
     this.#state = 'working'
     const inRoom = input.length - from
     const outRoom = target.length - at
-    if (this.#where === 'here')
+    if (this.#place.where === 'here')
       return this.#took(this.#handle.step(input, from, target, at, Z_NO_FLUSH), inRoom, outRoom)
     return this.#handle
       .stepInThreadPool(input, from, target, at, Z_NO_FLUSH)
@@ -104,10 +104,10 @@ class NativeEngine implements Engine {
 }
 
 /** An engine on the native handle, or `undefined` where this Node does not have it in the known shape. */
-export function openNativeEngine(kind: NativeKind, where: Where = 'here'): Engine | undefined {
+export function openNativeEngine(kind: NativeKind, place: Place = HERE): Engine | undefined {
   const waiting = kind === 'zstd' ? undefined : idle[kind].pop()
   const handle = waiting ?? openHandle(createZlibStream(kind, LEAST_CHUNK))
-  return handle === undefined ? undefined : new NativeEngine(handle, kind, where)
+  return handle === undefined ? undefined : new NativeEngine(handle, kind, place)
 }
 
 /** Milliseconds after which a trip to the thread pool counts as one without return. */

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash, hash as hashOnce, randomFillSync } from 'node:crypto'
 import { crc32 as zlibCrc32 } from 'node:zlib'
-import { CodecFailure } from './codec.ts'
-import type { Container, Engine, Where } from './codec.ts'
+import { CodecFailure, HERE } from './codec.ts'
+import type { Container, Engine, Place } from './codec.ts'
 import type { Compressor } from './encoder.ts'
 import { openStreamEngine } from './inflate-stream.ts'
 import { hasNativeZstdEncoder, openNativeCompressor, openStreamCompressor } from './native-compressor.ts'
@@ -22,8 +22,8 @@ export function crc32(bytes: Uint8Array, crc: number): number {
 }
 
 /** Deflate by node:zlib: where it is wanted if its handle allows, else by its public API. */
-export function createInflater(kind: 'raw' | 'zlib', where: Where): Engine {
-  return openNativeEngine(kind, where) ?? openStreamEngine(kind)
+export function createInflater(kind: 'raw' | 'zlib', place: Place): Engine {
+  return openNativeEngine(kind, place) ?? openStreamEngine(kind)
 }
 
 /** Whether streams of a kind can be decoded in Node's thread pool. */
@@ -35,14 +35,14 @@ export async function threadPoolWorks(container: Container): Promise<boolean> {
 let openWasm: (() => Engine) | undefined
 let native = false
 
-function openNativeZstd(where: Where): Engine | undefined {
-  return hasNativeZstd() ? openNativeEngine('zstd', where) : undefined
+function openNativeZstd(place: Place): Engine | undefined {
+  return hasNativeZstd() ? openNativeEngine('zstd', place) : undefined
 }
 
 /** Loads what zstd needs: nothing where Node.js has a decoder, else a WebAssembly module. */
 export async function prepareZstd(): Promise<void> {
   if (native || openWasm !== undefined) return
-  const probe = openNativeZstd('here')
+  const probe = openNativeZstd(HERE)
   probe?.close()
   native = probe !== undefined
   if (native) return
@@ -51,8 +51,8 @@ export async function prepareZstd(): Promise<void> {
 }
 
 /** @throws CodecFailure CODEC_UNAVAILABLE if {@link prepareZstd} has not been awaited */
-export function openZstdEngine(where: Where): Engine {
-  const engine = openWasm === undefined ? openNativeZstd(where) : openWasm()
+export function openZstdEngine(place: Place): Engine {
+  const engine = openWasm === undefined ? openNativeZstd(place) : openWasm()
   if (engine === undefined) throw new CodecFailure('CODEC_UNAVAILABLE', 'the zstd decoder has not been loaded yet')
   return engine
 }

@@ -1,7 +1,7 @@
 import { prepareZstd } from '#codec/platform'
 import { raiseHint, type Limits } from '../limits.ts'
 import { codecError, withContext } from './codec.ts'
-import type { Container, DecodeContext, Decoder, Where } from './codec.ts'
+import type { Container, DecodeContext, Decoder, Place } from './codec.ts'
 import { GzipDecoder, ZlibDecoder } from './deflate.ts'
 import { Lz4Decoder } from './lz4-frame.ts'
 import type { OnWindow } from './zstd-frame.ts'
@@ -14,7 +14,7 @@ export interface DecoderOptions {
   /** Hears of the window of each zstd frame, bytes, once it is within the limits and before it is allocated. */
   readonly onWindow?: OnWindow | undefined
   /** Where to decode; lz4 and what the platform cannot send to a thread pool is decoded here in any case. */
-  readonly where?: Where | undefined
+  readonly place?: Place | undefined
 }
 
 /** The ratio is looked at from here on: small tables of equal rows exceed any (6,349 of 1.2 MB in zstd). */
@@ -154,21 +154,21 @@ class GuardedDecoder implements Decoder {
   }
 }
 
-function openDecoder(container: Container, meter: StreamMeter, { onWindow, where }: DecoderOptions): Decoder {
+function openDecoder(container: Container, meter: StreamMeter, { onWindow, place }: DecoderOptions): Decoder {
   switch (container) {
     case 'none':
       return new NoneDecoder()
     case 'zlib':
-      return new ZlibDecoder(where)
+      return new ZlibDecoder(place)
     case 'gzip':
-      return new GzipDecoder(where)
+      return new GzipDecoder(place)
     case 'lz4':
       return new Lz4Decoder()
     case 'zstd':
       return new ZstdDecoder((bytes) => {
         meter.window(bytes)
         onWindow?.(bytes)
-      }, where)
+      }, place)
     default:
       return container satisfies never
   }

@@ -1,14 +1,15 @@
 import type { DecodeJob } from './decode-job.ts'
-import type { Decoder, Where } from './codec.ts'
+import type { Decoder, Place, Where } from './codec.ts'
 import { createDecoder, prepareDecoder } from './registry.ts'
 import type { WindowHolder, WindowTurns } from './window-turns.ts'
 
 /** Decodes the stream of a job into buffers of the caller's. */
-export class StreamFiller {
+export class StreamFiller implements Place {
   readonly #job: DecodeJob
   readonly #turns: WindowTurns
   readonly #holder: WindowHolder
-  readonly #where: Where
+  /** Where the next `fill` works. */
+  where: Where
   #decoder: Decoder | undefined
   #fed = false // the decoder has input left
   #ended = false // the input is used up and its end mark has been seen
@@ -21,7 +22,7 @@ export class StreamFiller {
     this.#job = job
     this.#turns = turns
     this.#holder = holder
-    this.#where = where
+    this.where = where
   }
 
   /**
@@ -52,7 +53,7 @@ export class StreamFiller {
     const onWindow = (bytes: number): void => {
       this.#window = Math.max(this.#window, bytes)
     }
-    const decoder = createDecoder(container, { ...this.#job, onWindow, where: this.#where })
+    const decoder = createDecoder(container, { ...this.#job, onWindow, place: this })
     if (this.#closed) decoder.close()
     else this.#decoder = decoder
     return decoder

@@ -1,6 +1,6 @@
 import { openZstdEngine } from '#codec/platform'
-import { CodecFailure } from './codec.ts'
-import type { Decoder, Engine, Where } from './codec.ts'
+import { CodecFailure, HERE } from './codec.ts'
+import type { Decoder, Engine, Place } from './codec.ts'
 import { ZstdFrameWalker } from './zstd-frame.ts'
 import type { OnWindow } from './zstd-frame.ts'
 
@@ -21,8 +21,8 @@ export class ZstdDecoder implements Decoder {
   #decoded = 0
 
   /** `onWindow` hears of each frame's window before the frame is decoded, and refuses it by throwing. */
-  constructor(onWindow: OnWindow, where: Where = 'here') {
-    this.#engine = openZstdEngine(where)
+  constructor(onWindow: OnWindow, place: Place = HERE) {
+    this.#engine = openZstdEngine(place)
     this.#walker = new ZstdFrameWalker((bytes) => {
       onWindow(bytes)
       this.#window = bytes

@@ -1,3 +1,5 @@
+import { soon } from './turns.ts'
+
 /** What gives up waiting for work when a signal is aborted; a signal has one listener for all of them. */
 const waiting = new WeakMap<AbortSignal, Waiting>()
 
@@ -32,11 +34,6 @@ class Waiting {
   readonly #stop = (): void => {
     for (const stop of this.#stops) stop()
   }
-}
-
-function soon(task: () => void): void {
-  if (typeof setImmediate === 'function') setImmediate(task)
-  else setTimeout(task, 0)
 }
 
 /**

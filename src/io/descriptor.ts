@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs'
 import { fs } from '#io/platform'
+import { usesCallingThread } from './calling-thread.ts'
 
 /*
  * System calls on file descriptors as promises. A FileHandle would do the same with an allocation and a promise more
@@ -12,28 +13,17 @@ const MAX_CALL_BYTES = 0x4000_0000
 /** Milliseconds to wait before a descriptor that would block is tried again. */
 const RETRY_MS = 5
 
-/** Reads of at most this much are short: see {@link callDirectly}. */
+/** Reads of at most this much are short: see `useCallingThread`. */
 const SHORT_READ_BYTES = 64 * 1024
-
-let direct = false
-
-/**
- * From now on makes the calls that reading a file takes on the calling thread, where they are short and cannot wait for
- * another process. A trip to the thread pool takes many times as long as they do: for a program that has nothing else to
- * do meanwhile, as the command has. Bench case "sql of 20,000 small tables".
- */
-export function callDirectly(): void {
-  direct = true
-}
 
 /** `stat(2)`. */
 export async function pathStatus(path: string): Promise<Stats> {
-  return direct ? fs.statSync(path) : await fs.promises.stat(path)
+  return usesCallingThread() ? fs.statSync(path) : await fs.promises.stat(path)
 }
 
 /** `lstat(2)`; undefined when there is no such name. */
 export async function linkStatus(path: string): Promise<Stats | undefined> {
-  if (direct) return fs.lstatSync(path, { throwIfNoEntry: false })
+  if (usesCallingThread()) return fs.lstatSync(path, { throwIfNoEntry: false })
   try {
     return await fs.promises.lstat(path)
   } catch (error) {
@@ -44,7 +34,7 @@ export async function linkStatus(path: string): Promise<Stats | undefined> {
 
 /** `open(2)`. */
 export async function openFile(path: string, flags: number, mode = 0o666): Promise<number> {
-  if (direct && (flags & (fs.constants.O_NONBLOCK ?? 0)) !== 0) return fs.openSync(path, flags, mode)
+  if (usesCallingThread() && (flags & (fs.constants.O_NONBLOCK ?? 0)) !== 0) return fs.openSync(path, flags, mode)
   return await new Promise((resolve, reject) => {
     fs.open(path, flags, mode, (error, descriptor) => (error ? reject(error) : resolve(descriptor)))
   })
@@ -59,13 +49,13 @@ export function closeFile(descriptor: number): Promise<void> {
 
 /** `close(2)` of what was only read. */
 export async function closeRead(descriptor: number): Promise<void> {
-  if (direct) fs.closeSync(descriptor)
+  if (usesCallingThread()) fs.closeSync(descriptor)
   else await closeFile(descriptor)
 }
 
 /** `fstat(2)`. */
 export async function fileStatus(descriptor: number): Promise<Stats> {
-  if (direct) return fs.fstatSync(descriptor)
+  if (usesCallingThread()) return fs.fstatSync(descriptor)
   return await new Promise((resolve, reject) => {
     fs.fstat(descriptor, (error, status) => (error ? reject(error) : resolve(status)))
   })
@@ -74,7 +64,7 @@ export async function fileStatus(descriptor: number): Promise<Stats> {
 /** Reads once into `target`, at `position` or where the descriptor stands (null); gives the bytes read, 0 at the end. */
 export async function readOnce(descriptor: number, target: Uint8Array, position: number | null): Promise<number> {
   // where the descriptor stands is asked for of what may wait
-  const isShort = direct && position !== null && target.length <= SHORT_READ_BYTES
+  const isShort = usesCallingThread() && position !== null && target.length <= SHORT_READ_BYTES
   for (;;) {
     try {
       if (isShort) return fs.readSync(descriptor, target, 0, target.length, position)
@@ -112,7 +102,7 @@ export async function writeFully(descriptor: number, chunk: Uint8Array, position
 }
 
 /** The same on the calling thread, for what takes everything at once. */
-export async function writeNow(descriptor: number, chunk: Uint8Array, position: number | null): Promise<void> {
+export function writeNow(descriptor: number, chunk: Uint8Array, position: number | null): void {
   for (let done = 0; done < chunk.length;) {
     const length = Math.min(chunk.length - done, MAX_CALL_BYTES)
     done += fs.writeSync(descriptor, chunk, done, length, position === null ? null : position + done)

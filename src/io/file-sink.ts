@@ -134,7 +134,7 @@ async function openPipe(path: string): Promise<number> {
 async function descriptorSink(descriptor: number, owned: boolean, signal: AbortSignal | undefined): Promise<Sink> {
   const status = await fileStatus(descriptor)
   if (status.isFile()) return behindSink(descriptor, owned, signal)
-  return directSink(descriptor, owned, signal, isNullDevice(status) ? writeNow : writeFully)
+  return directSink(descriptor, owned, signal, isNullDevice(status) ? async (...to) => writeNow(...to) : writeFully)
 }
 
 /** Whether what is written is thrown away: that takes less time than to ask for it in the thread pool. */
@@ -149,7 +149,10 @@ function isNullDevice(status: Stats): boolean {
 
 /** @param start where in a file that can be gone back in the output begins */
 function behindSink(descriptor: number, owned: boolean, signal: AbortSignal | undefined, start?: number): Sink {
-  const behind = new WriteBehind((bytes) => writeFully(descriptor, bytes, null))
+  const behind = new WriteBehind(
+    (bytes) => writeFully(descriptor, bytes, null),
+    (bytes) => writeNow(descriptor, bytes, null),
+  )
   let closed = false
 
   async function close(): Promise<void> {

@@ -1,6 +1,6 @@
 import { fs } from '#io/platform'
 import { ArchiveError } from '../errors.ts'
-import { closeFile, openFile, writeFully } from './descriptor.ts'
+import { closeFile, openFile, writeFully, writeNow } from './descriptor.ts'
 import { descriptorSource, type RandomAccess } from './source.ts'
 import { WriteBehind } from './write-behind.ts'
 
@@ -12,7 +12,10 @@ export class NewFile {
 
   constructor(descriptor: number) {
     this.descriptor = descriptor
-    this.#behind = new WriteBehind((bytes, position) => writeFully(descriptor, bytes, position))
+    this.#behind = new WriteBehind(
+      (bytes, position) => writeFully(descriptor, bytes, position),
+      (bytes, position) => writeNow(descriptor, bytes, position),
+    )
   }
 
   /** Bytes taken so far. */

@@ -1,6 +1,7 @@
 import { ArchiveError } from '../errors.ts'
 import { untilAborted } from './abort.ts'
 import type { RandomAccess } from './source.ts'
+import { nextTurn } from './turns.ts'
 
 const KiB = 1024
 
@@ -417,13 +418,5 @@ function asBytes(chunk: unknown): Uint8Array {
   const found = chunk === null ? 'null' : typeof chunk
   throw new ArchiveError('USAGE', `Cannot read the input: a chunk is of type ${found}, must be Uint8Array`, {
     hint: 'Open the stream without an encoding and not in object mode',
-  })
-}
-
-/** Waits for what other tasks of the event loop have ready. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === 'function') setImmediate(resolve)
-    else setTimeout(resolve, 0)
   })
 }

@@ -44,7 +44,7 @@ async function drive(engine: Engine, bytes: Uint8Array, piece: number, room: num
 
 const inflaters: readonly (readonly [string, (kind: 'raw' | 'zlib') => Engine | undefined])[] = [
   ['the native handle', (kind) => openNativeEngine(kind)],
-  ['the native handle in the thread pool', (kind) => openNativeEngine(kind, 'thread-pool')],
+  ['the native handle in the thread pool', (kind) => openNativeEngine(kind, { where: 'thread-pool' })],
   ['the public streams of node:zlib', openStreamEngine],
   ['fflate', openPortableInflater],
 ]
@@ -89,7 +89,7 @@ describe('openNativeEngine() in the thread pool', () => {
     const outputs = await Promise.all(
       Array.from({ length: 12 }, (_, at) => {
         const data = contents.rows.subarray(at * 10_000, at * 10_000 + 150_000)
-        const engine = open((kind) => openNativeEngine(kind, 'thread-pool'), 'zlib')
+        const engine = open((kind) => openNativeEngine(kind, { where: 'thread-pool' }), 'zlib')
         return drive(engine, deflateSync(data), 7000, 40_000).then(({ output }) => output.equals(data))
       }),
     )
@@ -98,7 +98,7 @@ describe('openNativeEngine() in the thread pool', () => {
 
   it('may be closed while it works', async () => {
     for (let i = 0; i < 50; i++) {
-      const engine = open((kind) => openNativeEngine(kind, 'thread-pool'), 'zlib')
+      const engine = open((kind) => openNativeEngine(kind, { where: 'thread-pool' }), 'zlib')
       const working = engine.run(deflateSync(contents.rows), 0, new Uint8Array(1_000_000), 0)
       engine.close()
       await working
