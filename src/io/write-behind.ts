@@ -13,8 +13,11 @@ const BUFFERS = 8
 /** Buffers that nobody uses: a directory of many small files needs a few, not one for each. */
 const idle: Uint8Array[] = []
 
-/** Chunks from this size on are written at once without a copy, where the calling thread writes. */
-const UNCOPIED_BYTES = 64 * 1024
+/**
+ * Where the calling thread writes, it writes chunks from this size on, without a copy, and what is not more than that. What
+ * has been gathered from small chunks is written behind its back: who makes those has enough to do.
+ */
+const SHORT_BYTES = 64 * 1024
 
 /** The rate at which the calling thread writes is looked at for so many bytes at a time. */
 const PACE_BYTES = 8 * 1024 * 1024
@@ -68,7 +71,7 @@ export class WriteBehind {
 
   /** Takes a chunk; the caller may reuse its bytes when the promise resolves. */
   async write(chunk: Uint8Array): Promise<void> {
-    if (chunk.length >= UNCOPIED_BYTES && this.#mayWriteNow()) {
+    if (chunk.length >= SHORT_BYTES && this.#mayWriteNow()) {
       await this.drain()
       for (let at = 0; at < chunk.length; at += BUFFER_BYTES) this.#put(chunk.subarray(at, at + BUFFER_BYTES))
       return
@@ -133,7 +136,7 @@ export class WriteBehind {
     if (buffer === undefined) return
     const bytes = buffer.subarray(0, this.#filled)
     this.#filled = 0
-    if (this.#underWay === 0 && this.#mayWriteNow()) return this.#put(bytes)
+    if (bytes.length <= SHORT_BYTES && this.#underWay === 0 && this.#mayWriteNow()) return this.#put(bytes)
     const position = this.#position
     this.#position += bytes.length
     this.#filling = undefined
