@@ -18,7 +18,9 @@ export function uncheckedDomains(catalog: AuditCatalog): readonly UncheckedDomai
       const add = statement.find('add', 3)
       const name = statement.has(add + 1, 'constraint') ? statement.name(add + 2) : undefined
       if (add === -1 || name === undefined || !statement.has(statement.length - 2, 'not', 'valid')) continue
-      found.push({ entry, domain: catalog.decode(statement.source(2, add)), name: catalog.decode(name) })
+      const parts: string[] = []
+      for (let at = 2; at < add; at += 2) parts.push(catalog.decode(statement.name(at) ?? ''))
+      found.push({ entry, domain: catalog.quote(...parts), name: catalog.decode(name) })
     }
   }
   return found

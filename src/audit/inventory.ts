@@ -1,4 +1,5 @@
 import type { TocEntry } from '../toc/types.ts'
+import { spelledRole } from './read-relation.ts'
 import type { AuditInventory, InventoryPrivilege, InventoryRole } from './report.ts'
 import type { AuditCatalog, CatalogGrant } from './types.ts'
 
@@ -153,7 +154,7 @@ function rolesOf(catalog: AuditCatalog, privileges: readonly InventoryPrivilege[
     return role
   }
   for (const { name, uses } of catalog.roles) {
-    const role = roleOf(name)
+    const role = roleOf(spelledRole(name))
     role.owns = uses.reduce(
       (sum, { as, entry }) => sum + (as === 'owner' && !noObjects.has(entry.raw.byteString('desc') ?? '') ? 1 : 0),
       0,

@@ -3,6 +3,7 @@ import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { parseCopyStatement } from '../copy/copy-statement.ts'
 import { uncheckedDomains } from './domain-constraints.ts'
+import { scriptText } from './script-text.ts'
 import { sequenceOfDefault } from './sequence-use.ts'
 import type { AuditData, CatalogColumn, CatalogSequence, CatalogTable } from './types.ts'
 
@@ -67,7 +68,7 @@ class Script {
     "SET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\nSELECT pg_catalog.set_config('search_path', '', false);\n"
 
   section(title: string, statements: readonly string[]): void {
-    if (statements.length > 0) this.text += `\n-- ${title}\n${statements.join('\n')}\n`
+    if (statements.length > 0) this.text += `\n-- ${title}\n${statements.map(scriptText).join('\n')}\n`
   }
 }
 

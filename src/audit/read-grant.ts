@@ -1,6 +1,6 @@
 import type { TocEntry } from '../toc/types.ts'
 import { listElements, qualifiedName, type Reading } from './reading.ts'
-import { readRoles } from './read-relation.ts'
+import { readNames, readRoles } from './read-relation.ts'
 import type { CatalogGrant, DefinitionStatement } from './types.ts'
 
 /** Types of objects that GRANT names in several words. */
@@ -134,8 +134,8 @@ export function readDefaultPrivileges(
   const schemas: string[] = []
   let at = 3
   for (;;) {
-    if (statement.has(at, 'for', 'role|user')) at = readRoles(reading, statement, at + 2, roles)
-    else if (statement.has(at, 'in', 'schema')) at = readRoles(reading, statement, at + 2, schemas)
+    if (statement.has(at, 'for', 'role|user')) at = readNames(reading, statement, at + 2, roles)
+    else if (statement.has(at, 'in', 'schema')) at = readNames(reading, statement, at + 2, schemas)
     else break
   }
   if (!statement.has(at, 'grant|revoke')) return []
@@ -143,8 +143,7 @@ export function readDefaultPrivileges(
   if (found === undefined) return []
   const grants: CatalogGrant[] = []
   for (const [role, schema] of pairsOf(roles, schemas, MOST_PAIRS * statement.length)) {
-    // readRoles spells a name "public" as everybody
-    grants.push({ ...found, defaults: { role, schema: schema === 'PUBLIC' ? 'public' : schema } })
+    grants.push({ ...found, defaults: { role, schema } })
   }
   return grants
 }

@@ -217,15 +217,39 @@ export function readPolicy(
   return { entry, schema, table: tableName, name: reading.decode(name), permissive, command, roles: all, using, check }
 }
 
-/** Role names separated by commas, `PUBLIC` for everybody; gives the place after them. */
+/** Roles separated by commas, spelled as {@link spelledRole} does; gives the place after them. */
 export function readRoles(reading: Reading, statement: DefinitionStatement, from: number, roles: string[]): number {
+  return readNames(reading, statement, from, roles, (name, word) =>
+    // the server takes even a quoted "public" for everybody
+    name === 'public' || keywordRole.test(word) ? word.toUpperCase() || 'PUBLIC' : spelledRole(name),
+  )
+}
+
+const keywordRole = /^current_(?:role|user)$|^session_user$/
+
+/**
+ * A role as reports and the catalog spell one that is named in privileges and policies: its name, where that is not how
+ * they spell everybody (`PUBLIC`) or whoever runs the statement (`CURRENT_USER`, …). A role can have such a name, and is
+ * spelled in quotes then: `"PUBLIC"`.
+ */
+export function spelledRole(name: string): string {
+  return /^"*(?:PUBLIC|CURRENT_ROLE|CURRENT_USER|SESSION_USER)"*$/.test(name) ? `"${name.replaceAll('"', '""')}"` : name
+}
+
+/** Names separated by commas; gives the place after them. `word` is that of a key word, empty for a name in quotes. */
+export function readNames(
+  reading: Reading,
+  statement: DefinitionStatement,
+  from: number,
+  names: string[],
+  spell: (name: string, word: string) => string = (name) => name,
+): number {
   let at = from
   for (;;) {
     if (statement.word(at) === 'group' && statement.isName(at + 1)) at++
     const name = statement.name(at)
     if (name === undefined) return at
-    // the server takes even a quoted "public" for everybody
-    roles.push(name === 'public' ? 'PUBLIC' : reading.decode(name))
+    names.push(spell(reading.decode(name), statement.word(at)))
     if (statement.mark(at + 1) !== ',') return at + 1
     at += 2
   }

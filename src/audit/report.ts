@@ -71,7 +71,7 @@ export interface AuditInventory {
 
 /** What one role may do with one object. */
 export interface InventoryPrivilege {
-  /** `PUBLIC` in capitals is everybody. */
+  /** `PUBLIC` in capitals is everybody, and a role of that name is `"PUBLIC"` with quotes. */
   readonly role: string
   /** `TABLE`, `SCHEMA`, … */
   readonly type: string
@@ -84,6 +84,7 @@ export interface InventoryPrivilege {
 
 /** What one role has and may do, counted. */
 export interface InventoryRole {
+  /** Spelled as in {@link InventoryPrivilege}. */
   readonly name: string
   /** Objects that it owns. */
   readonly owns: number

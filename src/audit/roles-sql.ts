@@ -1,6 +1,7 @@
 import { aBoolean, checkOptions } from '../check-options.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
+import { scriptText } from './script-text.ts'
 import { mustBeMade, usesOfRole } from './rules/restorability-needs.ts'
 
 /** Options of {@link rolesSql}. */
@@ -44,7 +45,7 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 function createUnlessThere(role: string, quoted: string, isMember: boolean): string {
   const there = `SELECT FROM pg_catalog.pg_roles WHERE rolname = ${literal(role)}`
   const grant = isMember ? ` GRANT ${quoted} TO CURRENT_USER;` : ''
-  return doBlock(`BEGIN IF NOT EXISTS (${there}) THEN CREATE ROLE ${quoted};${grant} END IF; END`)
+  return doBlock(scriptText(`BEGIN IF NOT EXISTS (${there}) THEN CREATE ROLE ${quoted};${grant} END IF; END`))
 }
 
 /** The text between dollar quotes that it does not contain. */

@@ -282,6 +282,7 @@ export interface CatalogPolicy {
   readonly name: string
   readonly command: string
   readonly permissive: boolean
+  /** Spelled as {@link CatalogGrant.grantees}. */
   readonly roles: readonly string[]
   readonly using: string | undefined
   readonly check: string | undefined
@@ -300,7 +301,7 @@ export interface CatalogGrant {
   readonly schema: string | undefined
   /** Name of the (first) object without quotes; undefined for default privileges. */
   readonly name: string | undefined
-  /** Role names without quotes; `PUBLIC` in capitals is everybody. */
+  /** Role names without quotes; `PUBLIC` in capitals is everybody, and a role of that name is `"PUBLIC"` with quotes. */
   readonly grantees: readonly string[]
   readonly grantOption: boolean
   /** `SET SESSION AUTHORIZATION` around it, or GRANTED BY. */

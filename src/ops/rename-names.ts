@@ -68,7 +68,7 @@ export class Names {
   rename(name: string): string | undefined {
     if (this.#byBytes.has(name)) return this.#byBytes.get(name)
     const shown = this.decode(name)
-    const next = isEverybody(this.#options.kind, shown) ? undefined : this.#lookUp(shown)
+    const next = isNoRole(this.#options.kind, shown) ? undefined : this.#lookUp(shown)
     if (next !== undefined) this.#used.add(shown)
     const bytes = next === undefined || next === shown ? undefined : this.#bytesOf(shown, next)
     this.#byBytes.set(name, bytes)
@@ -144,9 +144,9 @@ const NAME_BYTES = 63
 /** Names the server keeps for itself. */
 const systemSchema = /^(?:pg_|information_schema$)/
 
-/** No role can have this name, in quotes or without: where it stands for one, it means all of them. */
-function isEverybody(kind: NameKind, name: string): boolean {
-  return kind === 'role' && name === 'public'
+/** No role can have these names, in quotes or without: where they stand for one, they mean all of them, or none. */
+function isNoRole(kind: NameKind, name: string): boolean {
+  return kind === 'role' && (name === 'public' || name === 'none')
 }
 
 function problemOf(kind: NameKind, name: string, next: unknown): string | undefined {
@@ -154,8 +154,8 @@ function problemOf(kind: NameKind, name: string, next: unknown): string | undefi
   if (next === name) return undefined
   if (next === '') return 'the new name is empty'
   if (next.includes('\0')) return 'the new name holds a zero byte'
-  if (kind === 'role' && (next === 'public' || next === 'none')) return `the new name "${next}" is reserved`
-  if (isEverybody(kind, name)) return '"public" means every role, it is none'
+  if (isNoRole(kind, next)) return `the new name "${next}" is reserved`
+  if (isNoRole(kind, name)) return `"${name}" means ${name === 'public' ? 'every role, it is none' : 'no role'}`
   if (kind !== 'schema') return undefined
   const system = [name, next].find((schema) => systemSchema.test(schema))
   return system === undefined ? undefined : `"${system}" belongs to the server`

@@ -49,14 +49,19 @@ const keywords: ReadonlySet<string> = new Set([
   'current_user',
   'session_user',
   'current_role',
-  'none',
+  // of user mappings alone; elsewhere the parser refuses it
+  'user',
   'default',
 ])
 
-/** `public` means everybody even in quotes; the others only without. */
+/**
+ * `public` means everybody and `none` nobody even in quotes (rolespec of gram.y; check_role of variable.c takes `none` as
+ * a string, too); the others only without.
+ */
 function role(found: Renamer, at: number): void {
   const { statement } = found
-  if (keywords.has(statement.word(at)) || statement.name(at) === 'public') found.settle(at)
+  const name = statement.name(at) ?? found.literalAt(at)?.value
+  if (keywords.has(statement.word(at)) || name === 'public' || name === 'none') found.settle(at)
   else found.nameOrLiteral(at)
 }
 

@@ -23,9 +23,9 @@ export function usesOfRole(role: CatalogRole): string {
   return counts.map(([as, count]) => `${usesInWords[as]} ${plural(count, 'object')}`).join(', ')
 }
 
-/** Whether a role is one that somebody must make: not everybody, and none of the server's own. */
+/** Whether a role is one that somebody must make: none of the server's own, and one that can be ("PUBLIC" can). */
 export function mustBeMade({ name }: CatalogRole): boolean {
-  return name !== '' && !/^public$/i.test(name) && !name.startsWith('pg_')
+  return name !== '' && name !== 'public' && name !== 'none' && !name.startsWith('pg_')
 }
 
 /** Collations that every server has, whatever its operating system. */

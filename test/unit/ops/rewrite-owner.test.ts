@@ -41,6 +41,19 @@ describe('rewriteOwner()', () => {
     expect(owners((name) => (name === 'alice' ? 'dave' : undefined))).toEqual(expected)
   })
 
+  it('refuses what no role can be called, as an old name and as a new one', () => {
+    for (const name of ['public', 'none']) {
+      expect(failure(() => owners({ [name]: 'dave' }))).toMatchObject({ code: 'USAGE' })
+      expect(failure(() => owners({ alice: name }))).toMatchObject({ code: 'USAGE' })
+    }
+    const grant = entryOf(9, { desc: 'ACL', defn: 'GRANT SELECT ON t TO "PUBLIC", PUBLIC, "public", alice;\n' })
+    expect(defnOf({ PUBLIC: 'user', alice: 'PUBLIC' }, grant)).toBe(
+      'GRANT SELECT ON t TO "user", PUBLIC, "public", "PUBLIC";\n',
+    )
+    const set = entryOf(9, { desc: 'FUNCTION', defn: "ALTER FUNCTION f() SET role TO 'none';\n" })
+    expect(defnOf(() => 'dave', set)).toBe(set.defn)
+  })
+
   it('swaps two roles', () => {
     expect(owners({ alice: 'bob', bob: 'alice' })).toEqual(['bob', 'alice', 'bob', 'pg_database_owner', ''])
   })

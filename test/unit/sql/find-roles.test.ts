@@ -2,7 +2,16 @@ import { describe, expect, it } from 'vitest'
 import { findRoles } from '../../../src/sql/find-roles.ts'
 import { renaming } from './rename.ts'
 
-const run = renaming(findRoles, { alice: 'bob', 'We"ird O\'Role': 'plain', carol: 'Two Words', public: 'nobody' })
+const run = renaming(findRoles, {
+  alice: 'bob',
+  'We"ird O\'Role': 'plain',
+  carol: 'Two Words',
+  public: 'nobody',
+  none: 'nobody',
+  PUBLIC: 'plain',
+  current_user: 'plain',
+  user: 'plain',
+})
 
 /** A statement and what it becomes; where no second is given, it stays. */
 const statements: readonly (readonly [rule: string, before: string, after?: string])[] = [
@@ -55,6 +64,19 @@ const statements: readonly (readonly [rule: string, before: string, after?: stri
     'CREATE USER MAPPING FOR bob SERVER alice OPTIONS (\n    "user" \'alice\'\n);',
   ],
   ['user mapping of everybody', 'CREATE USER MAPPING FOR PUBLIC SERVER s;'],
+  ['user mapping of who runs it', 'CREATE USER MAPPING FOR USER SERVER s;'],
+  [
+    'user mapping of a role called user',
+    'CREATE USER MAPPING FOR "user" SERVER s;',
+    'CREATE USER MAPPING FOR plain SERVER s;',
+  ],
+  ['role of a function that is none', "ALTER FUNCTION f() SET role TO 'none';"],
+  ['no role in quotes', 'SET ROLE "none";'],
+  [
+    'key words in quotes',
+    'GRANT SELECT ON t TO "PUBLIC", "current_user", "public";',
+    'GRANT SELECT ON t TO plain, plain, "public";',
+  ],
   ['drop of a user mapping', 'DROP USER MAPPING FOR alice SERVER s;', 'DROP USER MAPPING FOR bob SERVER s;'],
   ['schema', 'CREATE SCHEMA alice AUTHORIZATION alice;', 'CREATE SCHEMA alice AUTHORIZATION bob;'],
   ['owner', 'ALTER TABLE alice OWNER TO alice;', 'ALTER TABLE alice OWNER TO bob;'],
