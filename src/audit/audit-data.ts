@@ -11,6 +11,7 @@ import {
   type ServedColumn,
   type TablePlan,
 } from './data-plan.ts'
+import { isChosen } from './row-filter.ts'
 import { KeyBudget } from './key-set.ts'
 import { formatNumber } from './text.ts'
 import type { AuditData, CatalogSequence, ConstraintViolation } from './types.ts'
@@ -35,7 +36,9 @@ const defaultMemory = 256 * 1024 * 1024
  *
  * Values are compared by their text. Where equal values may have several texts (citext, double precision, …) a foreign key
  * is not checked, and two equal keys of such types are not seen. A row of more than 16 MiB (or `limits.rowBytes`) and one
- * that lacks fields is counted, not compared, and nothing is said of rows that refer to its table; `leftOut` tells.
+ * that lacks fields is counted, not compared, and nothing is said of rows that refer to its table; `leftOut` tells. Unique
+ * indexes of expressions are not checked, and of those of some rows only the ones whose condition is about one column:
+ * whether it is NULL, is true, or equals an integer or a text.
  *
  * @example
  * const data = await auditData(archive, { memory: 2 ** 30 })
@@ -164,7 +167,8 @@ class DataReader {
         tooFew++
         return
       }
-      for (const { key, columns } of keys) {
+      for (const { key, columns, where } of keys) {
+        if (where !== undefined && !isChosen(where, bytes, starts, ends)) continue
         if (key.gap !== undefined || !this.#hash.of(bytes, starts, ends, columns, key.takesNull)) continue
         const added = key.keys.add(this.#hash.high, this.#hash.low)
         if (added === undefined) this.#overflow(key, entry)

@@ -4,6 +4,7 @@ import type { Catalog } from './catalog.ts'
 import { columnsOf } from './indexes-by-table.ts'
 import { KeySet, type KeyBudget } from './key-set.ts'
 import { ObjectsByName } from './objects-by-name.ts'
+import { rowFilter, type RowFilter } from './row-filter.ts'
 import { sequenceOfDefault } from './sequence-use.ts'
 import type {
   CatalogColumn,
@@ -47,7 +48,12 @@ export interface TablePlan {
   readonly columns: number
   /** Those of type numeric, whose equal values may have several texts. */
   readonly numeric: readonly number[]
-  readonly keys: readonly { readonly key: KeyTable; readonly columns: readonly number[] }[]
+  readonly keys: readonly {
+    readonly key: KeyTable
+    readonly columns: readonly number[]
+    /** The rows that count; undefined for all. */
+    readonly where: RowFilter | undefined
+  }[]
   readonly foreignKeys: readonly ForeignKey[]
   readonly sequences: readonly ServedColumn[]
 }
@@ -188,10 +194,18 @@ export class DataPlan {
         }
       }
     }
+    const partial: TablePlan['keys'][number][] = []
     for (const index of this.#uniqueIndexes.get(table) ?? nothing) {
-      const constraint = this.#asConstraint(index, entry)
+      const where = index.where === undefined ? undefined : this.#filterOf(index.where, table, names)
+      const constraint = this.#asConstraint(index, entry, where)
       const columns = place(constraint?.columns ?? [])
       if (constraint === undefined || columns === undefined) continue
+      if (where !== undefined) {
+        const key = this.#newKey(table, constraint.columns, constraint.nullsNotDistinct)
+        key.unique = constraint
+        partial.push({ key, columns, where })
+        continue
+      }
       const key = this.#key(table, constraint.columns, constraint.nullsNotDistinct)
       key.unique ??= constraint
       keys.set(key, columns)
@@ -211,7 +225,7 @@ export class DataPlan {
       table,
       columns: names.length,
       numeric: numeric.length === 0 ? nothing : numeric.filter((at) => at !== -1),
-      keys: [...keys].map(([key, columns]) => ({ key, columns })),
+      keys: [...[...keys].map(([key, columns]) => ({ key, columns, where: undefined })), ...partial],
       foreignKeys,
       sequences: this.#served(table, lineage, names),
     }
@@ -250,10 +264,10 @@ export class DataPlan {
   }
 
   /** A unique index as a constraint of the same; undefined, and said, for what the columns alone do not tell. */
-  #asConstraint(index: CatalogIndex, entry: TocEntry): CatalogConstraint | undefined {
+  #asConstraint(index: CatalogIndex, entry: TocEntry, where: RowFilter | undefined): CatalogConstraint | undefined {
     const columns = columnsOf(index).flatMap((name) => (name === undefined ? [] : [this.#catalog.decode(name)]))
     const why =
-      index.where !== undefined
+      index.where !== undefined && where === undefined
         ? 'it is of some rows only'
         : columns.length < index.keys.length
           ? 'it is of expressions'
@@ -265,6 +279,25 @@ export class DataPlan {
     const { name, nullsNotDistinct } = index
     const flags = { notValid: false, notEnforced: false, deferrable: false, nullsNotDistinct, matchFull: false }
     return { name, kind: 'unique', columns, references: undefined, ...flags, entry: index.entry }
+  }
+
+  /** Undefined where the text of one column does not say which rows are meant. */
+  #filterOf(where: string, { columns }: CatalogTable, names: readonly string[]): RowFilter | undefined {
+    return rowFilter(this.#catalog.decode(where), (written) => {
+      const name = written.startsWith('"') ? written.slice(1, -1).replaceAll('""', '"') : written
+      const column = columns.find((one) => one.name === name)
+      const place = names.indexOf(name)
+      // without quotes a key word is no column
+      if (column === undefined || place === -1 || (written === name && this.#catalog.quote(name) !== name))
+        return undefined
+      const type = classOf(column.type)
+      return { place, type: type === 'text' && !this.#isExact(column) ? undefined : type }
+    })
+  }
+
+  /** Whether different texts of a column are never equal. */
+  #isExact(column: CatalogColumn | undefined): boolean {
+    return this.#comparesText || /^(?:"?pg_catalog"?\.|$)/.test(column?.collation ?? '')
   }
 
   #wantedOf: Map<string, Map<string, readonly string[]>> | undefined
@@ -291,13 +324,17 @@ export class DataPlan {
     const isSame = (one: KeyTable): boolean => one.takesNull === takesNull && isSameList(one.columns, columns)
     const known = keys?.find(isSame) ?? this.#moreKeys.get(id)
     if (known !== undefined) return known
-    const pending = this.#dataOf.get(table) ?? 0
-    const keySet = new KeySet(this.#budget)
-    const key = { table, columns, takesNull, keys: keySet, unique: undefined, users: 0, pending, gap: undefined }
+    const key = this.#newKey(table, columns, takesNull)
     if (isFull) this.#moreKeys.set(id, key)
     else if (keys === undefined) this.#keys.set(table, [key])
     else keys.push(key)
     return key
+  }
+
+  #newKey(table: CatalogTable, columns: readonly string[], takesNull: boolean): KeyTable {
+    const pending = this.#dataOf.get(table) ?? 0
+    const keys = new KeySet(this.#budget)
+    return { table, columns, takesNull, keys, unique: undefined, users: 0, pending, gap: undefined }
   }
 
   #foreignKey(
@@ -332,8 +369,7 @@ export class DataPlan {
       const own = classOf(child?.type)
       const other = classOf(referred?.type)
       if (own === undefined || own !== other) return 'equal values of its types may be written in several ways'
-      const isOfServer = (at: CatalogColumn | undefined): boolean => /^(?:"?pg_catalog"?\.|$)/.test(at?.collation ?? '')
-      if (own === 'text' && !this.#comparesText && !(isOfServer(child) && isOfServer(referred)))
+      if (own === 'text' && !(this.#isExact(child) && this.#isExact(referred)))
         return 'the archive has collations for which different texts are equal'
     }
     return undefined
