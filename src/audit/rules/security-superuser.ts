@@ -47,6 +47,8 @@ function needsSuperuser(statement: DefinitionStatement): string | undefined {
       return ofFunction(statement)
     case 'CREATE AGGREGATE':
       return hasInternalState(statement) ? 'aggregates whose state is internal' : undefined
+    case 'CREATE USER MAPPING':
+      return needsNoPassword(statement) ? 'user mappings that need no password (password_required)' : undefined
     case 'ALTER DATABASE':
     case 'ALTER ROLE': {
       const setting = settingOf(statement)
@@ -55,6 +57,15 @@ function needsSuperuser(statement: DefinitionStatement): string | undefined {
     default:
       return undefined
   }
+}
+
+/** `OPTIONS (password_required 'false')`: postgres_fdw then connects as the server itself would (postgres_fdw: option.c). */
+function needsNoPassword(statement: DefinitionStatement): boolean {
+  for (let at = 2; at < statement.length; at++) {
+    if (statement.name(at) !== 'password_required' || statement.depth(at) === 0) continue
+    if (/^'(?:false|off)'$/i.test(statement.source(at + 1, at + 2))) return true
+  }
+  return false
 }
 
 /** `(INPUT = f, OUTPUT = g, …)` */

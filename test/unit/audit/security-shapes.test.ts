@@ -20,6 +20,8 @@ const routine = (rest: string, tag = 'f()'): EntryFields => ({
 const plpgsql = (body: string): EntryFields => routine(`LANGUAGE plpgsql AS $$begin ${body}; end$$`)
 const entry = (desc: string, tag: string, defn: string): EntryFields => ({ desc, tag, namespace: schema, defn })
 const policy = (using: string): EntryFields => entry('POLICY', 't p', `CREATE POLICY p ON app.t USING (${using});\n`)
+const mapping = (options: string): EntryFields =>
+  entry('USER MAPPING', 'USER MAPPING r SERVER s', `CREATE USER MAPPING FOR r SERVER s OPTIONS (\n    ${options}\n);\n`)
 const searchPath: EntryFields = {
   desc: 'SEARCHPATH',
   tag: 'SEARCHPATH',
@@ -53,6 +55,9 @@ describe('is found, however it is written', () => {
         ),
       ],
     ],
+    // postgres_fdw: password_required=false is superuser-only
+    ['superuser-statement', [mapping("password_required 'false'")]],
+    ['superuser-statement', [mapping("password_required 'OFF'")]],
     ['untrusted-language', [routine('LANGUAGE javau AS $$x$$')]],
     ['untrusted-language', [entry('PROCEDURAL LANGUAGE', 'x', 'CREATE LANGUAGE x HANDLER app.trusted;\n')]],
     ['COPY … PROGRAM', [plpgsql(String.raw`execute E'COPY t FROM\nPROGRAM \'id\''`)]],
@@ -157,6 +162,8 @@ describe('is found, however it is written', () => {
 
 describe('is not found in what only looks like it', () => {
   test.each([
+    ['superuser-statement', [mapping("password_required 'true'")]],
+    ['superuser-statement', [mapping("password 'password_required', remark 'false'")]],
     ['superuser-statement', [routine("LANGUAGE sql AS 'select 1'", 'support()')]],
     ['superuser-statement', [routine("LANGUAGE sql AS 'select 1'", 'leakproof()')]],
     ['superuser-statement', [routine("LANGUAGE sql NOT LEAKPROOF AS 'select 1'")]],
