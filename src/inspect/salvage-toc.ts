@@ -1,8 +1,9 @@
+import type { Container } from '../codec/codec.ts'
 import { isArchiveError } from '../errors.ts'
 import { readToc } from '../format/read-toc.ts'
 import { collect } from '../io/collect.ts'
 import { pullOver } from '../io/pull.ts'
-import { bytesSource } from '../io/source.ts'
+import { bytesSource, type RandomAccess } from '../io/source.ts'
 import type { ArchiveHeader, TocEntry } from '../toc/types.ts'
 import { findStored, payloadOfFile, type FoundFile, type FoundFiles } from './salvage-files.ts'
 import { TolerantSource, type Break } from './salvage-payload.ts'
@@ -72,14 +73,40 @@ export async function tocOfFiles(
   ]
   let best: FoundToc | undefined
   for (const { file, container } of candidates) {
-    // zeros at its end may be its own
-    const payload = payloadOfFile({ ...file, size: file.most ?? file.size }, container, signal)
-    const bytes = await collect(new TolerantSource(payload, limits, signal), 'read the table of contents', most, signal)
-    const found = await findToc({ source: bytesSource(bytes), format, limits, signal })
+    const found = await tocOfFile(file, container, most, { format, limits, signal })
     if (found !== undefined && found.entries.length > (best?.entries.length ?? -1)) best = { ...found, file }
     if (file === named?.file && (found?.entries.length ?? 0) > 0) break
   }
   return best
+}
+
+/** Looks for a TOC in one file: what is not compressed is read where it lies, however much that is. */
+async function tocOfFile(
+  file: FoundFile,
+  container: Container,
+  most: number,
+  { format, limits, signal }: Omit<TocSearch, 'source'>,
+): Promise<FoundToc | undefined> {
+  // zeros at its end may be its own
+  const size = file.most ?? file.size
+  if (container !== 'none') {
+    const payload = payloadOfFile({ ...file, size }, container, signal)
+    const bytes = await collect(new TolerantSource(payload, limits, signal), 'read the table of contents', most, signal)
+    return await findToc({ source: bytesSource(bytes), format, limits, signal })
+  }
+  const { source, start, close } = await file.open()
+  try {
+    return await findToc({ source: partOf(source, start, size), format, limits, signal })
+  } finally {
+    await close()
+  }
+}
+
+function partOf(source: RandomAccess, start: number, size: number): RandomAccess {
+  return {
+    size,
+    read: async (offset, length) => await source.read(start + offset, Math.max(0, Math.min(length, size - offset))),
+  }
 }
 
 function hasDuplicates(toc: readonly TocEntry[]): boolean {
