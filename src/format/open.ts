@@ -4,6 +4,7 @@ import { openDirectory, type DirectoryAccess } from '../io/directory.ts'
 import { resolveInput, type ArchiveInput } from '../io/input.ts'
 import { pullFrom, pullOver, type Pull } from '../io/pull.ts'
 import { spool } from '../io/spool.ts'
+import type { RandomAccess } from '../io/source.ts'
 import type { ArchiveFormat } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
 import { openCustom } from './custom-reader.ts'
@@ -89,9 +90,18 @@ class Opening {
   async #overStream(iterable: AsyncIterable<Uint8Array>): Promise<ReaderInput> {
     const { signal } = this.#options
     if (!this.#plan.spool) return { pull: this.#own(pullFrom(iterable, { signal })), source: undefined }
-    const source = await spool(iterable, { signal })
+    const source = await spool(iterable, { signal, checks: [{ bytes: detectBytes, check: this.#checkBeginning }] })
     this.#handles.push(() => source.close())
     return { pull: this.#own(pullOver(source, { signal })), source }
+  }
+
+  /** What is no archive is not copied: it may have no end. */
+  readonly #checkBeginning = async (beginning: RandomAccess): Promise<void> => {
+    if (this.#plan.format !== undefined) return
+    const head = await beginning.read(0, detectBytes)
+    const detected = detect(head)
+    if (detected.kind === 'pgdmp' || detected.kind === 'tar' || detected.kind === 'compressed') return
+    throw notAnArchive(detected, head, { path: this.#path, container: undefined })
   }
 
   async #openDirectory(dir: DirectoryAccess): Promise<FormatReader> {

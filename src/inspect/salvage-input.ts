@@ -1,17 +1,20 @@
 import type { Container } from '../codec/codec.ts'
+import { ArchiveError } from '../errors.ts'
 import { detect, detectBytes } from '../format/detect.ts'
 import { notAnArchive } from '../format/open-errors.ts'
 import { openDirectory, type DirectoryAccess } from '../io/directory.ts'
 import { pathOf, resolveInput, type ArchiveInput } from '../io/input.ts'
 import type { RandomAccess } from '../io/source.ts'
-import { spool } from '../io/spool.ts'
+import { spool, type SpoolCheck } from '../io/spool.ts'
 import type { Limits } from '../limits.ts'
 import type { ArchiveFormat } from '../toc/types.ts'
 import { formatByteOf } from '../toc/write-head.ts'
 import { ByteWindow } from './salvage-bytes.ts'
 import type { FoundFiles } from './salvage-files.ts'
+import { gatherCustom } from './salvage-gather.ts'
 import { TolerantSource, type Break, type LenientSource, type Payload } from './salvage-payload.ts'
 import { filesOfTar } from './salvage-tar.ts'
+import { madeHeader } from './salvage-toc-head.ts'
 import { findToc, tocOfFiles } from './salvage-toc.ts'
 
 /** Where a header says the format of the archive, from 1.7 on. */
@@ -55,7 +58,7 @@ export async function openInput(input: ArchiveInput, plan: InputPlan): Promise<O
       return { input: { format: 'directory', dir: resolved.dir }, path, breaks: [], release }
     let source: RandomAccess
     if (resolved.kind === 'stream') {
-      const spooled = await spool(resolved.iterable, { signal: plan.signal })
+      const spooled = await spool(resolved.iterable, { signal: plan.signal, checks: checksOf(path, undefined, plan) })
       handles.push(() => spooled.close())
       source = spooled
     } else {
@@ -85,6 +88,46 @@ async function directoryOfToc(input: ArchiveInput): Promise<DirectoryAccess | un
   return isDirectory ? undefined : dir
 }
 
+/** Bytes of a stream in which something of an archive must be: what does not begin like one may have no end. */
+const mostUnknownBytes = 16 * 1024 * 1024
+
+/** What tells that a stream is no archive before all of it is copied. */
+function checksOf(
+  path: string | undefined,
+  wrapping: Container | undefined,
+  { format, limits, signal }: InputPlan,
+): readonly SpoolCheck[] {
+  const checkBeginning = async (source: RandomAccess): Promise<void> => {
+    const head = await source.read(0, detectBytes)
+    const detected = detect(head)
+    const { kind } = detected
+    if (kind === 'pgdmp' || kind === 'tar' || kind === 'unknown') return
+    if (kind === 'compressed' && wrapping === undefined) return
+    throw notAnArchive(detected, head, { path, container: wrapping })
+  }
+  const checkContent = async (source: RandomAccess): Promise<void> => {
+    const { kind } = detect(await source.read(0, detectBytes))
+    // a format that is named is taken as what it is, compressed or not
+    const isKnown = kind === 'pgdmp' || kind === 'tar' || (kind === 'compressed' && format === undefined)
+    if (isKnown || (await findToc({ source, format: format ?? 'custom', limits, signal }))?.entries.length) return
+    if (format !== 'custom' && (await filesOfTar(source, signal)).byName.size > 0) return
+    if (format !== 'tar') {
+      const { data, strays } = await gatherCustom(source, undefined, madeHeader('custom'), signal)
+      if (data.size + strays.length > 0) return
+    }
+    const what = wrapping === undefined ? '' : ` of what is inside of the ${wrapping} file`
+    throw new ArchiveError(
+      'NOT_AN_ARCHIVE',
+      `Cannot salvage ${path === undefined ? 'the input' : `"${path}"`}: the first ${source.size} bytes${what} hold nothing of an archive`,
+      { file: path, hint: 'Give a file that is not compressed to have all of it searched' },
+    )
+  }
+  return [
+    ...(format === undefined ? [{ bytes: detectBytes, check: checkBeginning }] : []),
+    { bytes: mostUnknownBytes, check: checkContent },
+  ]
+}
+
 async function recognise(
   source: RandomAccess,
   path: string | undefined,
@@ -109,7 +152,7 @@ async function recognise(
       { ...limits, entryBytes: Infinity },
       signal,
     )
-    const spooled = await spool(chunksOf(decoded), { signal })
+    const spooled = await spool(chunksOf(decoded), { signal, checks: checksOf(path, container, plan) })
     handles.push(() => spooled.close())
     const inner = await recognise(spooled, path, container, plan, handles)
     const { ending } = decoded

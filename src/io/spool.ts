@@ -1,13 +1,23 @@
 import { fs, join, tmpdir } from '#io/platform'
 import { closeFile, hasCode, openFile, writeFully } from './descriptor.ts'
 import { pullFrom } from './pull.ts'
-import { descriptorSource, type FileSource } from './source.ts'
+import { descriptorSource, type FileSource, type RandomAccess } from './source.ts'
 
 /** How to spool. */
 export interface SpoolOptions {
   /** Directory for the temporary file. Default the system's. */
   readonly directory?: string | undefined
   readonly signal?: AbortSignal | undefined
+  /** What is looked at before the rest is copied, in the order of `bytes`. */
+  readonly checks?: readonly SpoolCheck[] | undefined
+}
+
+/** Looks at the beginning of a stream, which may have no end. */
+export interface SpoolCheck {
+  /** Bytes that it wants to see; not called for a stream that has less. */
+  readonly bytes: number
+  /** @throws to give the stream up */
+  readonly check: (beginning: RandomAccess) => Promise<void>
 }
 
 /**
@@ -26,11 +36,17 @@ export async function spool(input: AsyncIterable<Uint8Array>, options: SpoolOpti
   }
 
   const pull = pullFrom(input, { signal: options.signal })
+  const checks = [...(options.checks ?? [])]
   try {
     named = !(await unlinkOpen(path))
     while (await pull.fill()) {
       await writeFully(descriptor, pull.buffer.subarray(pull.start, pull.end), pull.position)
       pull.consume(pull.available)
+      for (let next = checks[0]; next !== undefined && pull.position >= next.bytes; next = checks[0]) {
+        checks.shift()
+        const { size, read } = descriptorSource(descriptor, pull.position, path)
+        await next.check({ size, read })
+      }
     }
   } catch (error) {
     await pull.close().catch(() => undefined)
