@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import type { Client, ClientConfig } from 'pg'
 import { ArchiveError, isArchiveError, type ServerError } from '../index.ts'
 import { pgTarget, type PgTarget } from '../restore/pg.ts'
-import { ClientRefusal, connectClient, type Reached } from '../restore/pg-client.ts'
+import { ClientRefusal } from '../restore/authentication.ts'
+import { connectClient, type Reached } from '../restore/pg-client.ts'
+import { requiredAuthentication } from './connection-authentication.ts'
 import { failureText, hasNoTls, isAboutTls, mayTryNext, serverText, type Place } from './connection-failure.ts'
 import { addService, passwordFromFile } from './connection-files.ts'
 import { keepalives, wholeNumber } from './connection-socket.ts'
@@ -157,7 +159,10 @@ export async function connectDatabase(
   const { onNotice, onConnect } = options
   refuseUnsupported(parameters)
   sayWhereItRuns()
-  const requireChannelBinding = channelBinding(parameters) === 'require'
+  const required = {
+    requireChannelBinding: channelBinding(parameters) === 'require',
+    requiredAuthentication: requiredAuthentication(parameters),
+  }
   const { signal } = terminal
   const failures: string[] = []
   let asked: string | undefined
@@ -170,7 +175,7 @@ export async function connectDatabase(
         const reached: Reached = {}
         try {
           const config = configOf(parameters, place, tls, options, asked ?? (given || ofFile?.password))
-          const first = await connectClient(config, { requireChannelBinding, signal, reached })
+          const first = await connectClient(config, { ...required, signal, reached })
           let complaint: string | undefined = ''
           try {
             complaint = await unfit(first, wanted)
@@ -184,7 +189,7 @@ export async function connectDatabase(
           const connect = async (database: string): Promise<Client> => {
             const again: Reached = {}
             try {
-              const next = await connectClient(config, { database, requireChannelBinding, signal, reached: again })
+              const next = await connectClient(config, { database, ...required, signal, reached: again })
               onConnect?.()
               return next
             } catch (error) {
@@ -270,7 +275,6 @@ function refuseUnsupported(parameters: ConnectionParameters): void {
   refuse(parameters, 'gssencmode', 'require')
   refuse(parameters, 'sslcrl')
   refuse(parameters, 'sslcrldir')
-  refuse(parameters, 'require_auth')
   refuse(parameters, 'replication')
   refuse(parameters, 'scram_client_key')
   refuse(parameters, 'scram_server_key')

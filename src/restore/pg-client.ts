@@ -1,5 +1,6 @@
 import type { Client, ClientConfig, Connection } from 'pg'
 import { ArchiveError } from '../errors.ts'
+import { refusalOf, watchBinding, watchRequests, type RequiredAuthentication } from './authentication.ts'
 
 /** What node-postgres has and its types do not tell. */
 interface ClientInside {
@@ -17,6 +18,8 @@ export interface ClientOptions {
   readonly database?: string | undefined
   /** Nothing but SCRAM with channel binding is taken (channel_binding=require of libpq). */
   readonly requireChannelBinding?: boolean | undefined
+  /** How the server may find out who connects (require_auth of libpq). */
+  readonly requiredAuthentication?: RequiredAuthentication | undefined
   readonly signal?: AbortSignal | undefined
   /** Told how far connecting came. */
   readonly reached?: Reached | undefined
@@ -29,9 +32,6 @@ export interface Reached {
   /** The server has taken the user. */
   authenticated?: boolean | undefined
 }
-
-/** What the client refuses while it connects, whatever the server would say (pg_fe_sendauth, fe-auth.c). */
-export class ClientRefusal extends Error {}
 
 /** Loads what connects to servers. @throws ArchiveError UNSUPPORTED when a package is not installed */
 export async function loadPg() {
@@ -78,14 +78,15 @@ function inside(client: Client): ClientInside {
  */
 export async function connectClient(
   config: ClientConfig,
-  { database, requireChannelBinding, signal, reached = {} }: ClientOptions = {},
+  { database, requireChannelBinding, requiredAuthentication, signal, reached = {} }: ClientOptions = {},
 ): Promise<Client> {
   const { Client: PgClient } = await loadPg()
   signal?.throwIfAborted()
   const client = new PgClient(config)
-  watchAnswers(client, reached)
+  watchAnswers(client, reached, requiredAuthentication)
   // a connection string would win over `config.database`
   if (database !== undefined) inside(client).connectionParameters.database = database
+  const checkRequests = requiredAuthentication === undefined ? ignore : watchRequests(client, requiredAuthentication)
   const checkBinding = requireChannelBinding === true ? watchBinding(client) : ignore
   const destroy = (): void => void connectionOf(client).stream.destroy()
   signal?.addEventListener('abort', destroy)
@@ -93,6 +94,7 @@ export async function connectClient(
   client.on('error', ignore)
   try {
     await client.connect()
+    checkRequests()
     checkBinding()
     client.off('error', ignore)
     return client
@@ -110,7 +112,7 @@ export async function connectClient(
  * Notes how far a client comes, and has a message that node-postgres cannot take apart end the connection: it throws
  * where nobody catches.
  */
-function watchAnswers(client: Client, reached: Reached): void {
+function watchAnswers(client: Client, reached: Reached, required: RequiredAuthentication | undefined): void {
   const connection = connectionOf(client) as GuardedConnection
   connection.once('authenticationOk', () => (reached.authenticated = true))
   connection.once('connect', () => (reached.address = connection.stream.remoteAddress))
@@ -126,7 +128,7 @@ function watchAnswers(client: Client, reached: Reached): void {
           Reflect.apply(listener, stream, [chunk])
         } catch (error) {
           const method = /authenticationOk message type (\d+)/.exec(String(error))?.[1]
-          stream.destroy(method === undefined ? (error as Error) : new ClientRefusal(unsupported(Number(method))))
+          stream.destroy(method === undefined ? (error as Error) : refusalOf(Number(method), required))
         }
       })
     }
@@ -141,45 +143,6 @@ interface GuardedConnection extends Connection {
 type SocketOf = Connection['stream'] & {
   readonly remoteAddress?: string
   listeners(event: 'data'): ((chunk: Uint8Array) => void)[]
-}
-
-/** AUTH_REQ_KRB5, _GSS, _SSPI (protocol.h): what node-postgres has no answer to. */
-function unsupported(method: number): string {
-  const name = { 2: 'Kerberos 5', 7: 'GSSAPI', 9: 'SSPI' }[method]
-  return name === undefined
-    ? `authentication method ${method} not supported`
-    : `${name} authentication is not supported by pgdmp`
-}
-
-/**
- * Sees to it that no password is sent without channel binding; gives what says, once there is a connection, whether the
- * server proved itself with it (check_expected_areq, fe-auth.c).
- */
-function watchBinding(client: Client): () => void {
-  const { connection } = inside(client)
-  let refusal: string | undefined = "channel binding required but not supported by server's authentication request"
-  let proven = false
-  connection.once('authenticationSASL', ({ mechanisms }: { readonly mechanisms: readonly string[] }) => {
-    if (!('getPeerCertificate' in connection.stream)) refusal = 'channel binding required, but SSL not in use'
-    else if (mechanisms.includes('SCRAM-SHA-256-PLUS')) refusal = undefined
-    else {
-      refusal =
-        'channel binding is required, but server did not offer an authentication method that supports channel binding'
-    }
-  })
-  connection.once('authenticationSASLFinal', () => {
-    proven = refusal === undefined
-  })
-  const { password } = inside(client)
-  inside(client).password = async (): Promise<unknown> => {
-    if (refusal !== undefined) throw new ClientRefusal(refusal)
-    const given: unknown = typeof password === 'function' ? await password() : password
-    return given ?? undefined
-  }
-  return () => {
-    if (proven) return
-    throw new ClientRefusal('channel binding required, but server authenticated client without channel binding')
-  }
 }
 
 /**

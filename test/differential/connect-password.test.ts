@@ -10,7 +10,7 @@ import { postgres, withoutPath, withoutPostgres } from '../helpers/postgres.ts'
 import { run } from '../helpers/process.ts'
 
 /*
- * Passwords by every method, TLS and channel binding, with a server of these tests' own that has a certificate, beside
+ * Passwords by every method, those that are allowed, TLS and channel binding, with a server of these tests' own that has a certificate, beside
  * the real pg_restore; and a password that is typed, at a terminal that Python makes.
  */
 
@@ -183,6 +183,78 @@ describe('a password', () => {
     },
     seconds,
   )
+
+  // libpq knows the parameter since 16, and OAuth since 18
+  describe.skipIf(tools.major < 18)('where require_auth says what the server may ask for', () => {
+    const passwordOf = (user: string) => (user === 'postgres' ? /password=(\S+)/.exec(connection)?.[1] : 'known')
+    const values = [
+      ...['none', 'password', 'md5', 'scram-sha-256', 'gss'].flatMap((name) => [name, `!${name}`]),
+      'oauth',
+      'sspi',
+      '',
+      'none,scram-sha-256',
+      'password,md5',
+      '!none,!scram-sha-256',
+      '!oauth,!scram-sha-256',
+    ]
+
+    test.each([...users, 'trusted', 'by_gss'])(
+      'goes to it, or not, as by pg_restore: %s',
+      async (user) => {
+        let refused = 0
+        for (const value of values) {
+          const dbname = as(user, `password=${passwordOf(user)}`, `require_auth='${value}'`, 'gssencmode=disable')
+          const { real, ours } = await both('-d', dbname)
+          // what is allowed fails for want of what libpq has and node-postgres has not
+          const isGss = user === 'by_gss' && !String(real[1]).includes('requirement')
+          if (isGss) expect([value, ours[0], ours[1]]).toEqual([value, real[0], expect.stringContaining('GSSAPI')])
+          else expect([value, ...ours]).toEqual([value, ...real])
+          if (real[0] === 1) refused++
+        }
+        expect(refused).toBeGreaterThan(5)
+        expect(refused).toBeLessThan(values.length + (user === 'by_gss' ? 1 : 0))
+      },
+      4 * seconds,
+    )
+
+    test.each([
+      ['password,!md5', 1],
+      ['!none,!md5,password', 1],
+      ['md5,password,md5', 1],
+      ['!none,!none', 1],
+      ['none,none', 1],
+      ['gss,sspi,gss', 1],
+      ['!gss,!sspi', 0],
+      ['SCRAM-SHA-256', 1],
+      ['scram-sha-256,', 1],
+      [',', 1],
+      ['!', 1],
+      ['!!md5', 1],
+    ] as const)(
+      'is read as by pg_restore: %s',
+      async (value, status) => {
+        const { real, ours } = await both('-d', as('tls_only', 'password=known', `require_auth='${value}'`))
+        expect(ours).toEqual(real)
+        expect(ours[0]).toBe(status)
+      },
+      seconds,
+    )
+
+    test.each([
+      ['channel_binding=require require_auth=scram-sha-256', 0],
+      ['channel_binding=require require_auth=md5', 1],
+      ['channel_binding=require require_auth=oauth', 1],
+      ['channel_binding=disable require_auth=oauth', 1],
+    ] as const)(
+      'goes with TLS and %s as by pg_restore',
+      async (more, status) => {
+        const { real, ours } = await both('-d', as('tls_only', 'password=known', 'sslmode=require', more))
+        expect(ours).toEqual(real)
+        expect(ours[0]).toBe(status)
+      },
+      seconds,
+    )
+  })
 
   // the server's certificate, which is its own root, names localhost; the address is given so that nothing is looked up
   test.each([
