@@ -62,7 +62,6 @@ export class AheadSource implements ChunkSource, WindowHolder {
   /** How long a buffer takes to be filled, and to be read. */
   readonly #filling = new Pace()
   readonly #handling = new Pace()
-  #givenAt: number | undefined
   #wanted = false // the reader waits for the next buffer
   #wakeReader: () => void = () => {}
   #wakeDecoder: () => void = () => {}
@@ -150,13 +149,13 @@ export class AheadSource implements ChunkSource, WindowHolder {
   }
 
   async next(): Promise<Uint8Array | null> {
+    const { idleSince } = this.reading
+    if (Number.isFinite(idleSince)) this.#handling.add(performance.now() - idleSince)
     this.reading.begin()
-    if (this.#givenAt !== undefined) this.#handling.add(performance.now() - this.#givenAt)
     try {
       return await this.#next()
     } finally {
       this.reading.end()
-      this.#givenAt = performance.now()
     }
   }
 

@@ -53,8 +53,8 @@ const granted = `SELECT relname, coalesce(r.rolname, '(everybody)'), string_agg(
   FROM pg_class CROSS JOIN aclexplode(relacl) LEFT JOIN pg_roles r ON r.oid = grantee
   WHERE relname IN ('open', 'closed') AND grantee <> relowner GROUP BY 1, 2 ORDER BY 1, 2`
 
-// eslint-disable-next-line no-control-regex -- these are what a script must not have
-const unfit = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/
+/** What a script must not have: controls but the ends of lines, and what reverses text. */
+const unfit = /[^\P{Cc}\n]|\u202e/u
 
 describe.each(servers.map((server) => [server.major, server] as const))('a server of %i', (major, server: Server) => {
   const file = join(folder, `names-${major}.dump`)
