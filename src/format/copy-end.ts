@@ -85,8 +85,8 @@ function keepTail(tail: Uint8Array, kept: number, chunk: Uint8Array): number {
   return stay + chunk.length
 }
 
-/** Whether the last line that is not empty is `\.`. */
-function endsCopy(tail: Uint8Array): boolean {
+/** Whether the last line of COPY text that is not empty is `\.`. */
+export function endsCopy(tail: Uint8Array): boolean {
   let end = tail.length
   while (end > 0 && (tail[end - 1] === lineFeed || tail[end - 1] === carriageReturn)) end--
   if (end === tail.length || end < 2) return false
@@ -94,7 +94,8 @@ function endsCopy(tail: Uint8Array): boolean {
   return end === 2 || tail[end - 3] === lineFeed
 }
 
-function endsInserts(tail: Uint8Array): boolean {
+/** Whether the last line is empty. */
+export function endsInserts(tail: Uint8Array): boolean {
   return tail.length > 1 && tail.at(-1) === lineFeed && tail.at(-2) === lineFeed
 }
 

@@ -1,4 +1,5 @@
 import { ArchiveError } from '../errors.ts'
+import { joinBytes } from '../bytes/join-bytes.ts'
 import type { Pull } from '../io/pull.ts'
 import type { ArchiveHeader, DumpId } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
@@ -43,6 +44,14 @@ export interface BlockHeader {
   /** Type byte as stored; anything but {@link BLK_DATA} and {@link BLK_BLOBS} is damage. */
   readonly type: number
   readonly dumpId: DumpId
+}
+
+/** A block that lies in a window. */
+export interface WholeBlock {
+  /** What its chunks hold. */
+  readonly payload: Uint8Array
+  /** Bytes of the block, its headers included. */
+  readonly length: number
 }
 
 /** A chunk that is longer than the archive, but not than this, tells rather of an archive that was cut short. */
@@ -114,6 +123,29 @@ export class BlockReader {
   /** The Chunks that begin here as one stream of stored bytes. */
   chunks(): ChunkPayload {
     return new ChunkPayload(this)
+  }
+
+  /**
+   * What the data block at the front of the window holds when all of it is there, and how long it is; the window does
+   * not move. Undefined for any other, a damaged one included: reading it tells what is wrong.
+   */
+  peekBlock(dumpId: DumpId, mostBytes: number): WholeBlock | undefined {
+    const { buffer, start, available } = this.pull
+    const { typeBytes } = this.#layout
+    const end = start + Math.min(available, mostBytes)
+    const first = start + this.headerBytes
+    if (this.headerBytes === 0 || first > end || this.#intAt(start + typeBytes) !== dumpId) return undefined
+    if (typeBytes === 1 && buffer[start] !== BLK_DATA) return undefined
+    const chunks: Uint8Array[] = []
+    for (let at = first; at + this.#intBytes <= end;) {
+      const length = this.#lengthAt(at)
+      at += this.#intBytes
+      if (length === 0) return { payload: joinBytes(chunks), length: at - start }
+      if (!(length > 0 && length <= end - at)) return undefined
+      chunks.push(buffer.subarray(at, at + length))
+      at += length
+    }
+    return undefined
   }
 
   /** Moves past the body of a block whose header was read, by this reader or another. */

@@ -17,7 +17,14 @@ import type { ArchiveLayout } from './layout.ts'
 import { readToc } from './read-toc.ts'
 import { SecondToc } from './second-toc.ts'
 import type { FormatReader, ReadOptions, ReaderInput, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
-import { dataContext, noData, objectContext, type DataStream, type StoredData } from './stored-data.ts'
+import {
+  dataContext,
+  noData,
+  objectContext,
+  type DataStream,
+  type StoredAtHand,
+  type StoredData,
+} from './stored-data.ts'
 import type { StoredSizes } from './stored-sizes.ts'
 import type { VerbatimArchive } from './verbatim.ts'
 
@@ -54,8 +61,9 @@ class CustomReader implements FormatReader {
     this.#parsed = parsed
     this.#blocks = blocks
     const open = (entry: TocEntry): Promise<StoredData> => this.#openStored(entry)
-    const sizeOf = async (entry: TocEntry): Promise<number | undefined> => blocks.storedBytes(entry)
-    this.#streams = new DataStreams(options, blocks.seekable ? { open, sizeOf } : { open })
+    const sizeOf = (entry: TocEntry): number | undefined => blocks.storedBytes(entry)
+    const atHand = (entry: TocEntry): StoredAtHand | undefined => this.#atHand(entry)
+    this.#streams = new DataStreams(options, blocks.seekable ? { open, sizeOf, atHand } : { open })
   }
 
   get seekable(): boolean {
@@ -183,6 +191,13 @@ class CustomReader implements FormatReader {
       framing: this.#framing(payload),
       repeatable: this.seekable,
     }
+  }
+
+  #atHand(entry: TocEntry): StoredAtHand | undefined {
+    const { algorithm } = this.header.compression
+    const block = algorithm === 'unknown' ? undefined : this.#blocks.atHand?.(entry)
+    if (algorithm === 'unknown' || block === undefined) return undefined
+    return { bytes: block.payload, container: blockContainerOf(algorithm), take: block.take }
   }
 
   /** @throws ArchiveError UNSUPPORTED_COMPRESSION */

@@ -3,7 +3,7 @@ import type { ChunkSource } from '../io/chunks.ts'
 import type { Windows } from '../io/windows.ts'
 import type { ParsedToc } from '../toc/toc.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
-import type { BlockAccess, OpenBlock } from './custom-access.ts'
+import type { BlockAccess, BlockAtHand, OpenBlock } from './custom-access.ts'
 import { BLK_BLOBS, BLK_DATA, BlockReader, type BlockHeader, type BlockLayout } from './custom-blocks.ts'
 import { BlockBody } from './custom-body.ts'
 import { blockBehindEnd, blockMismatch, missingBlock, unknownBlockType } from './custom-errors.ts'
@@ -12,6 +12,9 @@ import type { ArchiveLayout, BlockSpan } from './layout.ts'
 import { ifReadable, type StoredSizes } from './stored-sizes.ts'
 import { chunksInTurn, VerbatimBlocks } from './verbatim.ts'
 import { WindowChunks } from './window-chunks.ts'
+
+/** Blocks up to this much are taken as a whole where they lie in a window. */
+const SMALL_BYTES = 64 * 1024
 
 /** The blocks of an archive that can be read anywhere: by the offsets in the TOC, or by an index made while scanning. */
 export class SeekableBlocks implements BlockAccess {
@@ -51,8 +54,7 @@ export class SeekableBlocks implements BlockAccess {
         body: new BlockBody(reader, header),
         ended: (end) => {
           if (state === 'begun') state = 'whole'
-          this.#ends.set(offset, end)
-          this.#index.learnEnd(offset, end)
+          this.#learnEnd(offset, end)
         },
         release: async () => {
           // one that was left in the middle may still be read from
@@ -64,6 +66,21 @@ export class SeekableBlocks implements BlockAccess {
     } catch (error) {
       await pull.close()
       throw error
+    }
+  }
+
+  atHand({ dumpId, data }: TocEntry): BlockAtHand | undefined {
+    if (data.state !== 'set') return undefined
+    const pull = this.#windows.peek(data.offset)
+    const block = pull && new BlockReader(pull, this.#layout).peekBlock(dumpId, SMALL_BYTES)
+    if (pull === undefined || block === undefined) return undefined
+    const { payload, length } = block
+    return {
+      payload,
+      take: () => {
+        pull.consume(length)
+        this.#learnEnd(data.offset, data.offset + length)
+      },
     }
   }
 
@@ -145,6 +162,11 @@ export class SeekableBlocks implements BlockAccess {
 
   async close(): Promise<void> {
     await this.#index.close()
+  }
+
+  #learnEnd(offset: number, end: number): void {
+    this.#ends.set(offset, end)
+    this.#index.learnEnd(offset, end)
   }
 
   async #found(dumpId: DumpId): Promise<BlockHeader> {

@@ -1,17 +1,20 @@
+import { SmallDecoder } from '../codec/small-decoder.ts'
 import { ArchiveError } from '../errors.ts'
-import type { ChunkSource } from '../io/chunks.ts'
+import { oneChunk, type ChunkSource } from '../io/chunks.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { DecodeAhead, type DataAccess } from './decode-ahead.ts'
 import { readLargeObjectList, type LargeObjectLine, type ListOrigin } from './large-object-list.ts'
 import { OpenStreams } from './open-streams.ts'
+import { LazyDataStream } from './lazy-data-stream.ts'
 import type { OnStored, ReadOptions, ReaderOptions } from './reader.ts'
-import { checkedData, type DataStream, type StoredData, type StoredForm } from './stored-data.ts'
+import { areComplete, checkedData, type DataStream, type StoredData, type StoredForm } from './stored-data.ts'
 
 /** The data that a reader hands out, as stored or decompressed: what the three containers have in common. */
 export class DataStreams {
   readonly #streams: OpenStreams
   readonly #access: DataAccess
   readonly #decoding: DecodeAhead
+  readonly #small: SmallDecoder
 
   readonly #onStored: OnStored | undefined
 
@@ -20,6 +23,7 @@ export class DataStreams {
     this.#onStored = options.onStored
     this.#access = { ...access, open: async (entry) => this.#seen(await access.open(entry)) }
     this.#decoding = new DecodeAhead(options, this.#access)
+    this.#small = new SmallDecoder(options.limits)
   }
 
   /** @throws ArchiveError CLOSED */
@@ -34,20 +38,45 @@ export class DataStreams {
 
   /** The data of an entry. */
   ofEntry(entry: TocEntry, options: ReadOptions): DataStream {
-    const stream = this.#streams.stream(async () => {
+    const open = async (): Promise<ChunkSource> => {
       if (options.raw === true) return (await this.#access.open(entry)).input
+      const data = this.#atHand(entry)
+      if (data !== undefined) return oneChunk(data.slice())
       return checkedData(entry, await this.#decoding.take(entry))
-    }, options.signal)
-    return { ...stream, stored: () => this.#stored(() => this.#access.open(entry), options.signal) }
+    }
+    return new LazyDataStream({
+      stream: () => this.#streams.stream(open, options.signal),
+      stored: () => this.#stored(() => this.#access.open(entry), options.signal),
+      atHand: () => {
+        this.check()
+        options.signal?.throwIfAborted()
+        return options.raw === true ? undefined : this.#atHand(entry)
+      },
+    })
+  }
+
+  #atHand(entry: TocEntry): Uint8Array | undefined {
+    if (this.#decoding.hasBegun(entry)) return undefined
+    const stored = this.#access.atHand?.(entry)
+    if (stored === undefined) return undefined
+    const data = this.#small.decode(stored.bytes, stored.container)
+    if (data === undefined || !areComplete(entry, data)) return undefined
+    if (stored.bytes.length > 0) this.#onStored?.(stored.container, stored.bytes)
+    stored.take()
+    this.#decoding.passed(entry)
+    return data
   }
 
   /** Data that are never planned: a large object, or a block that was come to, of this entry if it is known. */
   of(open: () => StoredData | Promise<StoredData>, options: ReadOptions, entry?: TocEntry): DataStream {
-    const stream = this.#streams.stream(async () => {
+    const opened = async (): Promise<ChunkSource> => {
       const stored = this.#seen(await open())
       return options.raw === true ? stored.input : checkedData(entry, this.#decoding.decode(stored))
-    }, options.signal)
-    return { ...stream, stored: () => this.#stored(open, options.signal) }
+    }
+    return new LazyDataStream({
+      stream: () => this.#streams.stream(opened, options.signal),
+      stored: () => this.#stored(open, options.signal),
+    })
   }
 
   /** Bytes that `open` gives, ended with the others. */

@@ -2,7 +2,7 @@ import { DecodePool, type DecodedSource } from '../codec/pool.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import type { ReaderOptions } from './reader.ts'
-import type { StoredData } from './stored-data.ts'
+import type { StoredAtHand, StoredData } from './stored-data.ts'
 
 /** Streams with fewer stored bytes are decoded faster than handed to the thread pool: nothing is begun ahead for them. */
 const aheadFrom = 256 * 1024
@@ -15,7 +15,9 @@ export interface DataAccess {
   /** Opens the stored bytes of an entry. */
   open(entry: TocEntry): Promise<StoredData>
   /** Their number, if it can be told without reading; absent where nothing can be read ahead. */
-  sizeOf?(entry: TocEntry): Promise<number | undefined>
+  sizeOf?(entry: TocEntry): Promise<number | undefined> | number | undefined
+  /** Stored bytes of an entry that are in memory; absent where that never is. */
+  atHand?(entry: TocEntry): StoredAtHand | undefined
 }
 
 /**
@@ -69,6 +71,25 @@ export class DecodeAhead {
     return taken
   }
 
+  /** Whether the data of an entry are being decoded already. */
+  hasBegun({ dumpId }: TocEntry): boolean {
+    return this.#begun.size > 0 && this.#begun.has(this.#positions.get(dumpId) ?? -1)
+  }
+
+  /** The data of an entry were had without decoding them here; they count as taken. */
+  passed({ dumpId }: TocEntry): void {
+    const position = this.#positions.get(dumpId) ?? -1
+    if (position < this.#next) return
+    this.#dropBefore(position)
+    this.#next = position + 1
+    this.#examined = Math.max(this.#examined, this.#next)
+    if (this.#mayBegin) void this.#topUp()
+  }
+
+  get #mayBegin(): boolean {
+    return !this.#closed && this.#begun.size < this.#workers && this.#examined < this.#plan.length
+  }
+
   /** The decompressed data of a stream that nothing was begun for. */
   decode(stored: StoredData): DecodedSource {
     return this.#pool.decode({ ...stored, limits: this.#options.limits })
@@ -97,11 +118,13 @@ export class DecodeAhead {
     if (this.#topping || sizeOf === undefined || this.#workers === 0) return
     this.#topping = true
     try {
-      while (!this.#closed && this.#begun.size < this.#workers && this.#examined < this.#plan.length) {
+      while (this.#mayBegin) {
         const plan = this.#plan
         const position = this.#examined++
         const entry = plan[position]
-        if (entry === undefined || ((await sizeOf(entry)) ?? 0) < aheadFrom) continue
+        if (entry === undefined) continue
+        const size = sizeOf(entry)
+        if (((size instanceof Promise ? await size : size) ?? 0) < aheadFrom) continue
         // it may have been taken, or the plan changed, while its size was looked up
         if (position >= this.#next && plan === this.#plan) this.#begin(position, entry)
       }

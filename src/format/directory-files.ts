@@ -31,6 +31,29 @@ export function containerOfSuffix(suffix: string | undefined): Container {
   return suffixes.find(([known]) => known === suffix)?.[1] ?? 'none'
 }
 
+/** What of a file recorded as `name` has been read into `target` at once, if it is small and a sound one of its kind. */
+export function smallFile(
+  dir: DirectoryAccess,
+  name: string,
+  known: ArchiveFile | undefined,
+  target: Uint8Array,
+): { readonly bytes: Uint8Array; readonly container: Container } | undefined {
+  if (!safeName.test(name)) return undefined
+  const names = known === undefined ? fileNames(name).map(([candidate]) => candidate) : [known.name]
+  const found = dir.readSmall?.(names, target)
+  if (found === undefined) return undefined
+  const bytes = target.subarray(0, found.bytes)
+  const container = containerOfSuffix(found.name.slice(name.length))
+  // an empty file, or one that is no gzip file, is another matter
+  if (container !== 'none' && (bytes.length < 2 || (container === 'gzip' && !beginsGzip(bytes)))) return undefined
+  return { bytes, container }
+}
+
+/** zlib's own reader of .gz files, which pg_restore uses, gives a file that is none as it is. */
+export function beginsGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b
+}
+
 const safeName = /^(?:[0-9]+\.dat|blobs(?:_[0-9]+)?\.toc|blob_[0-9]+\.dat)$/
 
 /** A stored name without its suffix. */

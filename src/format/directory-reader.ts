@@ -12,12 +12,14 @@ import { DataStreams } from './data-streams.ts'
 import { decodeWhole, iterate } from './decode-ahead.ts'
 import {
   allFiles,
+  beginsGzip,
   checkFileName,
   fileSizes,
   findFile,
   missingFile,
   noDirectory,
   sizeIn,
+  smallFile,
   type ArchiveFile,
 } from './directory-files.ts'
 import { ObjectsOfToc } from './expected-objects.ts'
@@ -26,7 +28,15 @@ import type { LargeObjectLine } from './large-object-list.ts'
 import type { ArchiveLayout } from './layout.ts'
 import { readToc } from './read-toc.ts'
 import type { FormatReader, ReadOptions, ReaderInput, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
-import { dataContext, dataFileOf, listContext, objectContext, type DataStream, type StoredData } from './stored-data.ts'
+import {
+  dataContext,
+  dataFileOf,
+  listContext,
+  objectContext,
+  type DataStream,
+  type StoredAtHand,
+  type StoredData,
+} from './stored-data.ts'
 import { ifReadable, type StoredSizes } from './stored-sizes.ts'
 import { checkPresence, type VerbatimArchive, type VerbatimFile } from './verbatim.ts'
 import { WindowChunks } from './window-chunks.ts'
@@ -89,7 +99,7 @@ async function openFileData(
   const stored = { input, context, storedBytes: source.size, repeatable: true }
   if (file.container !== 'gzip') return { ...stored, container: file.container }
   try {
-    return { ...stored, container: (await beginsGzip(pull)) ? 'gzip' : 'none' }
+    return { ...stored, container: (await isGzip(pull)) ? 'gzip' : 'none' }
   } catch (error) {
     await source.close()
     throw error
@@ -106,10 +116,8 @@ function emptyGzip({ action, dumpId }: DecodeContext, file: string): ArchiveErro
   })
 }
 
-/** zlib's own reader of .gz files, which pg_restore uses, gives a file that is none as it is. */
-async function beginsGzip(pull: Pull): Promise<boolean> {
-  await pull.fill(2)
-  return pull.available < 2 || (pull.buffer[pull.start] === 0x1f && pull.buffer[pull.start + 1] === 0x8b)
+async function isGzip(pull: Pull): Promise<boolean> {
+  return !(await pull.fill(2)) || beginsGzip(pull.buffer.subarray(pull.start))
 }
 
 function shrunk(context: DecodeContext, file: string, offset: number): ArchiveError {
@@ -138,6 +146,9 @@ async function noToc(dir: DirectoryAccess): Promise<ArchiveError> {
   })
 }
 
+/** Files of less than this are read at once. */
+const SMALL_BYTES = 64 * 1024
+
 /** Reader of directory archives (pg_backup_directory.c). */
 class DirectoryReader implements FormatReader {
   readonly format = 'directory'
@@ -152,6 +163,8 @@ class DirectoryReader implements FormatReader {
   readonly #streams: DataStreams
   /** Files that were looked up ahead and not opened since. */
   readonly #found = new Map<string, ArchiveFile>()
+  /** For files that are read at once. */
+  #small: Uint8Array | undefined
 
   constructor(parsed: ParsedToc, dir: DirectoryAccess, options: ReaderOptions) {
     this.header = parsed.header
@@ -164,6 +177,7 @@ class DirectoryReader implements FormatReader {
     this.#streams = new DataStreams(options, {
       open: (entry) => this.#openEntry(entry),
       sizeOf: (entry) => this.#sizeOf(entry),
+      atHand: (entry) => this.#atHand(entry),
     })
   }
 
@@ -248,6 +262,13 @@ class DirectoryReader implements FormatReader {
     const found = await findFile(this.#dir, data.filename)
     if (found !== undefined) this.#found.set(data.filename, found)
     return found?.size
+  }
+
+  #atHand({ data }: TocEntry): StoredAtHand | undefined {
+    if (data.state !== 'file' || this.#dir.readSmall === undefined) return undefined
+    this.#small ??= new Uint8Array(SMALL_BYTES)
+    const found = smallFile(this.#dir, data.filename, this.#found.get(data.filename), this.#small)
+    return found && { ...found, take: () => this.#found.delete(data.filename) }
   }
 
   async #openAsIs(name: string): Promise<ChunkSource> {

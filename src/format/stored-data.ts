@@ -3,7 +3,7 @@ import type { Container, DecodeContext } from '../codec/codec.ts'
 import type { ByteStream } from '../io/byte-stream.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
-import { requireCopyEnd, requireInsertEnd } from './copy-end.ts'
+import { endsCopy, endsInserts, requireCopyEnd, requireInsertEnd } from './copy-end.ts'
 
 /** The bytes of one stream as they lie in an archive, and what is needed to decompress them. */
 export interface StoredData {
@@ -20,6 +20,14 @@ export interface StoredData {
   readonly isSeen?: boolean | undefined
   /** The data can be opened again. */
   readonly repeatable?: boolean | undefined
+}
+
+/** Few stored bytes that are in memory already, lent until anything else is asked for. */
+export interface StoredAtHand {
+  readonly bytes: Uint8Array
+  readonly container: Container
+  /** Says that they have been used. */
+  take(): void
 }
 
 /** How the lengths of chunks are laid out. */
@@ -48,6 +56,12 @@ export interface StoredForm {
 export interface DataStream extends ByteStream {
   /** Opens the data as they are stored, instead of reading the stream. */
   stored?(): Promise<StoredForm>
+  /**
+   * All of the data at once, lent until anything else is asked of the archive, where they are few and have been read into
+   * memory with others: a thousandth of the work of reading the stream, which is to be done otherwise. Undefined as well
+   * for whatever the stream would throw.
+   */
+  atHand?(): Uint8Array | undefined
 }
 
 /** What is being read when an entry's data are, for errors. */
@@ -63,6 +77,13 @@ export function objectContext(dumpId: DumpId, oid: number, file?: string): Decod
 /** What is being read when the list of an entry's large objects is, for errors. */
 export function listContext(dumpId: DumpId, file?: string): DecodeContext {
   return { action: `read the large objects of TOC entry ${dumpId}`, dumpId, file }
+}
+
+/** Whether these are all data of an entry: see {@link checkedData}. */
+export function areComplete(entry: TocEntry, data: Uint8Array): boolean {
+  if (entry.desc !== 'TABLE DATA') return true
+  if (entry.copyStmt !== null) return endsCopy(data)
+  return entry.tableam === undefined || endsInserts(data)
 }
 
 /** Decompressed data of an entry, with the check that the rows of a table are complete. */

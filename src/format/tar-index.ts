@@ -15,6 +15,7 @@ import {
   type FoundMember,
   type TarMembers,
 } from './tar-members.ts'
+import type { StoredAtHand } from './stored-data.ts'
 import { tarBlockBytes } from './tar-header.ts'
 import { TarWalker, truncatedMember, type TarMember } from './tar-walker.ts'
 import { Turns } from './turns.ts'
@@ -22,6 +23,8 @@ import { WindowChunks } from './window-chunks.ts'
 
 /** Two blocks of zeros. */
 const markBytes = 2 * tarBlockBytes
+/** Members up to this much are taken as a whole where they lie in a window. */
+const SMALL_BYTES = 64 * 1024
 /** Bytes read at a time after the end. */
 const tailBytes = 64 * 1024
 
@@ -40,6 +43,7 @@ export class TarIndex implements TarMembers {
   readonly #positions = new Map<string, number>()
   #folder = ''
   #complete = false
+  #walking = false
   /** Whoever walks on takes turns. */
   readonly #turns = new Turns()
 
@@ -65,12 +69,36 @@ export class TarIndex implements TarMembers {
   async find(name: string, action: string, dumpId: DumpId): Promise<FoundMember> {
     const names = fileNames(this.#folder + name)
     for (let position = this.#members.length; ; position++) {
-      for (const [candidate, container] of names) {
-        const member = this.#members[this.#positions.get(candidate) ?? -1]
-        if (member !== undefined) return { member: relativeTo(this.#folder, member), container }
-      }
+      const found = this.#passed(names)
+      if (found !== undefined) return { ...found, member: relativeTo(this.#folder, found.member) }
       if ((await this.#at(position)) === undefined) throw missingMember(name, action, dumpId)
     }
+  }
+
+  atHand(name: string): StoredAtHand | undefined {
+    const names = fileNames(this.#folder + name)
+    let found = this.#passed(names)
+    while (found === undefined) {
+      const member = this.#walking ? undefined : this.#walker.nextAtHand()
+      if (member === undefined) return undefined
+      this.#add(member)
+      found = this.#passed(names)
+    }
+    const { member, container } = found
+    if (member.kind !== 'file' || member.size > SMALL_BYTES) return undefined
+    const pull = this.#windows.peek(member.start)
+    if (pull === undefined || pull.available < member.size) return undefined
+    const bytes = pull.buffer.subarray(pull.start, pull.start + member.size)
+    return { bytes, container, take: () => pull.consume(bytes.length) }
+  }
+
+  /** One of the members come past. */
+  #passed(names: ReturnType<typeof fileNames>): FoundMember | undefined {
+    for (const [candidate, container] of names) {
+      const member = this.#members[this.#positions.get(candidate) ?? -1]
+      if (member !== undefined) return { member, container }
+    }
+    return undefined
   }
 
   async after(member: TarMember | undefined): Promise<TarMember | null> {
@@ -151,14 +179,20 @@ export class TarIndex implements TarMembers {
   }
 
   async #walk(position: number): Promise<void> {
-    while (this.#members.length <= position && !this.#complete) {
-      const member = await this.#walker.next()
-      if (member === null) this.#complete = true
-      else if (!isIgnored(member)) this.#add(member)
+    this.#walking = true
+    try {
+      while (this.#members.length <= position && !this.#complete) {
+        const member = await this.#walker.next()
+        if (member === null) this.#complete = true
+        else this.#add(member)
+      }
+    } finally {
+      this.#walking = false
     }
   }
 
   #add(member: TarMember): void {
+    if (isIgnored(member)) return
     if (!this.#positions.has(member.name)) this.#positions.set(member.name, this.#members.length)
     this.#members.push(member)
   }

@@ -5,6 +5,7 @@ import type { DumpId } from '../toc/types.ts'
 import { fileNames } from './directory-files.ts'
 import { hints } from './hints.ts'
 import type { TarTail } from './layout.ts'
+import type { StoredAtHand } from './stored-data.ts'
 import type { TarMember } from './tar-walker.ts'
 
 /** A member that was looked for, and the compression that its name tells (none, unless a directory archive was packed). */
@@ -24,6 +25,8 @@ export interface TarMembers {
    * @throws ArchiveError MISSING_DATA_FILE, DATA_OUT_OF_ORDER, BAD_TAR, UNEXPECTED_EOF
    */
   find(name: string, action: string, dumpId: DumpId): Promise<FoundMember>
+  /** What a member holds, if it is small and in memory by now. */
+  atHand?(name: string): StoredAtHand | undefined
   /** The member after this one, or the first one that is left when not given; null after the last. */
   after(member: TarMember | undefined): Promise<TarMember | null>
   /** The data of a member that was just found. @throws ArchiveError BAD_TAR for what is no regular file */

@@ -98,7 +98,10 @@ class TarReader implements FormatReader {
     this.#members = members
     this.#archiveBytes = archiveBytes
     this.#options = options
-    this.#streams = new DataStreams(options, { open: (entry) => this.#openEntry(entry) })
+    this.#streams = new DataStreams(options, {
+      open: (entry) => this.#openEntry(entry),
+      atHand: ({ data }) => (data.state === 'file' ? members.atHand?.(data.filename) : undefined),
+    })
   }
 
   get seekable(): boolean {

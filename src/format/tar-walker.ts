@@ -1,5 +1,5 @@
 import { decodeByteString } from '../bytes/byte-string.ts'
-import { ArchiveError } from '../errors.ts'
+import { ArchiveError, isArchiveError } from '../errors.ts'
 import type { Pull } from '../io/pull.ts'
 import { hints } from './hints.ts'
 import { readPaxRecords, readTarHeader, tarBlockBytes, tarPadding, type TarHeader } from './tar-header.ts'
@@ -63,6 +63,22 @@ export class TarWalker {
     }
   }
 
+  /**
+   * The next member where its header is in the window and nothing but it is to be read; undefined leaves everything to
+   * {@link TarWalker.next}. Not while that is under way.
+   */
+  nextAtHand(): TarMember | undefined {
+    const { pull } = this
+    if (this.#failure !== undefined || this.#ended || this.#onPosition !== undefined) return undefined
+    const passed = this.#current === undefined ? 0 : endOf(this.#current) - pull.position
+    if (passed < 0 || pull.available < passed + tarBlockBytes) return undefined
+    const header = plainHeader(pull, passed)
+    if (header === undefined) return undefined
+    pull.consume(passed + tarBlockBytes)
+    this.#current = toMember(header, header.name, header.size, pull.position - tarBlockBytes)
+    return this.#current
+  }
+
   async #next(): Promise<TarMember | null> {
     await this.#leave()
     let path: string | undefined
@@ -97,7 +113,7 @@ export class TarWalker {
     const { pull } = this
     const member = this.#current
     if (member === undefined) return
-    const end = member.start + member.size + tarPadding(member.size)
+    const end = endOf(member)
     await pull.skip(end - pull.position)
     if (pull.position < end) throw this.#truncated(member.name)
     this.#current = undefined
@@ -171,6 +187,22 @@ export function truncatedMember(name: string, offset: number): ArchiveError {
       details: { pgRestore: 'could not read from input file: end of file' },
     },
   )
+}
+
+/** Offset after a member and its padding. */
+function endOf({ start, size }: TarMember): number {
+  return start + size + tarPadding(size)
+}
+
+/** The header `from` bytes into the window, if it is a sound one of a member that needs no other. */
+function plainHeader({ buffer, start, position }: Pull, from: number): TarHeader | undefined {
+  try {
+    const header = readTarHeader(buffer, start + from, position + from)
+    return header?.type === '0' ? header : undefined
+  } catch (error) {
+    if (isArchiveError(error)) return undefined
+    throw error
+  }
 }
 
 const linkTypes = new Set(['1', '2'])

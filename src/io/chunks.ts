@@ -10,3 +10,18 @@ export interface ChunkSource {
   /** Releases everything at once; safe at any time, more than once, and after the end. */
   cancel(): Promise<void>
 }
+
+/** A source of one chunk, of none where it is empty. */
+export function oneChunk(chunk: Uint8Array): ChunkSource {
+  let left: Uint8Array | null = chunk.length === 0 ? null : chunk
+  return {
+    async next() {
+      const next = left
+      left = null
+      return next
+    },
+    async cancel() {
+      left = null
+    },
+  }
+}

@@ -78,6 +78,30 @@ export async function readOnce(descriptor: number, target: Uint8Array, position:
   }
 }
 
+/**
+ * Reads a regular file whole on the calling thread and gives the number of bytes; null if there is none and it is one
+ * to look for. Undefined where it is no such file, does not leave room in `target`, or cannot be read, and wherever such
+ * calls are not to be made: see `useCallingThread`.
+ */
+export function readSmallFile(path: string, target: Uint8Array, mayLack: boolean): number | null | undefined {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
+  if (!usesCallingThread() || O_NOFOLLOW === undefined || O_NONBLOCK === undefined) return undefined
+  let descriptor: number | undefined
+  try {
+    // an error would take longer
+    if (mayLack && fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return null
+    descriptor = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    const status = fs.fstatSync(descriptor)
+    if (!status.isFile() || status.size >= target.length) return undefined
+    const count = fs.readSync(descriptor, target, 0, target.length, 0)
+    return count === status.size ? count : undefined
+  } catch {
+    return undefined // whoever opens it otherwise is told why
+  } finally {
+    if (descriptor !== undefined) fs.closeSync(descriptor)
+  }
+}
+
 /** Reads until `target` is full or the file ends, and gives the number of bytes. */
 export async function readFully(descriptor: number, target: Uint8Array, position: number): Promise<number> {
   let done = 0

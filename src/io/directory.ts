@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { fileURLToPath, fs, join } from '#io/platform'
 import { ArchiveError } from '../errors.ts'
-import { closeFile, fileStatus, hasCode, linkStatus, openFile, pathStatus } from './descriptor.ts'
+import { closeFile, fileStatus, hasCode, linkStatus, openFile, pathStatus, readSmallFile } from './descriptor.ts'
 import { descriptorSource, type FileSource } from './source.ts'
 
 /** What a name in a directory stands for. */
@@ -28,6 +28,11 @@ export interface DirectoryAccess {
    * @throws ArchiveError UNSAFE_FILE_NAME for a name that is not plain or no regular file; ENOENT unwrapped
    */
   open(name: string): Promise<FileSource>
+  /** The first of these names that there is, and what the regular file has, if it is small: see `readSmallFile`. */
+  readSmall?(
+    names: readonly string[],
+    target: Uint8Array,
+  ): { readonly name: string; readonly bytes: number } | undefined
 }
 
 /**
@@ -77,6 +82,15 @@ export async function openDirectory(path: string | URL): Promise<DirectoryAccess
     async open(name) {
       checkPlainName(name)
       return await openPlainFile(join(directory, name), name)
+    },
+    readSmall(names, target) {
+      for (const name of names) {
+        checkPlainName(name)
+        const bytes = readSmallFile(join(directory, name), target, names.length > 1)
+        if (bytes === undefined) return undefined
+        if (bytes !== null) return { name, bytes }
+      }
+      return undefined
     },
   }
 }

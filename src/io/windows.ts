@@ -18,16 +18,22 @@ export class Windows {
 
   /** A window that begins at `start` and may go on to the end of the source. */
   open(start: number): Pull {
-    const idle = this.#idle
+    const idle = this.peek(start)
     if (idle !== undefined) {
-      const distance = start - idle.position
-      if (distance >= 0 && distance <= idle.available) {
-        this.#idle = undefined
-        idle.consume(distance)
-        return idle
-      }
+      this.#idle = undefined
+      return idle
     }
     return pullOver(this.#source, { start, signal: this.#signal })
+  }
+
+  /** The window that was given back, moved to `start` where that lies in it. It stays here. */
+  peek(start: number): Pull | undefined {
+    const idle = this.#idle
+    if (idle === undefined) return undefined
+    const distance = start - idle.position
+    if (!(distance >= 0 && distance <= idle.available)) return undefined
+    idle.consume(distance)
+    return idle
   }
 
   /** Takes back a window that nobody reads from any more, nor has lent bytes of. */

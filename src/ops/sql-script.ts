@@ -25,9 +25,9 @@ export interface ScriptInput {
   readonly signal: AbortSignal | undefined
   /** Told which entry is being written; undefined for what stands around them. */
   readonly onEntry: (entry: TocEntry | undefined) => void
-  /** Text to write instead of an entry's data, which are then not read. */
   /** Reads the script before it goes out. */
   readonly guard?: ScriptGuard | undefined
+  /** Text to write instead of an entry's data, which are then not read. */
   readonly standIn?: ((entry: TocEntry) => string) | undefined
 }
 
@@ -80,8 +80,9 @@ export class SqlScript {
       onEntry(entry)
       this.#warnOfDump(entry)
       if (parts.schema) this.#putSchema(entry)
-      if (parts.data && entry.hadDumper) yield* this.#stored(entry)
-      else if (parts.data && !parts.schema) this.#putUnstored(entry)
+      if (parts.data && entry.hadDumper) {
+        if (!this.#putAtHand(entry)) yield* this.#stored(entry)
+      } else if (parts.data && !parts.schema) this.#putUnstored(entry)
       if (parts.statistics) putEntry(session, entry, 'Statistics for ')
       session.endAction('\n')
       this.#check(entry)
@@ -163,31 +164,51 @@ export class SqlScript {
 
   async *#stored(entry: TocEntry): Chunks {
     putEntry(this.#session, entry, 'Data for ')
-    if (entry.desc === 'BLOBS' || entry.desc === 'BLOB COMMENTS') yield* this.#largeObjects(entry)
-    else yield* this.#tableData(entry)
+    if (holdsObjects(entry)) return yield* this.#largeObjects(entry)
+    this.#beginTable(entry)
+    yield* this.#data(entry, entry.raw.byteString('copyStmt') ?? '')
+    this.#endTable(entry)
   }
 
-  async *#tableData(entry: TocEntry): Chunks {
-    const { options, quote, report } = this.#input.context
+  /** The few data of a table that have been read together with others; false where they are read as a stream. */
+  #putAtHand(entry: TocEntry): boolean {
+    const { view, signal, standIn, guard } = this.#input
+    if (guard !== undefined || standIn !== undefined || holdsObjects(entry) || !storesData(entry)) return false
+    const data = view.data(entry, dataOptions(signal)).atHand?.()
+    if (data === undefined) return false
     const session = this.#session
-    const { raw } = entry
-    const table = options.disableTriggers
-      ? fmtQualifiedId(quote, raw.byteString('namespace'), raw.byteString('tag') ?? '')
-      : ''
+    putEntry(session, entry, 'Data for ')
+    this.#beginTable(entry)
+    session.put(entry.raw.byteString('copyStmt') ?? '')
+    session.put(decodeByteString(data))
+    this.#endTable(entry)
+    return true
+  }
+
+  #beginTable(entry: TocEntry): void {
+    const { options, report } = this.#input.context
+    const session = this.#session
     if (options.disableTriggers) {
       report(entry, (name) => `disabling triggers for ${name('tag')}`)
-      session.becomeUser(options.superuser)
-      session.put(`ALTER TABLE ${table} DISABLE TRIGGER ALL;\n\n`)
+      this.#switchTriggers(entry, 'DISABLE')
     }
     session.becomeOwner(entry)
-    session.selectSchema(raw.byteString('namespace'))
+    session.selectSchema(entry.raw.byteString('namespace'))
     report(entry, (name) => `processing data for table "${name('namespace')}.${name('tag')}"`)
-    yield* this.#data(entry, raw.byteString('copyStmt') ?? '')
-    if (options.disableTriggers) {
-      report(entry, (name) => `enabling triggers for ${name('tag')}`)
-      session.becomeUser(options.superuser)
-      session.put(`ALTER TABLE ${table} ENABLE TRIGGER ALL;\n\n`)
-    }
+  }
+
+  #endTable(entry: TocEntry): void {
+    const { options, report } = this.#input.context
+    if (!options.disableTriggers) return
+    report(entry, (name) => `enabling triggers for ${name('tag')}`)
+    this.#switchTriggers(entry, 'ENABLE')
+  }
+
+  #switchTriggers({ raw }: TocEntry, to: 'DISABLE' | 'ENABLE'): void {
+    const { options, quote } = this.#input.context
+    this.#session.becomeUser(options.superuser)
+    const table = fmtQualifiedId(quote, raw.byteString('namespace'), raw.byteString('tag') ?? '')
+    this.#session.put(`ALTER TABLE ${table} ${to} TRIGGER ALL;\n\n`)
   }
 
   async *#data(entry: TocEntry, copyStmt: string): Chunks {
@@ -238,6 +259,10 @@ export class SqlScript {
     this.#input.guard?.taken()
     yield* this.#gatherer.text(this.#session.take())
   }
+}
+
+function holdsObjects({ desc }: TocEntry): boolean {
+  return desc === 'BLOBS' || desc === 'BLOB COMMENTS'
 }
 
 function wantsSchemaOf({ selection }: FilteredView): boolean {
