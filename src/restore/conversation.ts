@@ -1,11 +1,14 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
 import { ArchiveError, isArchiveError } from '../errors.ts'
-import type { DumpId } from '../toc/types.ts'
+import type { DumpId, TocEntry } from '../toc/types.ts'
 import { understood, type UnderstoodTarget } from './driver-target.ts'
-import { endsSession, isServerError, type RestoreTarget } from './target.ts'
+import { endsSession, isServerError, type RestoreTarget, type ServerError } from './target.ts'
 
 /** Milliseconds that a statement has to end once it was cancelled. */
 const CANCEL_PATIENCE = 5000
+
+/** Milliseconds that one of several statements has to end before it is cancelled again. */
+const CANCEL_AGAIN = 200
 
 /** What to do about it where there is a journal. */
 export const resumeLater = 'Resume: the same restore with the same journal goes on where it stopped'
@@ -85,6 +88,57 @@ export class Conversation {
     }
   }
 
+  /**
+   * Says several things at once and gives the answers, in their order; the target must have `queries`.
+   * @throws as {@link Conversation.ask}
+   */
+  async *askAll(sqls: readonly Uint8Array[]): AsyncGenerator<ServerError | undefined, void, void> {
+    const answers = this.target.queries?.(sqls)[Symbol.asyncIterator]()
+    if (answers === undefined) return
+    let over = false
+    try {
+      for (;;) {
+        const { done, value } = await this.ask(async () => {
+          const answer = await answers.next()
+          if (answer.done !== true && answer.value !== undefined && endsSession(answer.value)) throw answer.value
+          return answer
+        })
+        over = done === true
+        if (done === true) return
+        this.#signal?.throwIfAborted()
+        yield value
+      }
+    } finally {
+      if (!over && !this.#lost) await this.#abandon(answers)
+    }
+  }
+
+  /** Has the server come to the end of what it was told, without doing it. */
+  async #abandon(answers: AsyncIterator<unknown>): Promise<void> {
+    const patience = performance.now() + CANCEL_PATIENCE
+    const next = (): Promise<boolean> =>
+      answers.next().then(
+        ({ done }) => done === true,
+        () => {
+          this.#lost = true
+          return true
+        },
+      )
+    let answer = next()
+    while (performance.now() < patience) {
+      await this.target.cancel?.().catch(() => undefined)
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const later = new Promise<undefined>((resolve) => {
+        timer = setTimeout(() => resolve(undefined), CANCEL_AGAIN)
+      })
+      const over = await Promise.race([answer, later])
+      clearTimeout(timer)
+      if (over === true) return
+      if (over === false) answer = next()
+    }
+    this.#lost = true
+  }
+
   /** What the server answers, which a signal makes it do soon. */
   async #answer<T>(answer: Promise<T>): Promise<T> {
     if (this.#signal === undefined) return await answer
@@ -123,4 +177,27 @@ export function whyNotConnected(error: unknown): string {
   const said = isArchiveError(error) ? error.details?.['pgRestore'] : undefined
   if (typeof said === 'string') return said
   return error instanceof Error ? error.message : String(error)
+}
+
+/** What to do when a database that was created cannot be reached. */
+export const restoreIntoIt =
+  'What comes before it was restored. With the database there and reachable, restore into it without create'
+
+/** The database of an entry cannot be reached. */
+export function notConnected({ tag, dumpId }: TocEntry, cause: unknown, hint: string): ArchiveError {
+  const why = whyNotConnected(cause)
+  return new ArchiveError('CONNECTION_FAILED', `Cannot connect to database "${tag ?? ''}": ${why}`, {
+    dumpId,
+    hint,
+    details: { pgRestore: why },
+    cause,
+  })
+}
+
+/** The target cannot go on in the database of an entry. */
+export function oneDatabaseOnly({ tag, dumpId }: TocEntry): ArchiveError {
+  return new ArchiveError('USAGE', `Cannot restore database "${tag ?? ''}": the target has one database only`, {
+    dumpId,
+    hint: 'Connect to the database and restore without create',
+  })
 }

@@ -8,10 +8,11 @@ export interface UnderstoodTarget extends RestoreTarget {
 
 /** The same target, where it gives streams and errors as drivers do. */
 export function understood(target: RestoreTarget): UnderstoodTarget {
-  const { rows, copyTo, cancel, connect } = target
+  const { queries, rows, copyTo, cancel, connect } = target
   return {
     query: (sql) => said(() => target.query(sql)),
     copyFrom: (statement) => said(async () => inputOf(await target.copyFrom(statement))),
+    ...(queries === undefined ? {} : { queries: (sqls) => answersOf(queries.call(target, sqls)) }),
     ...(rows === undefined ? {} : { rows: (sql) => said(() => rows.call(target, sql)) }),
     ...(copyTo === undefined
       ? {}
@@ -24,6 +25,20 @@ export function understood(target: RestoreTarget): UnderstoodTarget {
 async function said<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask()
+  } catch (error) {
+    throw ofServer(error)
+  }
+}
+
+async function* answersOf(
+  answers: AsyncIterable<ServerError | undefined>,
+): AsyncGenerator<ServerError | undefined, void, void> {
+  try {
+    for await (const error of answers) {
+      const refusal = ofServer(error)
+      if (refusal !== undefined && !isServerError(refusal)) throw refusal
+      yield refusal
+    }
   } catch (error) {
     throw ofServer(error)
   }

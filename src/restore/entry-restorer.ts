@@ -1,5 +1,4 @@
 import { decodeByteString, encodeByteString } from '../bytes/byte-string.ts'
-import { ArchiveError } from '../errors.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { EntryParts } from '../ops/selection.ts'
 import { storesData } from '../ops/sql-plan.ts'
@@ -10,11 +9,10 @@ import { putUnlinkIfExists } from '../sql/large-object.ts'
 import { fmtId, fmtQualifiedId } from '../sql/quote.ts'
 import type { ScriptContext } from '../sql/session.ts'
 import type { TocEntry } from '../toc/types.ts'
-import { featuresOf } from '../toc/version.ts'
-import { Conversation, resumeLater, whatRemains, whyNotConnected } from './conversation.ts'
+import { Conversation, notConnected, oneDatabaseOnly, restoreIntoIt, resumeLater, whatRemains } from './conversation.ts'
 import { EntrySteps, type StepSession } from './entry-steps.ts'
-import { LargeObjectSql } from './large-object-sql.ts'
-import type { RestoreRun } from './run.ts'
+import { loadLargeObjects } from './load-objects.ts'
+import type { RestoreRun, WorkerOptions } from './run.ts'
 import {
   begin,
   beginsTransaction,
@@ -22,25 +20,13 @@ import {
   commit,
   endsTransaction,
   RestoreSession,
+  secureSearchPath,
   type Command,
 } from './session.ts'
 import { StatementSplitter } from './statements.ts'
 import { dataOptions, goesThroughRoot } from './table-data.ts'
+import { Together } from './together.ts'
 import { isServerError, type CopyInput, type RestoreTarget } from './target.ts'
-
-/** Before anything else, on every connection: nobody's functions shall be found by the names of the system's own. */
-const secureSearchPath = "SELECT pg_catalog.set_config('search_path', '', false);"
-
-/** What to do when a database that was created cannot be reached. */
-const restoreIntoIt =
-  'What comes before it was restored. With the database there and reachable, restore into it without create'
-
-/** Of which of several workers a session is. */
-export interface WorkerOptions {
-  /** From 1. */
-  readonly worker: number
-  readonly signal: AbortSignal
-}
 
 /** One session of a restore: what it does with an entry (restore_toc_entry, pg_backup_archiver.c). */
 export class EntryRestorer {
@@ -51,10 +37,15 @@ export class EntryRestorer {
   readonly #signal: AbortSignal | undefined
   readonly #conversation: Conversation
   readonly #gatherer = new SqlGatherer()
+  /** Absent where it depends on each command whether there is another one. */
+  readonly #together: Together | undefined
   /** Of a restore with a journal. */
   readonly #steps: EntrySteps | undefined
   readonly #stepSession: StepSession
+  /** What the server is at. */
   #entry: TocEntry | undefined
+  /** What comes next is about this one. */
+  #entering: TocEntry | undefined
   /** Failures of this session. */
   #failed = 0
   /** A transaction that the restore began and has not ended. */
@@ -77,24 +68,32 @@ export class EntryRestorer {
       dumpId: this.#entry?.dumpId,
       details: { ...run.tally, groups: run.groups },
     }))
+    if (run.mayGoAhead && this.#conversation.target.queries !== undefined) {
+      this.#together = new Together(this.#conversation, {
+        at: (entry) => this.#tell(entry),
+        refused: (error, command) => this.#refused(error, command),
+      })
+    }
     this.#stepSession = this.#asStepSession()
     this.#steps = run.journal === undefined ? undefined : new EntrySteps(run.journal, this.#stepSession)
   }
 
   /** The first commands of a session. */
   async begin(): Promise<void> {
-    await this.send({ sql: secureSearchPath, fatal: true })
+    await this.send(secureSearchPath)
     if (this.#context.options.singleTransaction) await this.send(begin)
     this.session.setFixedState()
     await this.flush()
+    await this.settle()
     await this.#run.journal?.begin(this.#stepSession)
   }
 
   /** The same in a session that may not be new. */
   async startOver(): Promise<void> {
-    await this.send({ sql: secureSearchPath, fatal: true })
+    await this.send(secureSearchPath)
     this.session.startOver()
     await this.flush()
+    await this.settle()
     if (this.#worker === undefined) await this.#run.journal?.arrive(this.#stepSession)
     else await this.#run.journal?.join(this.#stepSession)
   }
@@ -103,6 +102,7 @@ export class EntryRestorer {
   async leave(): Promise<void> {
     this.session.becomeUser('')
     await this.flush()
+    await this.settle()
     this.enter(undefined)
   }
 
@@ -113,8 +113,14 @@ export class EntryRestorer {
 
   enter(entry: TocEntry | undefined, part: 'drop' | 'step' = 'step'): void {
     this.#signal?.throwIfAborted()
-    this.#entry = entry
+    this.#entering = entry
     if (entry !== undefined) this.#steps?.enter(entry, part)
+    if (this.#together?.isEmpty !== false) this.#tell(entry)
+  }
+
+  /** The server is at this entry. */
+  #tell(entry: TocEntry | undefined): void {
+    this.#entry = entry
     this.#run.enter(entry, this.#worker)
   }
 
@@ -157,6 +163,8 @@ export class EntryRestorer {
     const session = this.session
     this.#warnOfDump(entry)
     if (parts.schema) await this.#schema(entry)
+    // whether there is a table for them
+    if (parts.data && this.#run.options.noDataForFailedTables === true) await this.settle()
     if (parts.data && !this.#run.isInhibited(entry)) {
       if (entry.hadDumper) await this.#stored(entry)
       else if (!parts.schema) {
@@ -167,6 +175,8 @@ export class EntryRestorer {
     if (parts.statistics) putEntry(session, entry, 'Statistics for ')
     session.endAction('')
     await this.flush()
+    // others wait for what a worker does
+    if (this.#worker !== undefined) await this.settle()
   }
 
   /** pg_dump 7.x left its warnings in the archive. */
@@ -188,46 +198,42 @@ export class EntryRestorer {
       return `creating ${name('desc')} "${schema}${name('tag')}"`
     })
     putEntry(session, entry, '')
-    const before = this.#failed
+    let before = 0
+    this.#afterwards(() => void (before = this.#failed))
     await this.flush()
     if (entry.desc === 'TABLE') {
-      if (this.#failed === before) this.#run.markCreated(entry)
-      else if (this.#run.options.noDataForFailedTables === true) this.#run.inhibitData(entry)
+      this.#afterwards(() => {
+        if (this.#failed === before) this.#run.markCreated(entry)
+        else if (this.#run.options.noDataForFailedTables === true) this.#run.inhibitData(entry)
+      })
     }
     if (leavesTransaction) await this.#reconnect(entry)
   }
 
+  /** Does something when what was said so far has been answered. */
+  #afterwards(what: () => void): void {
+    if (this.#together === undefined) what()
+    else this.#together.afterwards(what)
+  }
+
   /** ReconnectToServer, pg_backup_db.c */
   async #reconnect(entry: TocEntry): Promise<void> {
+    await this.settle()
     this.#context.report(entry, (name) => `connecting to new database "${name('tag')}"`)
-    if (this.#conversation.target.connect === undefined) {
-      throw new ArchiveError(
-        'USAGE',
-        `Cannot restore database "${entry.tag ?? ''}": the target has one database only`,
-        {
-          dumpId: entry.dumpId,
-          hint: 'Connect to the database and restore without create',
-        },
-      )
-    }
-    await this.#connect(this.#conversation.target.connect.bind(this.#conversation.target), entry)
+    const { target } = this.#conversation
+    if (target.connect === undefined) throw oneDatabaseOnly(entry)
+    await this.#connect(target.connect.bind(target), entry)
     await this.startOver()
   }
 
-  async #connect(connect: (database: string) => Promise<void>, { tag, dumpId }: TocEntry): Promise<void> {
+  async #connect(connect: (database: string) => Promise<void>, entry: TocEntry): Promise<void> {
     try {
-      await connect(tag ?? '')
+      await connect(entry.tag ?? '')
     } catch (error) {
       // the session before is closed
       this.#conversation.giveUp()
       this.#signal?.throwIfAborted()
-      const why = whyNotConnected(error)
-      throw new ArchiveError('CONNECTION_FAILED', `Cannot connect to database "${tag ?? ''}": ${why}`, {
-        dumpId,
-        hint: this.#run.journal === undefined ? restoreIntoIt : resumeLater,
-        details: { pgRestore: why },
-        cause: error,
-      })
+      throw notConnected(entry, error, this.#run.journal === undefined ? restoreIntoIt : resumeLater)
     }
   }
 
@@ -276,6 +282,7 @@ export class EntryRestorer {
 
   /** In a transaction, with a journal always. */
   async #load(inTransaction: boolean, load: () => Promise<void>): Promise<void> {
+    await this.settle()
     if (this.#steps !== undefined) return await this.#steps.load(load)
     if (inTransaction) await this.send(begin)
     await load()
@@ -330,56 +337,40 @@ export class EntryRestorer {
     for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) {
       this.#signal?.throwIfAborted()
       for (const statement of splitter.push(chunk)) {
+        const command = (): Command => ({ sql: decodeByteString(statement) })
+        if (this.#together?.takes(command()) === true) {
+          await this.#together.addStatement(statement, command, this.#entering)
+          continue
+        }
+        await this.settle()
         try {
           await this.#conversation.ask(() => this.#conversation.target.query(statement))
         } catch (error) {
-          await this.#refused(error, { sql: decodeByteString(statement) })
+          await this.#refused(error, command())
           // all of them or none
           if (this.#steps !== undefined) return
         }
       }
+      await this.settle()
       this.#sent(chunk.length)
     }
   }
 
   /** The data of a BLOBS entry. */
   async #largeObjects(entry: TocEntry): Promise<void> {
-    const { filtered } = this.#run.prepared
-    const context = this.#context
-    const { options, report, settings } = context
-    const createsObjects = !featuresOf(filtered.header.version).blobEntries
-    let count = 0
-    for await (const { oid, data } of filtered.largeObjects(entry, dataOptions(this.#signal))) {
-      this.#signal?.throwIfAborted()
-      count++
-      report(entry, () => `restoring large object with OID ${oid}`)
-      // its reader of tar archives says so, too
-      if (context.format === 'tar') report(entry, () => `restoring large object with OID ${oid}`)
-      if (createsObjects && options.clean) {
+    await loadLargeObjects(entry, {
+      context: this.#context,
+      filtered: this.#run.prepared.filtered,
+      signal: this.#signal,
+      unlink: async (oid) => {
         putUnlinkIfExists(this.session, oid)
         await this.flush()
-      }
-      const source = data.borrow()
-      const object = new LargeObjectSql(oid, createsObjects, settings.stdStrings)
-      let opened = false
-      try {
-        await this.#conversation.ask(() => this.#conversation.target.query(object.open))
-        opened = true
-        for await (const sql of object.read(source))
-          await this.#conversation.ask(() => this.#conversation.target.query(sql))
-        this.#sent(object.bytes)
-      } catch (error) {
-        // pg_restore goes on to the next object, which cannot be opened in a transaction that failed
-        if (opened) await this.#refused(error, { sql: '', complaint: 'could not write to large object' })
-        else {
-          const what = `could not ${createsObjects ? 'create' : 'open'} large object ${oid}`
-          await this.#refused(error, { sql: '', complaint: what, fatal: true })
-        }
-      } finally {
-        await source.cancel()
-      }
-    }
-    report(entry, () => `restored ${count} large object${count === 1 ? '' : 's'}`)
+        await this.settle()
+      },
+      query: (sql) => this.#conversation.ask(() => this.#conversation.target.query(sql)),
+      sent: (bytes) => this.#sent(bytes),
+      refused: (error, command) => this.#refused(error, command),
+    })
   }
 
   #sent(bytes: number): void {
@@ -389,11 +380,20 @@ export class EntryRestorer {
   async flush(): Promise<void> {
     for (const command of this.session.takeCommands()) {
       const isStep = this.#steps?.isLoading === false && this.#entry !== undefined && changesDatabase(command)
-      await (isStep ? this.#steps?.do(command) : this.send(command))
+      if (isStep) await this.#steps?.do(command)
+      else if (this.#together?.takes(command) === true) await this.#together.add(command, this.#entering)
+      else await this.send(command)
     }
   }
 
+  /** Everything that was said has been answered. */
+  async settle(): Promise<void> {
+    await this.#together?.settle()
+    if (this.#entry !== this.#entering) this.#tell(this.#entering)
+  }
+
   async send(command: Command): Promise<void> {
+    await this.settle()
     const { sql } = command
     // whether it succeeds or not
     this.#committing = endsTransaction.test(sql)
@@ -423,6 +423,7 @@ export class EntryRestorer {
 
   /** Leaves the session without a transaction. */
   async rollBack(): Promise<void> {
+    this.#together?.forget()
     if (this.#inTransaction) await this.#conversation.undo('ROLLBACK;')
     this.#inTransaction = false
   }

@@ -10,13 +10,15 @@ import {
   type DataRow,
   type Submittable,
 } from './pg-copy.ts'
+import { isOrdinary, SentQueries } from './pg-sent-queries.ts'
 import { keepServerTexts } from './server-texts.ts'
-import { ServerError, type CopyInput, type EndableTarget, type ServerRow } from './target.ts'
+import type { CopyInput, EndableTarget, ServerError, ServerRow } from './target.ts'
 
 /** A {@link RestoreTarget} over node-postgres. */
 export interface PgTarget extends EndableTarget {
   /** The client of the moment: another one after `connect`. */
   readonly client: Client
+  queries(sqls: readonly Uint8Array[]): AsyncIterable<ServerError | undefined>
   rows(sql: string): Promise<readonly ServerRow[]>
   copyTo(copyStatement: Uint8Array, onData: (bytes: Uint8Array) => void): Promise<void>
   copyFrom(copyStatement: Uint8Array): Promise<CopyInput>
@@ -69,6 +71,8 @@ export async function connectPg(
 class NodePostgres implements PgTarget {
   #client: Client
   readonly #options: PgTargetOptions
+  /** What is being answered of what was sent together. */
+  #sent: SentQueries | undefined
   /** The last thing that was heard of the connection when it ended. */
   #ended: Error | undefined
 
@@ -101,6 +105,23 @@ class NodePostgres implements PgTarget {
 
   async query(sql: Uint8Array): Promise<void> {
     await this.#ask(sql, ignore)
+  }
+
+  async *queries(sqls: readonly Uint8Array[]): AsyncGenerator<ServerError | undefined, void, void> {
+    if (this.#ended !== undefined) throw this.#ended
+    const sent = new SentQueries(this.#client, sqls, this.#endings)
+    this.#sent = sent
+    try {
+      for (let at = 0; at < sqls.length; at++) {
+        const { error, notices } = await sent.answer()
+        for (const notice of notices) this.#options.onNotice?.(notice)
+        if (error !== undefined && !isOrdinary(error)) throw error
+        yield error
+      }
+    } finally {
+      await sent.over()
+      this.#sent = undefined
+    }
   }
 
   async rows(sql: string): Promise<readonly ServerRow[]> {
@@ -136,7 +157,7 @@ class NodePostgres implements PgTarget {
         handleError: (error) => {
           failure = asServerError(error)
           // the server says that it is ready after an error, too, but not who ends the connection
-          if (failure instanceof ServerError && failure.severity === 'ERROR') afterError(client, done, this.#endings)
+          if (isOrdinary(failure)) afterError(client, done, this.#endings)
           else done()
         },
       }
@@ -175,8 +196,10 @@ class NodePostgres implements PgTarget {
       this.#ended ??= new Error('Connection terminated')
       for (const ending of this.#endings) ending()
     })
-    client.on('notice', (notice) => {
-      this.#options.onNotice?.(serverErrorOf(notice))
+    client.on('notice', (response) => {
+      const notice = serverErrorOf(response)
+      if (this.#sent === undefined) this.#options.onNotice?.(notice)
+      else this.#sent.note(notice)
     })
   }
 }

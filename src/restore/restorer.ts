@@ -57,6 +57,7 @@ export class Restorer {
     if (options.clean) await this.#drop()
     if (this.#jobs > 1) await this.#together()
     else for (const entry of plan.prints()) await main.restore(entry)
+    await main.settle()
     // for pg_restore this is still about the last entry
     if (options.singleTransaction || options.transactionSize > 0) await main.send(commit)
     main.enter(undefined)
@@ -126,6 +127,7 @@ export class Restorer {
       }
     }
     await alone(schedule.beforeOthers(), 'item')
+    await main.settle()
     if (context.options.transactionSize > 0) await main.send(commit)
     await main.leave()
     this.#run.say('entering main parallel loop')

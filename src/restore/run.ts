@@ -11,6 +11,13 @@ import { dataIdsOf } from './table-data.ts'
 /** A failure after which nothing goes on. */
 export class Stopped extends Error {}
 
+/** Of which of several workers a session is. */
+export interface WorkerOptions {
+  /** From 1. */
+  readonly worker: number
+  readonly signal: AbortSignal
+}
+
 /** What the sessions of one restore have in common: what is to be done, what was done, and what failed. */
 export class RestoreRun {
   readonly prepared: PreparedScript
@@ -43,6 +50,15 @@ export class RestoreRun {
   /** How far it is. */
   get tally(): Pick<RestoreResult, 'entries' | 'bytes'> {
     return { entries: this.#entries, bytes: this.#bytes }
+  }
+
+  /** Whether a command may be sent before it is known what became of the one before it. */
+  get mayGoAhead(): boolean {
+    const { onError = 'continue', onMessage } = this.options
+    const { singleTransaction, transactionSize } = this.prepared.context.options
+    // a transaction in which something failed takes no more; messages come between what the server says
+    const harmless = singleTransaction || transactionSize > 0 || onError === 'continue'
+    return harmless && onMessage === undefined && this.journal === undefined
   }
 
   /** Whether anything of an entry is to be restored. */

@@ -98,6 +98,12 @@ export class RestoreSession extends ScriptSession {
   }
 }
 
+/** Before anything else, on every connection: nobody's functions shall be found by the names of the system's own. */
+export const secureSearchPath: Command = {
+  sql: "SELECT pg_catalog.set_config('search_path', '', false);",
+  fatal: true,
+}
+
 export const begin: Command = { sql: 'BEGIN', complaint: 'could not start database transaction', shown: true }
 export const commit: Command = { sql: 'COMMIT', complaint: 'could not commit database transaction', shown: true }
 

@@ -12,6 +12,13 @@ export interface RestoreTarget {
    */
   query(sql: Uint8Array): Promise<void>
   /**
+   * Sends several, each as `query` does, without waiting for the answer to one before the next is sent, and gives what
+   * becomes of each, in their order: undefined, or the error. Whoever stops asking waits until the server has answered
+   * all. A target that waits for each leaves it out.
+   * @throws whatever means that the connection is of no more use
+   */
+  readonly queries?: ((sqls: readonly Uint8Array[]) => AsyncIterable<ServerError | undefined>) | undefined
+  /**
    * Asks what checks before and after a restore want to know, which `restore` itself does not need. The session's
    * client encoding must be UTF8 then.
    * @throws ServerError, as `query`
