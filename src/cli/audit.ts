@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import {
   ArchiveError,
   audit as auditArchive,
@@ -29,6 +30,7 @@ import {
 } from '../index.ts'
 import { auditHelp } from './audit-help.ts'
 import { auditText } from './audit-text.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import { parseBytes, parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { openArchive, openOptions } from './input.ts'
 import { writeText } from './output.ts'
@@ -63,6 +65,15 @@ const syntax: CommandSyntax = {
 /** Read without being asked for when it lies in the current folder. */
 const CONFIG_FILE = 'pgdmp.audit.json'
 
+/**
+ * V8 puts what functions call into them when it compiles them, which pays off over seconds. Here it takes longer than it
+ * saves: of much code each part runs for some milliseconds (bench case audit).
+ */
+const SHORT_CODE = '--max-inlined-bytecode-size-cumulative=100'
+
+/** The catalogs of such archives are most of what an audit takes. */
+const MANY_ENTRIES = 10_000
+
 const formats = ['text', 'json', 'ndjson', 'sarif', 'markdown', 'html'] as const
 
 type Format = (typeof formats)[number]
@@ -76,6 +87,7 @@ export async function audit(terminal: Terminal, args: readonly string[]): Promis
     return exit.good
   }
   const { line, archives } = parsed
+  if (line.own('data').length === 0) setFlagsFromString(SHORT_CODE)
   const format = oneOf('--format', line.own('report-format').at(-1) ?? 'text', formats)
   const config = await configOf(terminal, line)
   const limit = failOn(line, config)
@@ -165,6 +177,7 @@ async function auditOne(
     await using archive = await openArchive(terminal, line, { format: line.own('input-format').at(-1) })
     const sizes = counts ? { storedBytes: (await archive.storedSizes({ signal: terminal.signal })).dataBytes } : {}
     const data = line.own('data').length > 0 ? { data: await auditData(archive, dataOptions(terminal, line)) } : {}
+    if (data.data !== undefined && archive.toc.length > MANY_ENTRIES) collectGarbage()
     const report = await auditArchive(archive, { ...options, ...sizes, ...data })
     return page ? { report, html: await auditHtml(archive, report, { title: name }) } : { report }
   })
