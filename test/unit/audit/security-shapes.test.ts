@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { audit } from '../../../src/audit/audit.ts'
 import { connectionOf } from '../../../src/audit/connection-string.ts'
+import { targetProfile } from '../../../src/audit/find-profile.ts'
 import { entryOf, viewOf, type EntryFields } from '../../helpers/entries.ts'
 
 /** What the rules about security say of entries, other than about what is granted by default: `rule message`. */
@@ -58,6 +59,8 @@ describe('is found, however it is written', () => {
     // postgres_fdw: password_required=false is superuser-only
     ['superuser-statement', [mapping("password_required 'false'")]],
     ['superuser-statement', [mapping("password_required 'OFF'")]],
+    ['superuser-statement', [mapping("\"user\" 'bob',\n    sslcert '/c'")]],
+    ['superuser-statement', [mapping("sslkey '/k'")]],
     ['untrusted-language', [routine('LANGUAGE javau AS $$x$$')]],
     ['untrusted-language', [entry('PROCEDURAL LANGUAGE', 'x', 'CREATE LANGUAGE x HANDLER app.trusted;\n')]],
     ['COPY … PROGRAM', [plpgsql(String.raw`execute E'COPY t FROM\nPROGRAM \'id\''`)]],
@@ -163,6 +166,11 @@ describe('is found, however it is written', () => {
 describe('is not found in what only looks like it', () => {
   test.each([
     ['superuser-statement', [mapping("password_required 'true'")]],
+    ['superuser-statement', [mapping("\"user\" 'sslkey', sslpassword 'x'")]],
+    [
+      'superuser-statement',
+      [entry('SERVER', 's', 'CREATE SERVER s FOREIGN DATA WRAPPER mongo_fdw;\n'), mapping("sslcert '/c'")],
+    ],
     ['superuser-statement', [mapping("password 'password_required', remark 'false'")]],
     ['superuser-statement', [routine("LANGUAGE sql AS 'select 1'", 'support()')]],
     ['superuser-statement', [routine("LANGUAGE sql AS 'select 1'", 'leakproof()')]],
@@ -212,6 +220,17 @@ describe('is not found in what only looks like it', () => {
   ])('%s: %j', async (unexpected, entries) => {
     expect(await said(...entries)).not.toContain(unexpected)
   })
+})
+
+test('targets without a superuser refuse what of user mappings takes one', async () => {
+  const ofTarget = async (options: string): Promise<readonly string[]> => {
+    const view = viewOf([entryOf(1, mapping(options))])
+    const { findings } = await audit(view, { target: targetProfile('postgres:18:owner') })
+    return findings.filter(({ category }) => category === 'target').map(({ message }) => message)
+  }
+  expect(await ofTarget("sslcert '/c'")).toEqual([expect.stringContaining('sslcert')])
+  expect(await ofTarget("password_required 'false'")).toHaveLength(1)
+  expect(await ofTarget("password 'x', sslpassword 'y'")).toEqual([])
 })
 
 describe('connectionOf() shows what is no secret', () => {
