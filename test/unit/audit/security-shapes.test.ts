@@ -224,13 +224,28 @@ describe('is not found in what only looks like it', () => {
 
 test('targets without a superuser refuse what of user mappings takes one', async () => {
   const ofTarget = async (options: string): Promise<readonly string[]> => {
-    const view = viewOf([entryOf(1, mapping(options))])
-    const { findings } = await audit(view, { target: targetProfile('postgres:18:owner') })
+    const { findings } = await audit(viewOf([entryOf(1, mapping(options))]), {
+      target: targetProfile('postgres:18:owner'),
+    })
     return findings.filter(({ category }) => category === 'target').map(({ message }) => message)
   }
   expect(await ofTarget("sslcert '/c'")).toEqual([expect.stringContaining('sslcert')])
   expect(await ofTarget("password_required 'false'")).toHaveLength(1)
   expect(await ofTarget("password 'x', sslpassword 'y'")).toEqual([])
+})
+
+test('default-privileges-to-public warns of what is open in one schema, and closed by default elsewhere', async () => {
+  const ofDefaults = (rest: string): EntryFields =>
+    entry('DEFAULT ACL', 'DEFAULT PRIVILEGES FOR FUNCTIONS', `ALTER DEFAULT PRIVILEGES FOR ROLE r ${rest};\n`)
+  const severities = async (...entries: readonly EntryFields[]): Promise<readonly string[]> => {
+    const { findings } = await audit(viewOf(entries.map((fields, at) => entryOf(at + 1, fields))))
+    return findings.filter(({ rule }) => rule === 'default-privileges-to-public').map(({ severity }) => severity)
+  }
+  const opens = ofDefaults('IN SCHEMA app GRANT ALL ON FUNCTIONS TO PUBLIC')
+  const closes = ofDefaults('REVOKE ALL ON FUNCTIONS FROM PUBLIC')
+  expect(await severities(opens, closes)).toEqual(['warning'])
+  expect(await severities(opens)).toEqual(['notice'])
+  expect(await severities(opens, ofDefaults('REVOKE ALL ON TYPES FROM PUBLIC'))).toEqual(['notice'])
 })
 
 describe('connectionOf() shows what is no secret', () => {
