@@ -65,6 +65,11 @@ describe('is found, however it is written', () => {
     ['untrusted-language', [entry('PROCEDURAL LANGUAGE', 'x', 'CREATE LANGUAGE x HANDLER app.trusted;\n')]],
     ['COPY … PROGRAM', [plpgsql(String.raw`execute E'COPY t FROM\nPROGRAM \'id\''`)]],
     ['COPY … PROGRAM', [routine(`LANGUAGE plperl AS $$spi_exec_query("COPY t FROM PROGRAM 'id'")$$`)]],
+    ['COPY … PROGRAM', [plpgsql("execute 'COPY t FROM PROGRAM ' || quote_literal(c)")]],
+    ['COPY … PROGRAM', [plpgsql("copy t from program E'id'")]],
+    ['COPY … PROGRAM', [plpgsql("copy t from program U&'id'")]],
+    ['COPY … PROGRAM', [plpgsql("copy t from program N'id'")]],
+    ['COPY … PROGRAM', [plpgsql('copy t from program $x$id$x$')]],
     ['COPY … PROGRAM', [routine(`LANGUAGE plperl AS $$spi_exec_query(q{COPY t FROM PROGRAM 'id'})$$`)]],
     ['COPY … PROGRAM', [routine("LANGUAGE plv8 AS $$plv8.execute(`COPY t FROM PROGRAM 'id'`)$$")]],
     ['COPY with a file', [routine("LANGUAGE pltcl AS $$spi_exec {COPY t TO '/tmp/x'}$$")]],
@@ -165,6 +170,11 @@ describe('is found, however it is written', () => {
 
 describe('is not found in what only looks like it', () => {
   test.each([
+    ['server-access', [routine("LANGUAGE sql AS $$SELECT 'COPY t FROM PROGRAM is dangerous'::text$$")]],
+    [
+      'password-in-options',
+      [entry('SERVER', 's', "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (\n    passfile '/p'\n);\n")],
+    ],
     ['superuser-statement', [mapping("password_required 'true'")]],
     ['superuser-statement', [mapping("\"user\" 'sslkey', sslpassword 'x'")]],
     [
@@ -260,6 +270,7 @@ describe('connectionOf() shows what is no secret', () => {
     ['host=h sslpassword=s3cret9', 'host=h password=****'],
     ["host=h password='s3cret9", ''],
     ['host=h user=u', 'host=h user=u'],
+    ['host=h passfile=/p', 'host=h'],
   ])('of %s', (text, shown) => {
     expect(connectionOf(text)).toEqual({ shown, hasSecret: text.includes('s3cret9') })
   })
