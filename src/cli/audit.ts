@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { setFlagsFromString } from 'node:v8'
 import {
   ArchiveError,
   audit as auditArchive,
@@ -30,7 +29,7 @@ import {
 } from '../index.ts'
 import { auditHelp } from './audit-help.ts'
 import { auditText } from './audit-text.ts'
-import { collectGarbage } from './collect-garbage.ts'
+import { collectGarbage, compileShortCode } from './engine.ts'
 import { parseBytes, parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { openArchive, openOptions } from './input.ts'
 import { writeText } from './output.ts'
@@ -65,12 +64,6 @@ const syntax: CommandSyntax = {
 /** Read without being asked for when it lies in the current folder. */
 const CONFIG_FILE = 'pgdmp.audit.json'
 
-/**
- * V8 puts what functions call into them when it compiles them, which pays off over seconds. Here it takes longer than it
- * saves: of much code each part runs for some milliseconds (bench case audit).
- */
-const SHORT_CODE = '--max-inlined-bytecode-size-cumulative=100'
-
 /** The catalogs of such archives are most of what an audit takes. */
 const MANY_ENTRIES = 10_000
 
@@ -87,7 +80,7 @@ export async function audit(terminal: Terminal, args: readonly string[]): Promis
     return exit.good
   }
   const { line, archives } = parsed
-  if (line.own('data').length === 0) setFlagsFromString(SHORT_CODE)
+  if (line.own('data').length === 0) compileShortCode()
   const format = oneOf('--format', line.own('report-format').at(-1) ?? 'text', formats)
   const config = await configOf(terminal, line)
   const limit = failOn(line, config)
