@@ -261,6 +261,8 @@ const nodeModules: Readonly<Record<string, readonly string[]>> = {
   events: ['cli', 'io'],
   util: ['cli'],
   tty: ['cli'],
+  v8: ['cli'],
+  vm: ['cli'],
   tls: ['cli'],
   readline: ['cli'],
   'readline/promises': ['cli'],

@@ -3,15 +3,9 @@ import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
 import { Catalog } from './catalog.ts'
 import { CopyFields, endOfNumber, isNull, KeyHash } from './copy-fields.ts'
-import {
-  DataPlan,
-  type ForeignKey,
-  type KeyTable,
-  type LeftOut,
-  type ServedColumn,
-  type TablePlan,
-} from './data-plan.ts'
+import { DataPlan, type ForeignKey, type KeyTable, type ServedColumn, type TablePlan } from './data-plan.ts'
 import { isChosen } from './row-filter.ts'
+import type { LeftOut } from './row-keys.ts'
 import { KeyBudget } from './key-set.ts'
 import { formatNumber } from './text.ts'
 import type { AuditData, CatalogSequence, ConstraintViolation } from './types.ts'
@@ -37,8 +31,8 @@ const defaultMemory = 256 * 1024 * 1024
  * Values are compared by their text. Where equal values may have several texts (citext, double precision, …) a foreign key
  * is not checked, and two equal keys of such types are not seen. A row of more than 16 MiB (or `limits.rowBytes`) and one
  * that lacks fields is counted, not compared, and nothing is said of rows that refer to its table; `leftOut` tells. Unique
- * indexes of expressions are not checked, and of those of some rows only the ones whose condition is about one column:
- * whether it is NULL, is true, or equals an integer or a text.
+ * indexes of expressions are not checked, and of those of some rows only the ones whose condition is made, by AND and
+ * OR, of such about one column: whether it is NULL, is true, or equals an integer or a text, or does not.
  *
  * @example
  * const data = await auditData(archive, { memory: 2 ** 30 })

@@ -10,6 +10,7 @@ import { auditCategories, auditOptionKinds, auditSeverities, type AuditOptions, 
 import { checkFinding, runRule } from './own-rules.ts'
 import { marksOf } from './registry.ts'
 import { suppressionFinder } from './suppress.ts'
+import { surveyorFor } from './survey.ts'
 import type { AppliedRule, AuditedArchive, AuditInventory, AuditReport, SuppressedFinding } from './report.ts'
 import type { AuditContext, AuditFinding, AuditRule, AuditSeverity, RuleFinding } from './types.ts'
 
@@ -51,6 +52,7 @@ export function auditAs(
   const inline = options.inline === true ? new InlineMarks((dumpId) => view.entry(dumpId)) : undefined
   const addMarks = (entry: TocEntry, text: string): void => inline?.add(entry, text, (bytes) => catalog.decode(bytes))
   catalog.read({
+    entry: surveyorFor(view.toc),
     definition(entry, statements) {
       addMarks(entry, statements[0]?.text ?? '')
       for (const { rule, context } of readers) rule.definition?.(entry, statements, context)

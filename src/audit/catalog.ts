@@ -40,6 +40,8 @@ import type {
 
 /** Who looks at definitions while the catalog is being read. */
 export interface DefinitionReader {
+  /** Receives every entry, before its definition is read. */
+  entry?(entry: TocEntry): void
   definition(entry: TocEntry, statements: readonly DefinitionStatement[]): void
   /** Receives entries with plain definitions that are not marked. */
   plain(entry: TocEntry): void
@@ -164,6 +166,7 @@ export class Catalog implements AuditCatalog {
     if (same === undefined) this.#byType.set(desc, [entry])
     else same.push(entry)
     this.#gatherer.next()
+    reader?.entry?.(entry)
     if (plain?.read(entry, desc) === true) {
       reader?.plain(entry)
       return

@@ -14,14 +14,14 @@ const harmless = ['host', 'hostaddr', 'port', 'user', 'dbname'] as const
 const nested = /:\/\/|=/
 
 /** Of what libpq does not take, and the server neither, nothing is shown. */
-const maySaySecret = /password|passfile|secret|scram|:\/\/|%/i
+const maySaySecret = /password|secret|scram|:\/\/|%/i
 
 export function connectionOf(text: string): Connection {
   const parameters = readBy(text)
   if (parameters === undefined) return { shown: '', hasSecret: maySaySecret.test(text) }
   const shown: string[] = []
-  // a file of passwords says where the secret is
-  let hasSecret = [...parameters].some(([name, value]) => value !== '' && (isSecret(name) || name === 'passfile'))
+  // where a file of passwords lies is none of them
+  let hasSecret = [...parameters].some(([name, value]) => value !== '' && isSecret(name))
   for (const name of harmless) {
     const value = parameters.get(name)
     if (!value) continue

@@ -1,19 +1,12 @@
 import { parseCopyStatement } from '../copy/copy-statement.ts'
 import type { TocEntry } from '../toc/types.ts'
 import type { Catalog } from './catalog.ts'
-import { columnsOf } from './indexes-by-table.ts'
 import { KeySet, type KeyBudget } from './key-set.ts'
 import { ObjectsByName } from './objects-by-name.ts'
-import { rowFilter, type RowFilter } from './row-filter.ts'
+import type { RowFilter } from './row-filter.ts'
+import { classOf, RowKeys, type LeftOut } from './row-keys.ts'
 import { sequenceOfDefault } from './sequence-use.ts'
-import type {
-  CatalogColumn,
-  CatalogConstraint,
-  CatalogIndex,
-  CatalogSequence,
-  CatalogTable,
-  QualifiedName,
-} from './types.ts'
+import type { CatalogConstraint, CatalogIndex, CatalogSequence, CatalogTable, QualifiedName } from './types.ts'
 
 /** The keys of one table (with its partitions), over columns in one order. */
 export interface KeyTable {
@@ -66,48 +59,21 @@ export interface ServedColumn {
   readonly place: number
 }
 
-/** A check that is not made. */
-export interface LeftOut {
-  readonly entry: TocEntry
-  readonly what: string
-  readonly why: string
-}
-
 /** More keys of a table than that are looked up instead of gone through. */
 const FEW_KEYS = 16
 
 const keyOf = ({ schema, name }: QualifiedName): string => `${schema}\u0000${name}`
 
-/** Types whose values have one text each, by what compares with what; of numeric the zeros at the end do not count. */
-const comparable: readonly (readonly [RegExp, string])[] = [
-  [/^(?:smallint|integer|bigint)$/, 'integer'],
-  [/^(?:text|character varying(?:\(\d+\))?)$/, 'text'],
-  [/^numeric(?:\(\d+,-?\d+\))?$/, 'numeric'],
-  [/^uuid$/, 'uuid'],
-  [/^date$/, 'date'],
-  [/^boolean$/, 'boolean'],
-  [/^bytea$/, 'bytea'],
-  [/^oid$/, 'oid'],
-  [/^timestamp(?:\(\d\))? with time zone$/, 'timestamptz'],
-  [/^timestamp(?:\(\d\))? without time zone$/, 'timestamp'],
-]
-
-function classOf(type: string | undefined): string | undefined {
-  return comparable.find(([pattern]) => pattern.test(type ?? ''))?.[1]
-}
-
 /** Says what to do with the rows of each table. */
 export class DataPlan {
-  readonly leftOut: LeftOut[] = []
   readonly #catalog: Catalog
+  readonly #rowKeys: RowKeys
   readonly #budget: KeyBudget
   /** Of each table the first ones, as a list: most have one or two, and of many tables texts to find them by are much. */
   readonly #keys = new Map<CatalogTable, KeyTable[]>()
   readonly #moreKeys = new Map<string, KeyTable>()
   /** Entries with the rows of a table and of its partitions, by the table. */
   readonly #dataOf = new Map<CatalogTable, number>()
-  /** Of no collation that the archive makes different texts are equal. */
-  readonly #comparesText: boolean
   /** Partitions by the table that they belong to. */
   readonly #parts = new Map<string, CatalogTable[]>()
   /** Sequences with a value by the table that owns them. */
@@ -119,9 +85,7 @@ export class DataPlan {
   constructor(catalog: Catalog, budget: KeyBudget) {
     this.#catalog = catalog
     this.#budget = budget
-    this.#comparesText = !catalog
-      .ofType('COLLATION')
-      .some(({ raw }) => /deterministic\s*=\s*false/i.test(raw.byteString('defn') ?? ''))
+    this.#rowKeys = new RowKeys(catalog)
     for (const table of catalog.tables) {
       if (table.partitionOf !== undefined) addTo(this.#parts, keyOf(table.partitionOf), table)
     }
@@ -131,6 +95,11 @@ export class DataPlan {
       addTo(this.#sequencesOf, keyOf(ownedBy), { sequence, column: ownedBy.column })
     }
     this.#uniqueIndexes = uniqueIndexes(catalog)
+  }
+
+  /** The checks that are not made. */
+  get leftOut(): LeftOut[] {
+    return this.#rowKeys.leftOut
   }
 
   /** One plan for each entry with rows of a known table, in archive order. */
@@ -180,30 +149,45 @@ export class DataPlan {
     const lineage = this.#lineage(table)
     const keys = new Map<KeyTable, number[]>()
     const foreignKeys: ForeignKey[] = []
+    const partial: TablePlan['keys'][number][] = []
+    const addPartial = (constraint: CatalogConstraint, columns: number[], where: RowFilter): void => {
+      const key = this.#newKey(table, constraint.columns, constraint.nullsNotDistinct)
+      key.unique = constraint
+      partial.push({ key, columns, where })
+    }
     for (const one of lineage) {
-      for (const constraint of one.constraints) {
+      for (const given of one.constraints) {
+        const found = this.#rowKeys.ofConstraint(given, table, names, entry)
+        if (found === undefined) continue
+        const { constraint, where } = found
         const columns = place(constraint.columns)
         if (columns === undefined) continue
-        if (constraint.kind === 'primary key' || constraint.kind === 'unique') {
+        if (where !== undefined) addPartial(constraint, columns, where)
+        else if (constraint.kind !== 'foreign key') {
           const key = this.#key(one, constraint.columns, constraint.nullsNotDistinct)
           key.unique ??= constraint
           keys.set(key, columns)
-        } else if (constraint.kind === 'foreign key') {
+        } else {
           const foreignKey = this.#foreignKey(one, constraint, columns, entry)
           if (foreignKey !== undefined) foreignKeys.push(foreignKey)
         }
       }
     }
-    const partial: TablePlan['keys'][number][] = []
     for (const index of this.#uniqueIndexes.get(table) ?? nothing) {
-      const where = index.where === undefined ? undefined : this.#filterOf(index.where, table, names)
-      const constraint = this.#asConstraint(index, entry, where)
+      const where = index.where === undefined ? undefined : this.#rowKeys.filterOf(index.where, table, names)
+      const constraint = this.#rowKeys.ofIndex(index, entry, where)
       const columns = place(constraint?.columns ?? [])
-      if (constraint === undefined || columns === undefined) continue
+      if (constraint === undefined) continue
+      this.#rowKeys.sayLimits(
+        `unique index ${this.#catalog.quote(index.name)}`,
+        constraint.columns,
+        table,
+        names,
+        entry,
+      )
+      if (columns === undefined) continue
       if (where !== undefined) {
-        const key = this.#newKey(table, constraint.columns, constraint.nullsNotDistinct)
-        key.unique = constraint
-        partial.push({ key, columns, where })
+        addPartial(constraint, columns, where)
         continue
       }
       const key = this.#key(table, constraint.columns, constraint.nullsNotDistinct)
@@ -261,43 +245,6 @@ export class DataPlan {
       for (const sequence of this.#catalog.sequences) this.#sequences.set(sequence)
     }
     return this.#sequences.get(schema, name)
-  }
-
-  /** A unique index as a constraint of the same; undefined, and said, for what the columns alone do not tell. */
-  #asConstraint(index: CatalogIndex, entry: TocEntry, where: RowFilter | undefined): CatalogConstraint | undefined {
-    const columns = columnsOf(index).flatMap((name) => (name === undefined ? [] : [this.#catalog.decode(name)]))
-    const why =
-      index.where !== undefined && where === undefined
-        ? 'it is of some rows only'
-        : columns.length < index.keys.length
-          ? 'it is of expressions'
-          : undefined
-    if (why !== undefined) {
-      this.leftOut.push({ entry, what: `unique index ${this.#catalog.quote(index.name)}`, why })
-      return undefined
-    }
-    const { name, nullsNotDistinct } = index
-    const flags = { notValid: false, notEnforced: false, deferrable: false, nullsNotDistinct, matchFull: false }
-    return { name, kind: 'unique', columns, references: undefined, ...flags, entry: index.entry }
-  }
-
-  /** Undefined where the text of one column does not say which rows are meant. */
-  #filterOf(where: string, { columns }: CatalogTable, names: readonly string[]): RowFilter | undefined {
-    return rowFilter(this.#catalog.decode(where), (written) => {
-      const name = written.startsWith('"') ? written.slice(1, -1).replaceAll('""', '"') : written
-      const column = columns.find((one) => one.name === name)
-      const place = names.indexOf(name)
-      // without quotes a key word is no column
-      if (column === undefined || place === -1 || (written === name && this.#catalog.quote(name) !== name))
-        return undefined
-      const type = classOf(column.type)
-      return { place, type: type === 'text' && !this.#isExact(column) ? undefined : type }
-    })
-  }
-
-  /** Whether different texts of a column are never equal. */
-  #isExact(column: CatalogColumn | undefined): boolean {
-    return this.#comparesText || /^(?:"?pg_catalog"?\.|$)/.test(column?.collation ?? '')
   }
 
   #wantedOf: Map<string, Map<string, readonly string[]>> | undefined
@@ -369,7 +316,7 @@ export class DataPlan {
       const own = classOf(child?.type)
       const other = classOf(referred?.type)
       if (own === undefined || own !== other) return 'equal values of its types may be written in several ways'
-      if (own === 'text' && !(this.#isExact(child) && this.#isExact(referred)))
+      if (own === 'text' && !(this.#rowKeys.isExact(child) && this.#rowKeys.isExact(referred)))
         return 'the archive has collations for which different texts are equal'
     }
     return undefined

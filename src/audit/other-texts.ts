@@ -1,7 +1,6 @@
 import { emptySpan, locate } from '../ops/span.ts'
 import type { ByteSpan, RawTocEntry, TocEntry } from '../toc/types.ts'
 import { isPlainName, SpanReader } from './span-reader.ts'
-import { isKnownType } from './statement-check.ts'
 
 /** What an entry has besides its definition: the command for --clean, and the one that its rows come after. */
 export interface OtherText {
@@ -11,32 +10,25 @@ export interface OtherText {
   readonly text: string
 }
 
-/** Found once for the rules that ask: of many entries, making strings of them is most of what it takes. */
-const known = new WeakMap<readonly TocEntry[], readonly OtherText[]>()
-
-/** The texts of which something may have to be said; those that pg_dump makes of plain names, which most are, are not. */
-export function otherTexts(toc: readonly TocEntry[]): readonly OtherText[] {
-  let texts = known.get(toc)
-  if (texts === undefined) {
-    const found: OtherText[] = []
-    for (const entry of toc) gather(entry, found)
-    texts = found
-    known.set(toc, texts)
-  }
-  return texts
+/** The type of an entry, and whether pg_dump writes such entries. */
+interface EntryType {
+  readonly desc: string
+  readonly isKnown: boolean
 }
 
 const read = new SpanReader()
 const stored = { text: emptySpan(), namespace: emptySpan(), tag: emptySpan() }
 
-function gather(entry: TocEntry, found: OtherText[]): void {
+/**
+ * Gathers the texts of which something may have to be said; those that pg_dump makes of plain names, which most are,
+ * are not: of many entries, making strings of them is most of what it takes.
+ */
+export function gatherOtherTexts(entry: TocEntry, type: EntryType, found: OtherText[]): void {
   const { raw } = entry
-  const hasDrop = hasText(raw, 'dropStmt') && !isPlainDrop(entry)
+  const hasDrop = hasText(raw, 'dropStmt') && !isPlainDrop(entry, type)
   const hasCopy = hasText(raw, 'copyStmt') && !isPlainCopy(entry)
-  if (!hasDrop && !hasCopy) return
-  const desc = raw.byteString('desc') ?? ''
-  if (hasDrop) found.push({ entry, desc, field: 'dropStmt', text: raw.byteString('dropStmt') ?? '' })
-  if (hasCopy) found.push({ entry, desc, field: 'copyStmt', text: raw.byteString('copyStmt') ?? '' })
+  if (hasDrop) found.push({ entry, desc: type.desc, field: 'dropStmt', text: raw.byteString('dropStmt') ?? '' })
+  if (hasCopy) found.push({ entry, desc: type.desc, field: 'copyStmt', text: raw.byteString('copyStmt') ?? '' })
 }
 
 /** Whether an entry has such a text, which then is `stored.text`. */
@@ -45,15 +37,14 @@ function hasText(raw: RawTocEntry, field: 'dropStmt' | 'copyStmt'): boolean {
 }
 
 /** `DROP TABLE s.t;` and its like, and `ALTER TABLE ONLY s.t DROP CONSTRAINT c;`, of the entry's own names. */
-function isPlainDrop({ raw }: TocEntry): boolean {
-  if (!hasPlainNames(raw)) return false
-  const desc = raw.byteString('desc') ?? ''
+function isPlainDrop({ raw }: TocEntry, { desc, isKnown }: EntryType): boolean {
+  if (!isKnown || !hasPlainNames(raw)) return false
   const { namespace, tag } = stored
   const text = read.read(stored.text)
   if (desc !== 'CONSTRAINT' && desc !== 'FK CONSTRAINT') {
     const isDrop = text.says('DROP ') && text.says(desc) && text.says(' ')
     if (!isDrop || !text.has(namespace) || !text.says('.') || !text.has(tag) || !text.says(';\n')) return false
-    return text.isOver && isPlain(tag) && isKnownType(desc)
+    return text.isOver && isPlain(tag)
   }
   const blank = tag.bytes.indexOf(0x20, tag.start)
   if (blank === -1 || blank >= tag.end) return false

@@ -14,6 +14,13 @@ const ofSamples = 'pgdmp_sample_'
 /** Longer ones the server cuts. */
 const MOST_BYTES = 63
 
+/** More shapes of names than that are looked at each time. */
+const MOST_SHAPES = 4096
+
+const ZERO = 0x30
+/** In a plain name nothing but a digit is below it. */
+const NINE = 0x39
+
 /** What is to be said of a name: it stands for itself without quotes, and rules may have something to say of it. */
 export const nameFlag = {
   plain: 1,
@@ -31,6 +38,10 @@ export class PlainNames {
   readonly #longest: number
   readonly #marks: MarkTest
   readonly #any: RegExp
+  /** Names with each digit a zero: of many names that differ in a number the same is to be said. */
+  readonly #shapes = new ByteTexts()
+  readonly #flagsOfShapes: number[] = []
+  readonly #shape = new Uint8Array(MOST_BYTES)
   readonly #known = new ByteTexts()
   readonly #flags: number[] = []
 
@@ -53,8 +64,21 @@ export class PlainNames {
 
   /** What is to be said of a name that comes up once; 0 where it is not plain. */
   flagsOf({ bytes, start, end }: ByteSpan): number {
-    if (end - start > MOST_BYTES || !isPlainName(bytes, start, end)) return 0
-    return this.#look(decodeByteString(bytes, start, end))
+    const length = end - start
+    if (length > MOST_BYTES || !isPlainName(bytes, start, end)) return 0
+    const shape = this.#shape
+    for (let at = 0; at < length; at++) {
+      const code = bytes[start + at] ?? 0
+      shape[at] = code <= NINE ? ZERO : code
+    }
+    const known = this.#shapes.find(shape, 0, length)
+    if (known !== -1) return this.#flagsOfShapes[known] ?? 0
+    const flags = this.#look(decodeByteString(shape, 0, length))
+    if (this.#flagsOfShapes.length < MOST_SHAPES) {
+      const number = this.#shapes.add(shape, 0, length)
+      if (number !== -1) this.#flagsOfShapes[number] = flags
+    }
+    return flags
   }
 
   /** The number of a name that comes up often; −1 where it is not plain. */

@@ -22,12 +22,19 @@ export function readingOf({ settings }: ArchiveView): Reading {
   const quote = quoteRules(compatRules(), encoding, stdStrings)
   // of decoded names there is nothing to find out about bytes
   const plain = { ...quote, replacesInvalidCharacters: false }
+  // of many names in a row the schema is the same (bench case audit)
+  let last = ''
+  let lastQuoted = fmtId(plain, last)
   return {
     lexer: { encoding, stdStrings },
     quote,
     decode: (text) => (isAscii(text) ? text : decodeBytes(encodeByteString(text))),
     quoteNames(first = '', ...others) {
-      let text = fmtId(plain, first)
+      if (first !== last) {
+        lastQuoted = fmtId(plain, first)
+        last = first
+      }
+      let text = lastQuoted
       for (const name of others) text += `.${fmtId(plain, name)}`
       return text
     },

@@ -137,7 +137,9 @@ function copy(text: string, tokens: readonly Token[], at: number, tell: Tell): v
     const word = wordAt(text, tokens[place])
     if (depth > 0 || (word !== 'to' && word !== 'from')) continue
     const next = tokens[place + 1]
-    if (wordAt(text, next) === 'program') tell({ what: 'COPY … PROGRAM', does: 'runs a program on the server' })
+    // what it runs is a string, or put together: a word behind it makes this a sentence
+    const isProgram = wordAt(text, next) === 'program' && wordAt(text, tokens[place + 2]) === ''
+    if (isProgram) tell({ what: 'COPY … PROGRAM', does: 'runs a program on the server' })
     // of text put together with || or format(), the rest is not known: it ends here
     else if (next?.kind === 'string' || next === undefined || markAt(text, next) === '%') {
       tell({ what: 'COPY with a file', does: word === 'to' ? writes : files })

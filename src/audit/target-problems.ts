@@ -2,6 +2,7 @@ import { dataDescs, descOf } from '../ops/ties.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { privilegedActsOf } from './privileged.ts'
 import type { AuditCatalog, CatalogView } from './types.ts'
+import { superuserOptionOf } from './user-mapping.ts'
 import type { PrivilegedAct, TargetFact, TargetProfile, TargetSubject } from './target.ts'
 
 /** An entry that a target does not take, or takes otherwise. */
@@ -41,7 +42,9 @@ export function targetProblems(catalog: AuditCatalog, profile: TargetProfile): T
   for (const entry of catalog.entries) {
     for (const problem of problemsOf(entry, catalog, profile)) direct.push(problem)
   }
-  for (const { entry, act, detail } of profile.superuser ? [] : [...ofForcedRows(catalog), ...ofOtherRoles(catalog)]) {
+  for (const { entry, act, detail } of profile.superuser
+    ? []
+    : [...ofForcedRows(catalog), ...ofOtherRoles(catalog), ...ofUserMappings(catalog)]) {
     const fact = factOf(profile, act)
     if (fact !== undefined) direct.push({ entry, fact, detail })
   }
@@ -89,6 +92,14 @@ function ofOtherRoles(catalog: AuditCatalog): readonly ActOf[] {
   const roles = new Map<TocEntry, string>()
   for (const { entry, defaults } of catalog.grants) if (defaults?.role !== undefined) roles.set(entry, defaults.role)
   return [...roles].map(([entry, detail]) => ({ entry, act: 'default-privileges-of-role', detail }))
+}
+
+function ofUserMappings(catalog: AuditCatalog): readonly ActOf[] {
+  return catalog.ofType('USER MAPPING').flatMap((entry) => {
+    const options = catalog.statements(entry).map((statement) => superuserOptionOf(statement, catalog))
+    const detail = options.find((option) => option !== undefined)
+    return detail === undefined ? [] : [{ entry, act: 'user-mapping-option', detail }]
+  })
 }
 
 /**

@@ -33,6 +33,7 @@ export type PrivilegedAct =
   | 'transform-of-built-in-objects'
   | 'untrusted-extension'
   | 'untrusted-language'
+  | 'user-mapping-option'
 
 /** What a fact is about: the rule that uses it branches on this. */
 export type TargetSubject =

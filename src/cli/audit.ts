@@ -29,6 +29,7 @@ import {
 } from '../index.ts'
 import { auditHelp } from './audit-help.ts'
 import { auditText } from './audit-text.ts'
+import { collectGarbage, compileShortCode } from './engine.ts'
 import { parseBytes, parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { openArchive, openOptions } from './input.ts'
 import { writeText } from './output.ts'
@@ -63,6 +64,9 @@ const syntax: CommandSyntax = {
 /** Read without being asked for when it lies in the current folder. */
 const CONFIG_FILE = 'pgdmp.audit.json'
 
+/** The catalogs of such archives are most of what an audit takes. */
+const MANY_ENTRIES = 10_000
+
 const formats = ['text', 'json', 'ndjson', 'sarif', 'markdown', 'html'] as const
 
 type Format = (typeof formats)[number]
@@ -76,6 +80,7 @@ export async function audit(terminal: Terminal, args: readonly string[]): Promis
     return exit.good
   }
   const { line, archives } = parsed
+  if (line.own('data').length === 0) compileShortCode()
   const format = oneOf('--format', line.own('report-format').at(-1) ?? 'text', formats)
   const config = await configOf(terminal, line)
   const limit = failOn(line, config)
@@ -165,6 +170,7 @@ async function auditOne(
     await using archive = await openArchive(terminal, line, { format: line.own('input-format').at(-1) })
     const sizes = counts ? { storedBytes: (await archive.storedSizes({ signal: terminal.signal })).dataBytes } : {}
     const data = line.own('data').length > 0 ? { data: await auditData(archive, dataOptions(terminal, line)) } : {}
+    if (data.data !== undefined && archive.toc.length > MANY_ENTRIES) collectGarbage()
     const report = await auditArchive(archive, { ...options, ...sizes, ...data })
     return page ? { report, html: await auditHtml(archive, report, { title: name }) } : { report }
   })

@@ -121,6 +121,11 @@ const acts: Readonly<Record<PrivilegedAct, Act>> = {
     why: 'only a superuser can create functions in C, internal and other untrusted languages',
     fix: 'Use the extension that brings the function, or write it in SQL or PL/pgSQL',
   },
+  'user-mapping-option': {
+    page: 'postgres-fdw.html',
+    why: 'only a superuser can give a user mapping of postgres_fdw sslcert, sslkey or password_required of false',
+    fix: 'Give the user mapping a password instead, or the certificate to the foreign server',
+  },
 }
 
 /** Every act. */

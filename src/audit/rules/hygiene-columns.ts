@@ -1,5 +1,5 @@
-import { emptySpan, locate } from '../../ops/span.ts'
 import { ColumnsOfSequences, isFilledBy, rangeOf, usedShare } from '../sequence-use.ts'
+import { surveyOf } from '../survey.ts'
 import type { AuditRule } from '../types.ts'
 
 /** Types that answers are kept for: a stranger's names are not kept without end. */
@@ -7,9 +7,6 @@ const MOST_TYPES = 256
 
 /** Share of the values of a sequence after which it is near its end. */
 const nearEnd = 0.8
-
-/** Bytes of a definition that nobody reads any more. */
-const oversized = 1024 * 1024
 
 const isWithoutZone = forEachType((type) => /^timestamp(?:\(\d\))? without time zone(?:\[\])*$/.test(type))
 
@@ -160,11 +157,10 @@ export const columnRules: readonly AuditRule[] = [
     fix: 'Look what is in it; rows belong into a table.',
     links: ['https://www.postgresql.org/docs/current/app-pgdump.html'],
     check({ catalog, report }) {
-      const span = emptySpan()
-      for (const entry of catalog.entries) {
-        const bytes = locate(entry.raw, 'defn', span) ? span.end - span.start : 0
+      for (const entry of surveyOf(catalog.entries).oversized) {
         // lists of large objects are what pg_dump makes them
-        if (bytes < oversized || entry.desc === 'BLOB METADATA') continue
+        if (entry.desc === 'BLOB METADATA') continue
+        const bytes = entry.raw.bytes('defn')?.length ?? 0
         report({ entry, message: `The definition of ${entry.desc} ${catalog.label(entry)} has ${bytes} bytes` })
       }
     },

@@ -1,8 +1,8 @@
-import { emptySpan, locate } from '../../ops/span.ts'
 import type { TocEntry } from '../../toc/types.ts'
 import { trustOfExtension } from '../privileged.ts'
 import type { MarkedRule } from '../marked-rule.ts'
 import { useCountsOf } from '../read-roles.ts'
+import { surveyOf } from '../survey.ts'
 import type { AuditCatalog, AuditContext, CatalogRole, DefinitionStatement } from '../types.ts'
 
 const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
@@ -63,22 +63,15 @@ function addTo(found: Map<string, TocEntry[]>, name: string, entry: TocEntry): v
   else known.push(entry)
 }
 
-const noNames: ReadonlySet<string> = new Set()
-
-/** Entries by what a field of theirs names, but for `there`. Most name nothing: that is seen without decoding. */
-function gather(
+/** Entries by what a field of theirs names. */
+function byName(
   catalog: AuditCatalog,
+  entries: readonly TocEntry[],
   field: 'tablespace' | 'tableam',
-  there: ReadonlySet<string>,
 ): ReadonlyMap<string, readonly TocEntry[]> {
   const found = new Map<string, TocEntry[]>()
-  const span = emptySpan()
-  for (const entry of catalog.entries) {
-    if (!locate(entry.raw, field, span) || span.start === span.end) continue
-    const name = entry.raw.byteString(field) ?? ''
-    if (!there.has(name)) addTo(found, name, entry)
-  }
-  return new Map([...found].map(([name, entries]) => [catalog.decode(name), entries]))
+  for (const entry of entries) addTo(found, entry.raw.byteString(field) ?? '', entry)
+  return new Map([...found].map(([name, ofName]) => [catalog.decode(name), ofName]))
 }
 
 /** What must be on a server before the archive is restored into it. */
@@ -119,9 +112,8 @@ export const needsRules: readonly MarkedRule[] = [
     fix: 'Give the object an owner after the restore: ALTER … OWNER TO.',
     links: ['https://www.postgresql.org/docs/current/role-removal.html'],
     check({ catalog, report }) {
-      const span = emptySpan()
-      for (const entry of catalog.entries) {
-        if ((locate(entry.raw, 'owner', span) && span.end > span.start) || !ownedTypes.has(entry.desc)) continue
+      for (const entry of surveyOf(catalog.entries).withoutOwner) {
+        if (!ownedTypes.has(entry.desc)) continue
         report({ entry, message: `${entry.desc} ${catalog.label(entry)} has no owner` })
       }
     },
@@ -179,8 +171,10 @@ export const needsRules: readonly MarkedRule[] = [
     fix: 'Create the tablespace first, or restore with --no-tablespaces.',
     links: ['https://www.postgresql.org/docs/current/manage-ag-tablespaces.html'],
     check(context) {
-      reportEach(gather(context.catalog, 'tablespace', noNames), context, (name, entries) => ({
-        message: `Tablespace ${context.catalog.quote(name)} must be there: ${plural(entries.length, 'object')}`,
+      const { catalog } = context
+      const { withTablespace } = surveyOf(catalog.entries)
+      reportEach(byName(catalog, withTablespace, 'tablespace'), context, (name, entries) => ({
+        message: `Tablespace ${catalog.quote(name)} must be there: ${plural(entries.length, 'object')}`,
       }))
     },
   },
@@ -193,10 +187,13 @@ export const needsRules: readonly MarkedRule[] = [
     fix: 'Install the extension that brings the access method, or restore with --no-table-access-method.',
     links: ['https://www.postgresql.org/docs/current/tableam.html'],
     check(context) {
-      const there = new Set(['heap'])
-      for (const { raw } of context.catalog.ofType('ACCESS METHOD')) there.add(raw.byteString('tag') ?? '')
-      reportEach(gather(context.catalog, 'tableam', there), context, (name, entries) => ({
-        message: `Access method ${context.catalog.quote(name)} must be there: ${plural(entries.length, 'object')}`,
+      const { catalog } = context
+      const there = new Set(catalog.ofType('ACCESS METHOD').map(({ raw }) => raw.byteString('tag')))
+      const others = surveyOf(catalog.entries).withAccessMethod.filter(
+        ({ raw }) => !there.has(raw.byteString('tableam')),
+      )
+      reportEach(byName(catalog, others, 'tableam'), context, (name, entries) => ({
+        message: `Access method ${catalog.quote(name)} must be there: ${plural(entries.length, 'object')}`,
       }))
     },
   },

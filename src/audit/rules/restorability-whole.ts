@@ -3,6 +3,7 @@ import type { DumpId, TocEntry } from '../../toc/types.ts'
 import { featuresOf, isOlder, newestReadBy } from '../../toc/version.ts'
 import type { ArchiveView } from '../../view.ts'
 import { serverReleases } from '../profiles/postgres.ts'
+import { surveyOf } from '../survey.ts'
 import type { AuditCatalog, AuditRule } from '../types.ts'
 
 /** Locks that a transaction may hold with the settings of a new server: max_locks_per_transaction × max_connections. */
@@ -80,8 +81,7 @@ export const wholenessRules: readonly AuditRule[] = [
     fix: 'Run pgdmp verify on the archive, and take another backup.',
     links: [restorePage],
     check({ catalog, report }) {
-      for (const entry of catalog.entries) {
-        if (!entry.hadDumper || entry.data.state !== 'no-data') continue
+      for (const entry of surveyOf(catalog.entries).withoutData) {
         report({ entry, message: `${entry.desc} ${catalog.label(entry)} has no data in the archive` })
       }
     },
@@ -140,7 +140,7 @@ export const wholenessRules: readonly AuditRule[] = [
         })
         return
       }
-      const without = catalog.entries.filter(({ data }) => data.state === 'not-set').length
+      const without = surveyOf(catalog.entries).withoutPlace
       if (without > 1 && view.header.format === 'custom') {
         report({
           message: `The archive does not say where the data of ${without} entries lie: pg_restore --jobs must look for them`,
@@ -160,10 +160,8 @@ export const wholenessRules: readonly AuditRule[] = [
     links: ['https://www.postgresql.org/docs/current/runtime-config-locks.html'],
     check({ catalog, report }) {
       let locks = 0
-      for (const entry of catalog.entries) {
-        if (lockedTypes.has(entry.desc)) locks++
-        else if (entry.desc === 'BLOB METADATA') locks += lines(entry.raw.byteString('defn') ?? '')
-      }
+      for (const type of lockedTypes) locks += catalog.ofType(type).length
+      for (const { raw } of catalog.ofType('BLOB METADATA')) locks += lines(raw.byteString('defn') ?? '')
       if (locks <= locksByDefault) return
       report({
         message: `pg_restore --single-transaction holds about ${locks} locks; a server has ${locksByDefault} by default`,

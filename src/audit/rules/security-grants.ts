@@ -1,4 +1,4 @@
-import type { AuditRule, AuditSeverity, CatalogGrant } from '../types.ts'
+import type { AuditCatalog, AuditRule, AuditSeverity, CatalogGrant } from '../types.ts'
 
 const grantPage = 'https://www.postgresql.org/docs/current/sql-grant.html'
 const privileges = 'https://www.postgresql.org/docs/current/ddl-priv.html'
@@ -121,10 +121,12 @@ export const grantRules: readonly AuditRule[] = [
     message: 'Objects that are yet to be created are open to everybody',
     explanation:
       'ALTER DEFAULT PRIVILEGES … GRANT … TO PUBLIC opens every object that the role creates from then on, also those that ' +
-      'are created after the restore for something else.',
+      'are created after the restore for something else. Functions and types are open without it, unless the default ' +
+      'privileges of all schemas revoke that: a grant in one schema is then an exception to it.',
     fix: 'ALTER DEFAULT PRIVILEGES … REVOKE … FROM PUBLIC.',
     links: ['https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html'],
     check({ catalog, report }) {
+      const closed = closedByDefault(catalog)
       for (const { entry, grant, grantees, defaults, privileges: listed, objectType } of catalog.grants) {
         if (!grant || defaults === undefined || !grantees.includes('PUBLIC')) continue
         const role = defaults.role === undefined ? 'the role that restores' : catalog.quote(defaults.role)
@@ -133,9 +135,25 @@ export const grantRules: readonly AuditRule[] = [
           entry,
           object: [entry.tag ?? '', defaults.role ?? '', defaults.schema ?? '', objectType].join(' ').trim(),
           message: `PUBLIC will have ${listed.join(', ')} on ${objectType} that ${role} creates${where}`,
-          severity: openByDefault.has(objectType) ? 'notice' : undefined,
+          severity:
+            openByDefault.has(objectType) && !closed.has(keyOf(defaults.role, objectType)) ? 'notice' : undefined,
         })
       }
     },
   },
 ]
+
+const keyOf = (role: string | undefined, objectType: string): string => `${role ?? ''}\u0000${objectType}`
+
+/**
+ * Of which types what a role creates is not open by default any more. Default privileges of a schema are added to those
+ * of all schemas (get_user_default_acl): there a grant opens what is closed elsewhere.
+ */
+function closedByDefault({ grants }: AuditCatalog): ReadonlySet<string> {
+  const closed = new Set<string>()
+  for (const { grant, grantees, defaults, objectType } of grants) {
+    if (grant || defaults === undefined || defaults.schema !== undefined || !grantees.includes('PUBLIC')) continue
+    closed.add(keyOf(defaults.role, objectType))
+  }
+  return closed
+}

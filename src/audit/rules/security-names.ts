@@ -1,53 +1,7 @@
 import { PsqlReader, type UnsafeKind } from '../../sql/psql-reader.ts'
-import { emptySpan, locate } from '../../ops/span.ts'
-import type { ByteSpan, TextField, TocEntry } from '../../toc/types.ts'
 import type { ArchiveView } from '../../view.ts'
-import { otherTexts } from '../other-texts.ts'
 import type { MarkedRule } from '../marked-rule.ts'
-
-const fields: readonly TextField[] = ['tag', 'desc', 'namespace', 'tablespace', 'tableam', 'owner']
-
-/** Gathered once for the rules that ask: of many entries that takes longer than what they do with it. */
-const gathered = new WeakMap<readonly TocEntry[], readonly FoundName[]>()
-
-function namesOf({ toc }: ArchiveView): readonly FoundName[] {
-  let names = gathered.get(toc)
-  if (names === undefined) {
-    names = gather(toc)
-    gathered.set(toc, names)
-  }
-  return names
-}
-
-/** Every name once, as a byte string, with the first entry that has it; of tags only those that are odd. */
-function gather(toc: readonly TocEntry[]): readonly FoundName[] {
-  const found: FoundName[] = []
-  const span = emptySpan()
-  const seen = fields.map((field) => ({ field, known: new Set<string>(), last: '' }))
-  // places instead of iterators, which make an object for each step (bench case audit)
-  for (let place = 0; place < toc.length; place++) {
-    const entry = toc[place]
-    if (entry === undefined) continue
-    for (let at = 0; at < seen.length; at++) {
-      const one = seen[at]
-      // of tags most are different, and few are odd: that is seen in their bytes
-      if (one === undefined || (one.field === 'tag' && !(locate(entry.raw, 'tag', span) && mayBeOdd(span)))) continue
-      const { field, known, last } = one
-      const text = entry.raw.byteString(field)
-      if (!text || text === last || known.has(text) || (field === 'tag' && !odd.test(text))) continue
-      one.last = text
-      known.add(text)
-      found.push({ entry, field, text })
-    }
-  }
-  return found
-}
-
-interface FoundName {
-  readonly entry: TocEntry
-  readonly field: TextField
-  readonly text: string
-}
+import { surveyOf } from '../survey.ts'
 
 /** The strings of the header, which scripts and lists print as they are. */
 function headerTexts({ header }: ArchiveView): readonly (readonly [name: string, text: string | null])[] {
@@ -71,17 +25,6 @@ const turned = /\u00e2\u0080[\u00aa-\u00ae]|\u00e2\u0081[\u00a6-\u00a9]/
 const lineOfCode =
   /[\n\r][ \t]*(?:\\|(?:ALTER|CALL|COMMENT|COPY|CREATE|DELETE|DO|DROP|EXECUTE|GRANT|INSERT|LOAD|MERGE|REASSIGN|RESET|REVOKE|SELECT|SET|TRUNCATE|UPDATE|WITH)\b)/i
 const sqlMarks = /;|--|\/\*|\*\/|\\!/
-/** Where none of this is, there is nothing to say. */
-const odd = /[^ -~\u0080-\u00ff]|[;\\\u0080-\u009f\u00e2]|--|\/\*|\*\//
-/** Whether any of its bytes is one that {@link odd} begins with. */
-function mayBeOdd({ bytes, start, end }: ByteSpan): boolean {
-  for (let at = start; at < end; at++) if (firstOfOdd[bytes[at] ?? 0] === 1) return true
-  return false
-}
-
-const firstOfOdd = Uint8Array.from({ length: 256 }, (_, code) =>
-  /[^ -~\u0080-\u00ff]|[;\\\u0080-\u009f\u00e2]|[-/*]/.test(String.fromCharCode(code)) ? 1 : 0,
-)
 const versionText = /^[\w.+~()/ :,-]*$/
 
 const says: Readonly<Record<UnsafeKind, string>> = {
@@ -113,7 +56,7 @@ export const nameRules: readonly MarkedRule[] = [
     fix: 'Rename the object; restore with pg_restore -d, not by a script, and with a release that has the fixes.',
     links: ['https://www.postgresql.org/support/security/CVE-2025-8715/'],
     check({ view, report }) {
-      for (const { entry, field, text } of namesOf(view)) {
+      for (const { entry, field, text } of surveyOf(view.toc).names) {
         if (!lineBreak.test(text)) continue
         const grave = field === 'desc' || lineOfCode.test(text)
         const behind = lineOfCode.test(text) ? ', and what looks like a command behind it' : ''
@@ -144,7 +87,7 @@ export const nameRules: readonly MarkedRule[] = [
       const { encoding } = view.settings
       const utf8 = encoding === 'UTF8'
       const second = utf8 ? secondControl : hasSecondByte.test(encoding) ? secondByte : undefined
-      for (const { entry, field, text } of namesOf(view)) {
+      for (const { entry, field, text } of surveyOf(view.toc).names) {
         const control = otherControl.exec(text)?.[0] ?? second?.exec(text)?.[0].at(-1)
         if (control !== undefined) {
           const code = control.charCodeAt(0).toString(16).padStart(2, '0')
@@ -183,7 +126,7 @@ export const nameRules: readonly MarkedRule[] = [
     fix: 'Rename the object, or see that what works with its name quotes it.',
     links: ['https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS'],
     check({ view, report }) {
-      for (const { entry, field, text } of namesOf(view)) {
+      for (const { entry, field, text } of surveyOf(view.toc).names) {
         const desc = entry.raw.byteString('desc') ?? ''
         // their tags are written as SQL, or are of operators, which consist of such marks
         if (/^(?:ACL|COMMENT|SECURITY LABEL|OPERATOR|CAST|TABLE DATA|SEQUENCE SET|STATISTICS DATA)$/.test(desc))
@@ -216,7 +159,7 @@ export const nameRules: readonly MarkedRule[] = [
         const text = entry.raw.byteString('defn') ?? ''
         tellUnsafe('defn', text, view, (message, position) => report({ entry, message, position }))
       }
-      for (const { entry, field, text } of otherTexts(view.toc)) {
+      for (const { entry, field, text } of surveyOf(view.toc).otherTexts) {
         tellUnsafe(field, text, view, (message) => report({ entry, message }))
       }
     },

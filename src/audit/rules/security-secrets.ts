@@ -5,7 +5,7 @@ import type { DefinitionStatement } from '../types.ts'
 
 /** Options of foreign servers, wrappers, tables and user mappings whose values are secrets: how their names end. */
 const secretOption =
-  /(?:^|[_-])(?:pass|password|passwd|passphrase|passfile|sslpassword|secret|secret_?key|secret_?access_?key|access_?key(?:_id)?|api_?key|api-key|token|credentials?|private_?key|service_account|sa_key|account_key|storage_key|pwd|conn_str)$/i
+  /(?:^|[_-])(?:pass|password|passwd|passphrase|sslpassword|secret|secret_?key|secret_?access_?key|access_?key(?:_id)?|api_?key|api-key|token|credentials?|private_?key|service_account|sa_key|account_key|storage_key|pwd|conn_str)$/i
 
 /** Commands that have OPTIONS with such values. */
 const withOptions: ReadonlySet<string> = new Set([

@@ -2,6 +2,7 @@ import type { TocEntry } from '../../toc/types.ts'
 import { builtInFunctions } from '../built-in-functions.ts'
 import { areBuiltIn, castTypes } from '../built-in-types.ts'
 import { neverPlain, type MarkedRule } from '../marked-rule.ts'
+import { surveyOf } from '../survey.ts'
 import type { DefinitionStatement } from '../types.ts'
 
 const guide = 'https://wiki.postgresql.org/wiki/A_Guide_to_CVE-2018-1058:_Protect_Your_Search_Path'
@@ -105,7 +106,7 @@ export const shadowingRules: readonly MarkedRule[] = [
     links: [guide],
     check({ view, report }) {
       const tell = (entry: TocEntry, schema: string): void => report({ entry, message: `It belongs in ${schema}` })
-      for (const entry of view.toc) {
+      for (const entry of surveyOf(view.toc).inSystemSchema) {
         const schema = entry.raw.byteString('namespace') ?? ''
         if (schema !== 'pg_catalog' && schema !== 'information_schema' && !temporary.test(schema)) continue
         if (!withoutObject.has(entry.desc)) tell(entry, schema)

@@ -1,13 +1,11 @@
 import { splitStatements } from '../../sql/split-statements.ts'
 import type { TocEntry } from '../../toc/types.ts'
 import { isCopyTarget } from '../copy-target.ts'
-import { otherTexts } from '../other-texts.ts'
 import { readingOf } from '../reading.ts'
 import { isSpelled, mayBeSpelled } from '../spelled.ts'
 import { addsToExtension } from '../statement.ts'
 import {
   commandWordsOf,
-  isKnownType,
   surprisesIn,
   surprisesInCopy,
   surprisesInDrop,
@@ -15,6 +13,7 @@ import {
   type Surprise,
 } from '../statement-check.ts'
 import { neverPlain, type MarkedRule } from '../marked-rule.ts'
+import { surveyOf } from '../survey.ts'
 import type { AuditCatalog, AuditContext, AuditRule, DefinitionStatement } from '../types.ts'
 
 const restoring = 'https://www.postgresql.org/docs/current/app-pgrestore.html'
@@ -48,7 +47,7 @@ function* inOtherTexts({ view, catalog }: AuditContext): Generator<Told, void, v
     for (const surprise of surprisesInNumbers(entry.raw.byteString('defn') ?? '')) yield [entry, surprise]
   }
   const rules = readingOf(view)
-  for (const { entry, field, text } of otherTexts(view.toc)) {
+  for (const { entry, field, text } of surveyOf(view.toc).otherTexts) {
     const surprises =
       field === 'dropStmt'
         ? surprisesInDrop(entry, text, rules)
@@ -190,13 +189,8 @@ export const statementRules: readonly MarkedRule[] = [
     fix: 'Look at the definition before you restore it, or leave the entry out with a list (-L).',
     links: [restoring],
     check({ view, report }) {
-      const known = new Map<string, boolean>()
       const rules = readingOf(view)
-      for (const entry of view.toc) {
-        const type = entry.raw.byteString('desc') ?? ''
-        let isKnown = known.get(type)
-        if (isKnown === undefined) known.set(type, (isKnown = isKnownType(type)))
-        if (isKnown) continue
+      for (const entry of surveyOf(view.toc).ofUnknownType) {
         const does = commandWordsOf(entry.raw.byteString('defn') ?? '', rules)
         report({ entry, message: `pg_dump writes no entries ${entry.desc}; this one has ${does || 'no SQL'}` })
       }

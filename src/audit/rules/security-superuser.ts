@@ -2,6 +2,7 @@ import { areBuiltIn, castTypes } from '../built-in-types.ts'
 import { isOfBuiltIn, superuserSettings } from '../privileged.ts'
 import { addsToExtension } from '../statement.ts'
 import { neverPlain, type MarkedRule } from '../marked-rule.ts'
+import { superuserOptionOf } from '../user-mapping.ts'
 import type { AuditCatalog, DefinitionStatement } from '../types.ts'
 
 /** Settings that load a library into every session. */
@@ -22,7 +23,7 @@ const always = new Map<string, string>([
 ])
 
 /** What of a statement only a superuser may do; undefined where anybody may who owns what it is about. */
-function needsSuperuser(statement: DefinitionStatement): string | undefined {
+function needsSuperuser(statement: DefinitionStatement, catalog: AuditCatalog): string | undefined {
   const { command } = statement
   const known = always.get(command)
   if (known !== undefined) return known
@@ -47,8 +48,10 @@ function needsSuperuser(statement: DefinitionStatement): string | undefined {
       return ofFunction(statement)
     case 'CREATE AGGREGATE':
       return hasInternalState(statement) ? 'aggregates whose state is internal' : undefined
-    case 'CREATE USER MAPPING':
-      return needsNoPassword(statement) ? 'user mappings that need no password (password_required)' : undefined
+    case 'CREATE USER MAPPING': {
+      const option = superuserOptionOf(statement, catalog)
+      return option === undefined ? undefined : `user mappings with the option ${option}`
+    }
     case 'ALTER DATABASE':
     case 'ALTER ROLE': {
       const setting = settingOf(statement)
@@ -57,15 +60,6 @@ function needsSuperuser(statement: DefinitionStatement): string | undefined {
     default:
       return undefined
   }
-}
-
-/** `OPTIONS (password_required 'false')`: postgres_fdw then connects as the server itself would (postgres_fdw: option.c). */
-function needsNoPassword(statement: DefinitionStatement): boolean {
-  for (let at = 2; at < statement.length; at++) {
-    if (statement.name(at) !== 'password_required' || statement.depth(at) === 0) continue
-    if (/^'(?:false|off)'$/i.test(statement.source(at + 1, at + 2))) return true
-  }
-  return false
 }
 
 /** `(INPUT = f, OUTPUT = g, …)` */
@@ -138,7 +132,7 @@ export const superuserRules: readonly MarkedRule[] = [
       const isMember = statements.some((statement) => addsToExtension(statement))
       const told = new Set<string>()
       for (const statement of statements) {
-        const what = needsSuperuser(statement)
+        const what = needsSuperuser(statement, catalog)
         if (what === undefined || told.has(what)) continue
         told.add(what)
         if (isMember) countMember(catalog, what)

@@ -331,3 +331,13 @@ test('what rules look for in several words says what of it a name may be', () =>
     expect({ rule: rule.id, says: inName !== undefined }).toEqual({ rule: rule.id, says: true })
   }
 })
+
+test('rules ask for no digits in names, which are looked at with zeros in their place', () => {
+  for (const marks of auditRules.map((rule) => marksOf(rule))) {
+    for (const { source } of Object.values(marks ?? {}) as RegExp[]) {
+      // what a plain name cannot have: behind a backslash or a dollar
+      const inNames = source.replaceAll(/\\{2}\[0-7xu\]|\\\\\\0|\\\$2\[aby\]\\\$/g, '')
+      expect(inNames).not.toMatch(/\\d|[0-9]/i)
+    }
+  }
+})

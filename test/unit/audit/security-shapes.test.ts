@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { audit } from '../../../src/audit/audit.ts'
 import { connectionOf } from '../../../src/audit/connection-string.ts'
+import { targetProfile } from '../../../src/audit/find-profile.ts'
 import { entryOf, viewOf, type EntryFields } from '../../helpers/entries.ts'
 
 /** What the rules about security say of entries, other than about what is granted by default: `rule message`. */
@@ -58,10 +59,17 @@ describe('is found, however it is written', () => {
     // postgres_fdw: password_required=false is superuser-only
     ['superuser-statement', [mapping("password_required 'false'")]],
     ['superuser-statement', [mapping("password_required 'OFF'")]],
+    ['superuser-statement', [mapping("\"user\" 'bob',\n    sslcert '/c'")]],
+    ['superuser-statement', [mapping("sslkey '/k'")]],
     ['untrusted-language', [routine('LANGUAGE javau AS $$x$$')]],
     ['untrusted-language', [entry('PROCEDURAL LANGUAGE', 'x', 'CREATE LANGUAGE x HANDLER app.trusted;\n')]],
     ['COPY … PROGRAM', [plpgsql(String.raw`execute E'COPY t FROM\nPROGRAM \'id\''`)]],
     ['COPY … PROGRAM', [routine(`LANGUAGE plperl AS $$spi_exec_query("COPY t FROM PROGRAM 'id'")$$`)]],
+    ['COPY … PROGRAM', [plpgsql("execute 'COPY t FROM PROGRAM ' || quote_literal(c)")]],
+    ['COPY … PROGRAM', [plpgsql("copy t from program E'id'")]],
+    ['COPY … PROGRAM', [plpgsql("copy t from program U&'id'")]],
+    ['COPY … PROGRAM', [plpgsql("copy t from program N'id'")]],
+    ['COPY … PROGRAM', [plpgsql('copy t from program $x$id$x$')]],
     ['COPY … PROGRAM', [routine(`LANGUAGE plperl AS $$spi_exec_query(q{COPY t FROM PROGRAM 'id'})$$`)]],
     ['COPY … PROGRAM', [routine("LANGUAGE plv8 AS $$plv8.execute(`COPY t FROM PROGRAM 'id'`)$$")]],
     ['COPY with a file', [routine("LANGUAGE pltcl AS $$spi_exec {COPY t TO '/tmp/x'}$$")]],
@@ -162,7 +170,17 @@ describe('is found, however it is written', () => {
 
 describe('is not found in what only looks like it', () => {
   test.each([
+    ['server-access', [routine("LANGUAGE sql AS $$SELECT 'COPY t FROM PROGRAM is dangerous'::text$$")]],
+    [
+      'password-in-options',
+      [entry('SERVER', 's', "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (\n    passfile '/p'\n);\n")],
+    ],
     ['superuser-statement', [mapping("password_required 'true'")]],
+    ['superuser-statement', [mapping("\"user\" 'sslkey', sslpassword 'x'")]],
+    [
+      'superuser-statement',
+      [entry('SERVER', 's', 'CREATE SERVER s FOREIGN DATA WRAPPER mongo_fdw;\n'), mapping("sslcert '/c'")],
+    ],
     ['superuser-statement', [mapping("password 'password_required', remark 'false'")]],
     ['superuser-statement', [routine("LANGUAGE sql AS 'select 1'", 'support()')]],
     ['superuser-statement', [routine("LANGUAGE sql AS 'select 1'", 'leakproof()')]],
@@ -214,6 +232,32 @@ describe('is not found in what only looks like it', () => {
   })
 })
 
+test('targets without a superuser refuse what of user mappings takes one', async () => {
+  const ofTarget = async (options: string): Promise<readonly string[]> => {
+    const { findings } = await audit(viewOf([entryOf(1, mapping(options))]), {
+      target: targetProfile('postgres:18:owner'),
+    })
+    return findings.filter(({ category }) => category === 'target').map(({ message }) => message)
+  }
+  expect(await ofTarget("sslcert '/c'")).toEqual([expect.stringContaining('sslcert')])
+  expect(await ofTarget("password_required 'false'")).toHaveLength(1)
+  expect(await ofTarget("password 'x', sslpassword 'y'")).toEqual([])
+})
+
+test('default-privileges-to-public warns of what is open in one schema, and closed by default elsewhere', async () => {
+  const ofDefaults = (rest: string): EntryFields =>
+    entry('DEFAULT ACL', 'DEFAULT PRIVILEGES FOR FUNCTIONS', `ALTER DEFAULT PRIVILEGES FOR ROLE r ${rest};\n`)
+  const severities = async (...entries: readonly EntryFields[]): Promise<readonly string[]> => {
+    const { findings } = await audit(viewOf(entries.map((fields, at) => entryOf(at + 1, fields))))
+    return findings.filter(({ rule }) => rule === 'default-privileges-to-public').map(({ severity }) => severity)
+  }
+  const opens = ofDefaults('IN SCHEMA app GRANT ALL ON FUNCTIONS TO PUBLIC')
+  const closes = ofDefaults('REVOKE ALL ON FUNCTIONS FROM PUBLIC')
+  expect(await severities(opens, closes)).toEqual(['warning'])
+  expect(await severities(opens)).toEqual(['notice'])
+  expect(await severities(opens, ofDefaults('REVOKE ALL ON TYPES FROM PUBLIC'))).toEqual(['notice'])
+})
+
 describe('connectionOf() shows what is no secret', () => {
   test.each([
     ["host=h user='a b' password='x host=s3cret9'", "host=h user='a b' password=****"],
@@ -226,6 +270,7 @@ describe('connectionOf() shows what is no secret', () => {
     ['host=h sslpassword=s3cret9', 'host=h password=****'],
     ["host=h password='s3cret9", ''],
     ['host=h user=u', 'host=h user=u'],
+    ['host=h passfile=/p', 'host=h'],
   ])('of %s', (text, shown) => {
     expect(connectionOf(text)).toEqual({ shown, hasSecret: text.includes('s3cret9') })
   })
