@@ -29,7 +29,7 @@ import {
 } from '../index.ts'
 import { auditHelp } from './audit-help.ts'
 import { auditText } from './audit-text.ts'
-import { collectGarbage, compileShortCode } from './engine.ts'
+import { collectGarbage } from './engine.ts'
 import { parseBytes, parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { openArchive, openOptions } from './input.ts'
 import { writeText } from './output.ts'
@@ -80,7 +80,6 @@ export async function audit(terminal: Terminal, args: readonly string[]): Promis
     return exit.good
   }
   const { line, archives } = parsed
-  if (line.own('data').length === 0) compileShortCode()
   const format = oneOf('--format', line.own('report-format').at(-1) ?? 'text', formats)
   const config = await configOf(terminal, line)
   const limit = failOn(line, config)

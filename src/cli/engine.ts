@@ -10,11 +10,3 @@ export function collectGarbage(): void {
   const collect: unknown = runInNewContext('gc')
   if (typeof collect === 'function') collect()
 }
-
-/**
- * V8 puts what functions call into them when it compiles them, which pays off over seconds. An audit has much code of
- * which each part runs for some milliseconds: there it takes longer than it saves (bench case audit).
- */
-export function compileShortCode(): void {
-  setFlagsFromString('--max-inlined-bytecode-size-cumulative=100')
-}
