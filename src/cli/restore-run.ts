@@ -12,6 +12,7 @@ import type {
 } from '../index.ts'
 import { decisionFrom } from './ask-decision.ts'
 import { selectionFrom, type CommandLine } from './command-line.ts'
+import { entryName, failureLines } from './failure-lines.ts'
 import { JsonLog } from './json-log.ts'
 import { JsonProgress, ObjectCounter, progressWish } from './json-progress.ts'
 import { firstOf, formatBytes } from './layout.ts'
@@ -91,7 +92,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
       onError: (failure) => {
         progress?.done()
         log.write({ event: 'failure', ...describe(failure) })
-        if (!quiet) complain(terminal, `${labelOf(view, failure.entry?.dumpId)}: ${failure.error.message}`)
+        if (!quiet) terminal.stderr.write(failureLines(failure))
         return onError(failure)
       },
       ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
@@ -152,7 +153,8 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
       return exit.bad
     }
     if (!terminal.signal.aborted) complain(terminal, messageOf(error), hintOf(error))
-    const where = entry === undefined ? '' : ` at ${labelOf(view, entry)}`
+    const named = entry === undefined ? undefined : view.entry(entry)
+    const where = named === undefined ? '' : ` at ${entryName(named)}`
     const isUndone = !restored && sqlOptions.singleTransaction === true
     const incomplete = journal === undefined ? 'restore again into an empty one' : goOn(journal)
     complain(

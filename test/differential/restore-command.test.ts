@@ -68,7 +68,8 @@ describe('pgdmp restore', () => {
     ask([`CREATE DATABASE ${name} TEMPLATE template0`])
     const sjis = fixture('encodings/sjis-Fc.dump').file
     const { status, stderr } = await pgdmp('--no-check', '-d', database(name), sjis)
-    expect([status, stderr]).toEqual([1, expect.stringContaining('SCHEMA 表: role "role 表" does not exist\n')])
+    expect([status, stderr]).toEqual([1, expect.stringContaining('SCHEMA 表: role "role 表" does not exist [42704]\n')])
+    expect(stderr).toContain('  SQL: ALTER SCHEMA "表" OWNER TO "role 表";\n')
     expect(stderr).toMatch(/ roles that do not exist \[42704\] \(role "role 表" does not exist\)/)
     // in UTF-8 again
     const target = await connectPg(parameters(name))
@@ -216,7 +217,9 @@ describe('pgdmp restore', () => {
     const stopped = await answered(['x\n', 's\n'], file, name)
     expect(stopped).toMatchObject({
       status: 1,
-      said: expect.stringContaining('answer c, s or a'),
+      said: expect.stringMatching(
+        / own: role .* \[42704\]\r\n {2}SQL: ALTER SCHEMA own OWNER TO asked_[^]*answer c, s or a/,
+      ),
       echo: true,
       lines: true,
     })
@@ -227,13 +230,24 @@ describe('pgdmp restore', () => {
     const { status, said } = await answered(['a\n'], file, name)
     expect([status, said]).toEqual([1, expect.stringContaining('the restore went on to its end')])
     expect(said.match(/ll like this/g)).toHaveLength(1)
+    // the end of input
+    const ended = await answered(['\u0004'], file, name)
+    expect([ended.status, ended.said]).toEqual([
+      1,
+      expect.stringContaining('ll like this? \r\npgdmp: the server refused 1'),
+    ])
     expect(ask([`SELECT count(*) FROM own.v`], name).trim()).toBe('9')
   })
 
   test('has usage errors for what is missing or wrong', async () => {
-    for (const args of [[full], ['-d', 'x', '--on-error', 'ask', full], ['-d', 'x', '--progress=xml', full]]) {
+    const asking = ['-d', 'x', '--on-error', 'ask']
+    for (const args of [[full], [...asking, full], ['-d', 'x', '--progress=xml', full]]) {
       const { status, stderr } = await pgdmp(...args)
       expect([status, stderr]).toEqual([2, expect.stringContaining('restore: ')])
+    }
+    for (const option of ['-1', '--transaction-size=5']) {
+      const { status, stderr } = await pgdmp(...asking, option, full)
+      expect([status, stderr]).toEqual([2, expect.stringMatching(/ask and \S+ exclude each other/)])
     }
   })
 })
