@@ -160,6 +160,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   '3F000': notThere, // invalid_schema_name
   '42P01': notThere, // undefined_table
   '42883': notThere, // undefined_function
+  '25006': foreseen(problems.readOnly), // read_only_sql_transaction
   // disk_full
   '53100': { cause: 'the server has no space left', hint: 'Make room, and restore again' },
 }

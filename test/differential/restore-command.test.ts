@@ -63,6 +63,24 @@ describe('pgdmp restore', () => {
     expect(ask([`SELECT count(*) FROM pg_tables WHERE schemaname = 'Größe'`]).trim()).toBe('0')
   })
 
+  test('says of a database whose sessions are read-only what helps, once', async () => {
+    const name = newName()
+    ask([`CREATE DATABASE ${name} TEMPLATE template0`, `ALTER DATABASE ${name} SET default_transaction_read_only = on`])
+    const args = ['-O', '-x', '-d', database(name), fixture('18/latin1-Fc.dump').file]
+    const helps = "PGOPTIONS='-c default_transaction_read_only=off'"
+    const checked = await pgdmp('--check', ...args)
+    expect([checked.status, checked.stderr]).toEqual([1, expect.stringContaining(helps)])
+    const refused = await pgdmp('--no-check', ...args)
+    expect(refused.status).toBe(1)
+    expect(refused.stderr.match(/\d+ × .*\[25006\].*/g)).toEqual([expect.stringContaining(helps)])
+    const resumed = await pgdmp('--no-check', '--resume', join(folder, 'read-only-journal'), ...args)
+    expect([resumed.status, resumed.stderr]).toEqual([1, expect.stringMatching(/Nothing was restored.*PGOPTIONS/)])
+    const command = [cli, 'restore', '--resume', join(folder, 'read-only-journal'), ...args]
+    const env = { PGOPTIONS: '-c default_transaction_read_only=off' }
+    const helped = await run(process.execPath, command, { env })
+    expect([helped.status, helped.stderr]).toEqual([0, expect.stringContaining('restored')])
+  })
+
   test('shows what a server says in the encoding of the archive, names in it included', async () => {
     const name = newName()
     ask([`CREATE DATABASE ${name} TEMPLATE template0`])
