@@ -115,7 +115,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     const { failures: _f, ...summary } = result
     log.write({ event: 'end', ...summary })
     if (!quiet) reportRewrites(terminal, view)
-    const status = report(terminal, result, quiet, journal)
+    const status = report(terminal, result, { quiet, journal, isAtomic: sqlOptions.singleTransaction === true })
     if (!finishes || !result.complete) return status
     // what fails now leaves nothing incomplete
     place = undefined
@@ -156,12 +156,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     const named = entry === undefined ? undefined : view.entry(entry)
     const where = named === undefined ? '' : ` at ${entryName(named)}`
     const isUndone = !restored && sqlOptions.singleTransaction === true
-    const incomplete = journal === undefined ? 'restore again into an empty one' : goOn(journal)
-    complain(
-      terminal,
-      `the restore broke off${where}, after ${formatBytes(bytes)} of data`,
-      isUndone ? 'Nothing was restored: the transaction was rolled back' : `The database is INCOMPLETE: ${incomplete}`,
-    )
+    complain(terminal, `the restore broke off${where}, after ${formatBytes(bytes)} of data`, stateOf(isUndone, journal))
     // whoever sent the signal knows why
     terminal.signal.throwIfAborted()
     return exit.bad
@@ -206,8 +201,11 @@ function describe({ stage, entry, complaint, statement, error }: RestoreFailure)
 function report(
   terminal: Terminal,
   { complete, failed, groups, entries, earlier, bytes }: RestoreResult,
-  quiet: boolean,
-  journal: Journal | undefined,
+  {
+    quiet,
+    journal,
+    isAtomic,
+  }: { readonly quiet: boolean; readonly journal: Journal | undefined; readonly isAtomic: boolean },
 ): number {
   const before = earlier ? `, ${formatNumber(earlier)} of them earlier` : ''
   if (failed === 0) {
@@ -219,8 +217,17 @@ function report(
   for (const group of groups) {
     complain(terminal, groupLine(group), group.hint)
   }
-  if (journal !== undefined) complain(terminal, `what failed is tried again with --resume ${journal.path}, drops aside`)
+  if (!complete) complain(terminal, stateOf(isAtomic, journal))
+  else if (journal !== undefined) {
+    complain(terminal, `what failed is tried again with --resume ${journal.path}, drops aside`)
+  }
   return exit.bad
+}
+
+/** What became of a database into which not all was restored, and what to do. */
+function stateOf(isUndone: boolean, journal: Journal | undefined): string {
+  if (isUndone) return 'Nothing was restored: the transaction was rolled back'
+  return `The database is INCOMPLETE: ${journal === undefined ? 'restore again into an empty one' : goOn(journal)}`
 }
 
 /** Sums up what had failed when the connection was lost. */

@@ -22,14 +22,12 @@ import {
   commit,
   endsTransaction,
   RestoreSession,
+  secureSearchPath,
   type Command,
 } from './session.ts'
 import { StatementSplitter } from './statements.ts'
 import { dataOptions, goesThroughRoot } from './table-data.ts'
 import { isServerError, type CopyInput, type RestoreTarget } from './target.ts'
-
-/** Before anything else, on every connection: nobody's functions shall be found by the names of the system's own. */
-const secureSearchPath = "SELECT pg_catalog.set_config('search_path', '', false);"
 
 /** What to do when a database that was created cannot be reached. */
 const restoreIntoIt =
@@ -123,10 +121,12 @@ export class EntryRestorer {
     this.enter(entry)
     const parts = this.#run.prepared.filtered.parts(entry)
     const isWhole = this.#steps?.isWhole === true
+    const isHeld = !isWhole && this.#run.holdsBack(entry)
+    if (isHeld) this.#steps?.hold()
     if (isWhole) await this.#passOver(entry, parts)
     else await this.#restoreEntry(entry, parts)
     if (!this.#run.isInhibited(entry)) this.#steps?.leave()
-    this.#run.countEntry(isWhole)
+    if (!isHeld) this.#run.countEntry(isWhole)
   }
 
   /** An earlier run has restored it. */
@@ -180,14 +180,13 @@ export class EntryRestorer {
 
   async #schema(entry: TocEntry): Promise<void> {
     const { report, options } = this.#context
-    const session = this.session
     const leavesTransaction = isDatabase(entry.desc)
     if (leavesTransaction && options.transactionSize > 0) await this.send(commit)
     report(entry, (name) => {
       const schema = entry.namespace === null ? '' : `${name('namespace')}.`
       return `creating ${name('desc')} "${schema}${name('tag')}"`
     })
-    putEntry(session, entry, '')
+    putEntry(this.session, entry, '')
     const before = this.#failed
     await this.flush()
     if (entry.desc === 'TABLE') {
@@ -266,11 +265,13 @@ export class EntryRestorer {
     const copyStmt = raw.byteString('copyStmt') ?? ''
     // of what is new in its transaction the server need not write to its log what it could not lose
     const truncates = this.#worker !== undefined && this.#run.wasCreated(entry) && !goesThroughRoot(entry, table)
+    const before = this.#failed
     await this.#load(truncates, async () => {
       if (truncates) await this.send({ sql: `TRUNCATE TABLE ONLY ${table};\n\n` })
       if (copyStmt !== '') await this.#copy(entry, copyStmt)
       else if (storesData(entry)) await this.#reading(entry, (source) => this.#statements(source))
     })
+    if (this.#failed > before) this.#run.lackRows(entry)
     if (options.disableTriggers) alter('ENABLE')
   }
 

@@ -4,6 +4,7 @@ import { decoderFor, type Decode } from '../toc/encoding.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { FailureRecord } from './failure-record.ts'
 import type { FailureGroup, RestoreFailure, RestoreStage } from './failures.ts'
+import { HeldBack } from './held-back.ts'
 import { stepId, type RestoreJournal } from './journal.ts'
 import type { FailureDecision, RestoreOptions, RestoreResult } from './options.ts'
 import { dataIdsOf } from './table-data.ts'
@@ -26,6 +27,8 @@ export class RestoreRun {
   readonly #inhibited = new Set<DumpId>()
   /** TABLE DATA entries whose table was created in this restore, so that it is empty. */
   readonly #created = new Set<DumpId>()
+  /** Of a restore with a journal, once rows have failed. */
+  #heldBack: HeldBack | undefined
   #dataIds: ReadonlyMap<DumpId, DumpId> | undefined
   /** What each worker is doing. */
   #workers: readonly (DumpId | undefined)[] | undefined
@@ -115,7 +118,26 @@ export class RestoreRun {
     if (data === undefined) return
     this.#inhibited.add(data)
     const entry = this.prepared.filtered.entry(data)
-    if (entry !== undefined) this.journal?.fail(stepId(this.journal.placeOf(entry), 'rows', 0))
+    if (entry === undefined) return
+    this.journal?.fail(stepId(this.journal.placeOf(entry), 'rows', 0))
+    this.lackRows(entry)
+  }
+
+  /** The rows of a TABLE DATA entry are not there; with a journal a later run will load them. */
+  lackRows(entry: TocEntry): void {
+    if (this.journal === undefined) return
+    this.#heldBack ??= new HeldBack(this.prepared.filtered.allEntries)
+    this.#heldBack.lacks(entry)
+  }
+
+  /** Whether an entry waits for rows, and is left to a later run with them. */
+  holdsBack(entry: TocEntry): boolean {
+    return this.#heldBack?.holds(entry) === true
+  }
+
+  /** The entries that wait for rows. */
+  get heldBack(): readonly string[] {
+    return this.#heldBack?.labels ?? []
   }
 
   isInhibited({ dumpId }: TocEntry): boolean {

@@ -16,6 +16,9 @@ export interface Command {
   readonly ofSession?: true
 }
 
+/** Before anything else, on every connection: nobody's functions shall be found by the names of the system's own. */
+export const secureSearchPath = "SELECT pg_catalog.set_config('search_path', '', false);"
+
 const onlyWhiteSpace = /^\s*$/
 
 /** The session of a restore: what a script would say, as commands, each to be sent by itself. */
