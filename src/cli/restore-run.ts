@@ -1,4 +1,4 @@
-import { countRows, filter, formatNumber, isArchiveError, restore as restoreView } from '../index.ts'
+import { countRows, FailureGroups, filter, formatNumber, isArchiveError, restore as restoreView } from '../index.ts'
 import type {
   Archive,
   FailureGroup,
@@ -69,6 +69,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
       : await partOf(archive, view, { jobs, signal: terminal.signal })
   const log = new JsonLog(line.own('log').at(-1), line.archive)
   const { verbose: _, restrictKey: _k, ...sqlOptions } = sqlOptionsOf(line.options)
+  const failures = new FailureGroups()
   let place: Place | undefined
   let restored = false
   try {
@@ -91,6 +92,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
       ...options,
       onError: (failure) => {
         progress?.done()
+        failures.add(failure)
         log.write({ event: 'failure', ...describe(failure) })
         if (!quiet) terminal.stderr.write(failureLines(failure))
         return onError(failure)
@@ -135,7 +137,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     return good ? status : exit.bad
   } catch (error) {
     progress?.done()
-    tellBeforeLoss(terminal, error)
+    if (!restored) tellBefore(terminal, failures.list())
     if (place === undefined) throw error
     const { bytes, entry } = place
     try {
@@ -149,7 +151,11 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
         sqlOptions.singleTransaction === true
           ? 'The database has all that was restored, or nothing'
           : 'The database is INCOMPLETE'
-      complain(terminal, messageOf(error), `${state}: ${goOn(journal)}`)
+      complain(
+        terminal,
+        messageOf(error),
+        `${state}: ${goOn(journal)}${lacksSessions(error) ? ', with fewer jobs (-j)' : ''}`,
+      )
       return exit.bad
     }
     if (!terminal.signal.aborted) complain(terminal, messageOf(error), hintOf(error))
@@ -188,6 +194,11 @@ interface Place {
 /** Errors of the target have a hint that says what became of the database. */
 function tellsOfDatabase(error: unknown): boolean {
   return isArchiveError(error) && (error.code === 'CONNECTION_LOST' || error.code === 'CONNECTION_FAILED')
+}
+
+/** Whether the server would not have as many sessions. */
+function lacksSessions(error: unknown): boolean {
+  return isArchiveError(error) && error.details?.['jobs'] !== undefined
 }
 
 /** A failure as a line of the log. */
@@ -230,13 +241,11 @@ function stateOf(isUndone: boolean, journal: Journal | undefined): string {
   return `The database is INCOMPLETE: ${journal === undefined ? 'restore again into an empty one' : goOn(journal)}`
 }
 
-/** Sums up what had failed when the connection was lost. */
-function tellBeforeLoss(terminal: Terminal, error: unknown): void {
-  const groups = isArchiveError(error) && error.code === 'CONNECTION_LOST' ? error.details?.['groups'] : undefined
-  if (!Array.isArray(groups) || groups.length === 0) return
+/** Sums up what had failed when a restore broke off. */
+function tellBefore(terminal: Terminal, groups: readonly FailureGroup[]): void {
+  if (groups.length === 0) return
   complain(terminal, 'until then the server refused:')
-  // what restore() puts there
-  for (const group of groups as readonly FailureGroup[]) complain(terminal, groupLine(group), group.hint)
+  for (const group of groups) complain(terminal, groupLine(group), group.hint)
 }
 
 function groupLine({ cause, messages, sqlState, count, entries }: FailureGroup): string {

@@ -14,7 +14,7 @@ export const resumeLater = 'Resume: the same restore with the same journal goes 
 export function whatRemains(inOneTransaction: boolean, committing: boolean, hasJournal: boolean): string {
   if (hasJournal) return resumeLater
   if (!inOneTransaction) {
-    return 'The database is incomplete: begin again with an empty one; a restore of an archive can go on where it stopped, with resume (--resume)'
+    return 'The database is INCOMPLETE: begin again with an empty one; a restore of an archive can go on where it stopped, with resume (--resume)'
   }
   return committing
     ? 'The connection was lost at the COMMIT: see whether the database has all that was restored, or nothing'

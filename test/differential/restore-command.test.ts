@@ -115,7 +115,7 @@ describe('pgdmp restore', () => {
     })
     await expect(restored).rejects.toMatchObject({
       code: 'CONNECTION_LOST',
-      hint: expect.stringContaining('incomplete'),
+      hint: expect.stringContaining('INCOMPLETE'),
       details: { groups: expect.arrayContaining([expect.objectContaining({ cause: 'roles that do not exist' })]) },
     })
     expect(ended).toBe(true)
@@ -211,6 +211,40 @@ describe('pgdmp restore', () => {
     const { stdout } = await run('python3', [...args, '--on-error=ask', '-d', database(name), file], { env })
     return JSON.parse(stdout.toString())
   }
+
+  test('sums up what was refused before sessions could not be opened, or an archive could not be read on', async () => {
+    const name = newName()
+    const user = `few_${process.pid}`
+    const file = await orphaned(`gone_${process.pid}`)
+    ask([`CREATE ROLE ${user} LOGIN PASSWORD 'right'`])
+    ask([`CREATE DATABASE ${name} TEMPLATE template0 OWNER ${user} CONNECTION LIMIT 1`])
+    try {
+      const { host, port } = parameters(name)
+      const to = ['-d', `postgresql://${user}:right@${host}:${port}/${name}`]
+      const sums =
+        /until then the server refused:\n.*3 × roles that do not exist.*\n.*Cannot open session 2 of 2: .*too many/
+      const few = await pgdmp('--no-check', '-j2', ...to, file)
+      expect([few.status, few.stderr]).toEqual([1, expect.stringMatching(sums)])
+      const resumed = await pgdmp('--no-check', '-j2', '--resume', join(folder, 'few-journal'), ...to, file)
+      expect([resumed.status, resumed.stderr]).toEqual([
+        1,
+        expect.stringMatching(/INCOMPLETE: .*few-journal.* with fewer jobs/),
+      ])
+    } finally {
+      ask([`DROP DATABASE ${name}`])
+      ask([`DROP ROLE ${user}`])
+    }
+    const other = newName()
+    ask([`CREATE DATABASE ${other} TEMPLATE template0`])
+    const stdin = readFileSync(file)
+    const cut = stdin.subarray(0, stdin.length - 12)
+    const args = [cli, 'restore', '--no-check', '-d', database(other), '-']
+    const broken = await run(process.execPath, args, { stdin: cut })
+    expect([broken.status, broken.stderr]).toEqual([
+      1,
+      expect.stringMatching(/until then the server refused:\n.*\d × roles that do not exist[^]*INCOMPLETE/),
+    ])
+  })
 
   test('a log that nobody reads is a failure, progress that nobody reads is none, and neither goes onto the archive', async () => {
     const copied = join(folder, 'copy.dump')
