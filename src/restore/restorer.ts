@@ -113,10 +113,10 @@ export class Restorer {
     if (heldBack.length === 0) return
     const names = `${heldBack.slice(0, SHOWN).join(', ')}${heldBack.length > SHOWN ? ', …' : ''}`
     this.#run.options.onWarning?.({
-      code: 'WAITS_FOR_ROWS',
+      code: 'WAITS_FOR_FAILED',
       severity: 'warning',
-      message: `not restored yet, as they would be in the way of rows that failed, or lack them: ${heldBack.length} (${names})`,
-      hint: 'They come with the rows when the restore is resumed',
+      message: `not restored yet, as they would act upon what failed, or lack it: ${heldBack.length} (${names})`,
+      hint: 'They come with it when the restore is resumed',
     })
   }
 

@@ -27,8 +27,8 @@ export class RestoreRun {
   readonly #inhibited = new Set<DumpId>()
   /** TABLE DATA entries whose table was created in this restore, so that it is empty. */
   readonly #created = new Set<DumpId>()
-  /** Of a restore with a journal, once rows have failed. */
-  #heldBack: HeldBack | undefined
+  /** Of a restore with a journal. */
+  readonly #heldBack: HeldBack | undefined
   #dataIds: ReadonlyMap<DumpId, DumpId> | undefined
   /** What each worker is doing. */
   #workers: readonly (DumpId | undefined)[] | undefined
@@ -38,6 +38,7 @@ export class RestoreRun {
 
   constructor(prepared: PreparedScript, options: RestoreOptions, journal?: RestoreJournal) {
     this.journal = journal
+    this.#heldBack = journal === undefined ? undefined : new HeldBack(prepared.filtered.allEntries)
     this.prepared = prepared
     this.options = options
     this.decode = decoderFor(prepared.context.settings.encoding)
@@ -125,17 +126,15 @@ export class RestoreRun {
 
   /** The rows of a TABLE DATA entry are not there; with a journal a later run will load them. */
   lackRows(entry: TocEntry): void {
-    if (this.journal === undefined) return
-    this.#heldBack ??= new HeldBack(this.prepared.filtered.allEntries)
-    this.#heldBack.lacks(entry)
+    this.#heldBack?.lacksRows(entry)
   }
 
-  /** Whether an entry waits for rows, and is left to a later run with them. */
+  /** Whether an entry waits for what failed, and is left to a later run with it. */
   holdsBack(entry: TocEntry): boolean {
     return this.#heldBack?.holds(entry) === true
   }
 
-  /** The entries that wait for rows. */
+  /** The entries that wait for what failed. */
   get heldBack(): readonly string[] {
     return this.#heldBack?.labels ?? []
   }
@@ -158,6 +157,8 @@ export class RestoreRun {
   /** Counts a failure and decides whether it was the last one. @throws Stopped */
   async refuse(failure: RestoreFailure): Promise<void> {
     this.recall(failure)
+    const { entry, statement } = failure
+    if (entry !== undefined && statement !== undefined) this.#heldBack?.failed(entry, statement)
     const decided = this.#deciding.then(() => this.#decide(failure))
     this.#deciding = decided.catch(() => undefined)
     if ((await decided) === 'stop') throw new Stopped()
