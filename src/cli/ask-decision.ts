@@ -22,6 +22,13 @@ export function decisionFrom(terminal: Terminal, line: CommandLine): Decide {
       hint: 'What is asked about has to be shown',
     })
   }
+  const { given, transactionSize } = line.options
+  if (given.has('single-transaction') || transactionSize > 0) {
+    const option = transactionSize > 0 ? '--transaction-size' : '-1/--single-transaction'
+    throw new ArchiveError('USAGE', `restore: --on-error=ask and ${option} exclude each other`, {
+      hint: 'The first failure ends a transaction of several statements, whatever the answer',
+    })
+  }
   if (line.archive === null || !terminal.stdin.isTTY) {
     const why = line.archive === null ? 'the archive comes from standard input' : 'standard input is no terminal'
     throw new ArchiveError('USAGE', `restore: --on-error=ask has nobody to ask: ${why}`, {
@@ -40,6 +47,8 @@ function askEach(terminal: Terminal): Decide {
     if (skipped.has(cause)) return 'continue'
     for (;;) {
       const answer = await ask(terminal, `(c)ontinue, (s)top, continue with (a)ll like this? `)
+      // the question stands in a line that nobody has ended
+      if (answer === undefined) terminal.stderr.write('\n')
       if (answer === undefined || answer === 's' || answer === 'stop') return 'stop'
       if (answer === 'c' || answer === 'continue') return 'continue'
       if (answer === 'a' || answer === 'all') {

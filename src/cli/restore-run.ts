@@ -1,4 +1,4 @@
-import { countRows, filter, formatNumber, isArchiveError, restore as restoreView } from '../index.ts'
+import { countRows, FailureGroups, filter, formatNumber, isArchiveError, restore as restoreView } from '../index.ts'
 import type {
   Archive,
   FailureGroup,
@@ -12,6 +12,7 @@ import type {
 } from '../index.ts'
 import { decisionFrom } from './ask-decision.ts'
 import { selectionFrom, type CommandLine } from './command-line.ts'
+import { entryName, failureLines } from './failure-lines.ts'
 import { JsonLog } from './json-log.ts'
 import { JsonProgress, ObjectCounter, progressWish } from './json-progress.ts'
 import { firstOf, formatBytes } from './layout.ts'
@@ -68,6 +69,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
       : await partOf(archive, view, { jobs, signal: terminal.signal })
   const log = new JsonLog(line.own('log').at(-1), line.archive)
   const { verbose: _, restrictKey: _k, ...sqlOptions } = sqlOptionsOf(line.options)
+  const failures = new FailureGroups()
   let place: Place | undefined
   let restored = false
   try {
@@ -90,8 +92,9 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
       ...options,
       onError: (failure) => {
         progress?.done()
+        failures.add(failure)
         log.write({ event: 'failure', ...describe(failure) })
-        if (!quiet) complain(terminal, `${labelOf(view, failure.entry?.dumpId)}: ${failure.error.message}`)
+        if (!quiet) terminal.stderr.write(failureLines(failure))
         return onError(failure)
       },
       ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
@@ -114,7 +117,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     const { failures: _f, ...summary } = result
     log.write({ event: 'end', ...summary })
     if (!quiet) reportRewrites(terminal, view)
-    const status = report(terminal, result, quiet, journal)
+    const status = report(terminal, result, { quiet, journal, isAtomic: sqlOptions.singleTransaction === true })
     if (!finishes || !result.complete) return status
     // what fails now leaves nothing incomplete
     place = undefined
@@ -134,7 +137,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     return good ? status : exit.bad
   } catch (error) {
     progress?.done()
-    tellBeforeLoss(terminal, error)
+    if (!restored) tellBefore(terminal, failures.list())
     if (place === undefined) throw error
     const { bytes, entry } = place
     try {
@@ -148,18 +151,18 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
         sqlOptions.singleTransaction === true
           ? 'The database has all that was restored, or nothing'
           : 'The database is INCOMPLETE'
-      complain(terminal, messageOf(error), `${state}: ${goOn(journal)}`)
+      complain(
+        terminal,
+        messageOf(error),
+        `${state}: ${goOn(journal)}${lacksSessions(error) ? ', with fewer jobs (-j)' : ''}`,
+      )
       return exit.bad
     }
     if (!terminal.signal.aborted) complain(terminal, messageOf(error), hintOf(error))
-    const where = entry === undefined ? '' : ` at ${labelOf(view, entry)}`
+    const named = entry === undefined ? undefined : view.entry(entry)
+    const where = named === undefined ? '' : ` at ${entryName(named)}`
     const isUndone = !restored && sqlOptions.singleTransaction === true
-    const incomplete = journal === undefined ? 'restore again into an empty one' : goOn(journal)
-    complain(
-      terminal,
-      `the restore broke off${where}, after ${formatBytes(bytes)} of data`,
-      isUndone ? 'Nothing was restored: the transaction was rolled back' : `The database is INCOMPLETE: ${incomplete}`,
-    )
+    complain(terminal, `the restore broke off${where}, after ${formatBytes(bytes)} of data`, stateOf(isUndone, journal))
     // whoever sent the signal knows why
     terminal.signal.throwIfAborted()
     return exit.bad
@@ -193,6 +196,11 @@ function tellsOfDatabase(error: unknown): boolean {
   return isArchiveError(error) && (error.code === 'CONNECTION_LOST' || error.code === 'CONNECTION_FAILED')
 }
 
+/** Whether the server would not have as many sessions. */
+function lacksSessions(error: unknown): boolean {
+  return isArchiveError(error) && error.details?.['jobs'] !== undefined
+}
+
 /** A failure as a line of the log. */
 function describe({ stage, entry, complaint, statement, error }: RestoreFailure): object {
   const { severity, sqlState, message, detail, hint, context } = error
@@ -204,8 +212,11 @@ function describe({ stage, entry, complaint, statement, error }: RestoreFailure)
 function report(
   terminal: Terminal,
   { complete, failed, groups, entries, earlier, bytes }: RestoreResult,
-  quiet: boolean,
-  journal: Journal | undefined,
+  {
+    quiet,
+    journal,
+    isAtomic,
+  }: { readonly quiet: boolean; readonly journal: Journal | undefined; readonly isAtomic: boolean },
 ): number {
   const before = earlier ? `, ${formatNumber(earlier)} of them earlier` : ''
   if (failed === 0) {
@@ -217,17 +228,24 @@ function report(
   for (const group of groups) {
     complain(terminal, groupLine(group), group.hint)
   }
-  if (journal !== undefined) complain(terminal, `what failed is tried again with --resume ${journal.path}, drops aside`)
+  if (!complete) complain(terminal, stateOf(isAtomic, journal))
+  else if (journal !== undefined) {
+    complain(terminal, `what failed is tried again with --resume ${journal.path}, drops aside`)
+  }
   return exit.bad
 }
 
-/** Sums up what had failed when the connection was lost. */
-function tellBeforeLoss(terminal: Terminal, error: unknown): void {
-  const groups = isArchiveError(error) && error.code === 'CONNECTION_LOST' ? error.details?.['groups'] : undefined
-  if (!Array.isArray(groups) || groups.length === 0) return
+/** What became of a database into which not all was restored, and what to do. */
+function stateOf(isUndone: boolean, journal: Journal | undefined): string {
+  if (isUndone) return 'Nothing was restored: the transaction was rolled back'
+  return `The database is INCOMPLETE: ${journal === undefined ? 'restore again into an empty one' : goOn(journal)}`
+}
+
+/** Sums up what had failed when a restore broke off. */
+function tellBefore(terminal: Terminal, groups: readonly FailureGroup[]): void {
+  if (groups.length === 0) return
   complain(terminal, 'until then the server refused:')
-  // what restore() puts there
-  for (const group of groups as readonly FailureGroup[]) complain(terminal, groupLine(group), group.hint)
+  for (const group of groups) complain(terminal, groupLine(group), group.hint)
 }
 
 function groupLine({ cause, messages, sqlState, count, entries }: FailureGroup): string {

@@ -144,7 +144,7 @@ export const problems = {
   readOnly: {
     kind: 'read-only',
     what: 'a server that takes no changes: a standby, or with default_transaction_read_only',
-    hint: 'Connect to the primary',
+    hint: "Connect to the primary, or where it is only the setting of the database or the role, with PGOPTIONS='-c default_transaction_read_only=off'",
   },
   setRole: {
     kind: 'privileges',

@@ -17,7 +17,7 @@ export const resumeLater = 'Resume: the same restore with the same journal goes 
 export function whatRemains(inOneTransaction: boolean, committing: boolean, hasJournal: boolean): string {
   if (hasJournal) return resumeLater
   if (!inOneTransaction) {
-    return 'The database is incomplete: begin again with an empty one; a restore of an archive can go on where it stopped, with resume (--resume)'
+    return 'The database is INCOMPLETE: begin again with an empty one; a restore of an archive can go on where it stopped, with resume (--resume)'
   }
   return committing
     ? 'The connection was lost at the COMMIT: see whether the database has all that was restored, or nothing'
@@ -54,11 +54,6 @@ export class Conversation {
 
   get lost(): boolean {
     return this.#lost
-  }
-
-  /** Nothing more can be said. */
-  giveUp(): void {
-    this.#lost = true
   }
 
   /** Listens to the signal no longer. */
@@ -166,6 +161,23 @@ export class Conversation {
     }
   }
 
+  /**
+   * Goes on in the database of an entry.
+   * @param hint what to do when it cannot be reached
+   * @throws ArchiveError USAGE, CONNECTION_FAILED, the reason of the signal
+   */
+  async connect(entry: TocEntry, hint: string): Promise<void> {
+    if (this.target.connect === undefined) throw oneDatabaseOnly(entry)
+    try {
+      await this.target.connect(entry.tag ?? '')
+    } catch (error) {
+      // the session before is closed
+      this.#lost = true
+      this.#signal?.throwIfAborted()
+      throw notConnected(entry, error, hint)
+    }
+  }
+
   /** Says one thing more, signal or not, to leave the session as it was: without a word about how that went. */
   async undo(sql: string): Promise<void> {
     if (!this.#lost) await this.target.query(encodeByteString(sql)).catch(() => undefined)
@@ -184,7 +196,7 @@ export const restoreIntoIt =
   'What comes before it was restored. With the database there and reachable, restore into it without create'
 
 /** The database of an entry cannot be reached. */
-export function notConnected({ tag, dumpId }: TocEntry, cause: unknown, hint: string): ArchiveError {
+function notConnected({ tag, dumpId }: TocEntry, cause: unknown, hint: string): ArchiveError {
   const why = whyNotConnected(cause)
   return new ArchiveError('CONNECTION_FAILED', `Cannot connect to database "${tag ?? ''}": ${why}`, {
     dumpId,
@@ -195,7 +207,7 @@ export function notConnected({ tag, dumpId }: TocEntry, cause: unknown, hint: st
 }
 
 /** The target cannot go on in the database of an entry. */
-export function oneDatabaseOnly({ tag, dumpId }: TocEntry): ArchiveError {
+function oneDatabaseOnly({ tag, dumpId }: TocEntry): ArchiveError {
   return new ArchiveError('USAGE', `Cannot restore database "${tag ?? ''}": the target has one database only`, {
     dumpId,
     hint: 'Connect to the database and restore without create',

@@ -9,7 +9,7 @@ import { putUnlinkIfExists } from '../sql/large-object.ts'
 import { fmtId, fmtQualifiedId } from '../sql/quote.ts'
 import type { ScriptContext } from '../sql/session.ts'
 import type { TocEntry } from '../toc/types.ts'
-import { Conversation, notConnected, oneDatabaseOnly, restoreIntoIt, resumeLater, whatRemains } from './conversation.ts'
+import { Conversation, restoreIntoIt, resumeLater, whatRemains } from './conversation.ts'
 import { EntrySteps, type StepSession } from './entry-steps.ts'
 import { loadLargeObjects } from './load-objects.ts'
 import type { RestoreRun, WorkerOptions } from './run.ts'
@@ -129,10 +129,12 @@ export class EntryRestorer {
     this.enter(entry)
     const parts = this.#run.prepared.filtered.parts(entry)
     const isWhole = this.#steps?.isWhole === true
+    const isHeld = !isWhole && this.#run.holdsBack(entry)
+    if (isHeld) this.#steps?.hold()
     if (isWhole) await this.#passOver(entry, parts)
     else await this.#restoreEntry(entry, parts)
     if (!this.#run.isInhibited(entry)) this.#steps?.leave()
-    this.#run.countEntry(isWhole)
+    if (!isHeld) this.#run.countEntry(isWhole)
   }
 
   /** An earlier run has restored it. */
@@ -190,14 +192,13 @@ export class EntryRestorer {
 
   async #schema(entry: TocEntry): Promise<void> {
     const { report, options } = this.#context
-    const session = this.session
     const leavesTransaction = isDatabase(entry.desc)
     if (leavesTransaction && options.transactionSize > 0) await this.send(commit)
     report(entry, (name) => {
       const schema = entry.namespace === null ? '' : `${name('namespace')}.`
       return `creating ${name('desc')} "${schema}${name('tag')}"`
     })
-    putEntry(session, entry, '')
+    putEntry(this.session, entry, '')
     let before = 0
     this.#afterwards(() => void (before = this.#failed))
     await this.flush()
@@ -220,21 +221,8 @@ export class EntryRestorer {
   async #reconnect(entry: TocEntry): Promise<void> {
     await this.settle()
     this.#context.report(entry, (name) => `connecting to new database "${name('tag')}"`)
-    const { target } = this.#conversation
-    if (target.connect === undefined) throw oneDatabaseOnly(entry)
-    await this.#connect(target.connect.bind(target), entry)
+    await this.#conversation.connect(entry, this.#run.journal === undefined ? restoreIntoIt : resumeLater)
     await this.startOver()
-  }
-
-  async #connect(connect: (database: string) => Promise<void>, entry: TocEntry): Promise<void> {
-    try {
-      await connect(entry.tag ?? '')
-    } catch (error) {
-      // the session before is closed
-      this.#conversation.giveUp()
-      this.#signal?.throwIfAborted()
-      throw notConnected(entry, error, this.#run.journal === undefined ? restoreIntoIt : resumeLater)
-    }
   }
 
   async #stored(entry: TocEntry): Promise<void> {
@@ -272,11 +260,13 @@ export class EntryRestorer {
     const copyStmt = raw.byteString('copyStmt') ?? ''
     // of what is new in its transaction the server need not write to its log what it could not lose
     const truncates = this.#worker !== undefined && this.#run.wasCreated(entry) && !goesThroughRoot(entry, table)
+    const before = this.#failed
     await this.#load(truncates, async () => {
       if (truncates) await this.send({ sql: `TRUNCATE TABLE ONLY ${table};\n\n` })
       if (copyStmt !== '') await this.#copy(entry, copyStmt)
       else if (storesData(entry)) await this.#reading(entry, (source) => this.#statements(source))
     })
+    if (this.#failed > before) this.#run.lackRows(entry)
     if (options.disableTriggers) alter('ENABLE')
   }
 

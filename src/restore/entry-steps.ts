@@ -39,6 +39,7 @@ export class EntrySteps {
   /** Something of the entry failed. */
   #failed = false
   #loading = false
+  #isHeld = false
 
   constructor(journal: RestoreJournal, session: StepSession) {
     this.#journal = journal
@@ -51,6 +52,12 @@ export class EntrySteps {
     this.#part = part
     this.#number = 0
     this.#failed = false
+    this.#isHeld = false
+  }
+
+  /** All that comes of the entry is left to a later run. */
+  hold(): void {
+    this.#isHeld = true
   }
 
   /** Whether nothing of the entry is left to do. */
@@ -71,6 +78,7 @@ export class EntrySteps {
   async do(command: Command): Promise<void> {
     const step = stepId(this.#place, this.#part, this.#number++)
     if (this.#journal.isDone(step)) return
+    if (this.#isHeld) return this.#fail(step)
     if (!this.#journal.isInPlace) return await this.#doAlone(step, command)
     const mark = this.#journal.mark(step)
     try {

@@ -128,6 +128,11 @@ const notThere: Kind = {
   hint: 'Look first at what else failed: it may be what creates them. A part of an archive is whole with --with-dependencies',
 }
 
+const inherited: Kind = {
+  cause: 'constraints of partitions that are dropped with those of their parents',
+  hint: 'They are in the way of nothing where the parents are dropped, too, as --clean does',
+}
+
 /** Kinds that SQLSTATE alone tells. */
 const kinds: Readonly<Record<string, Kind>> = {
   '42P07': notEmpty, // duplicate_table
@@ -135,8 +140,6 @@ const kinds: Readonly<Record<string, Kind>> = {
   '42P06': notEmpty, // duplicate_schema
   '42723': notEmpty, // duplicate_function
   '42701': notEmpty, // duplicate_column
-  // invalid_table_definition: a second primary key
-  '42P16': notEmpty,
   // duplicate_database
   '42P04': {
     cause: 'the database exists',
@@ -160,6 +163,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   '3F000': notThere, // invalid_schema_name
   '42P01': notThere, // undefined_table
   '42883': notThere, // undefined_function
+  '25006': foreseen(problems.readOnly), // read_only_sql_transaction
   // disk_full
   '53100': { cause: 'the server has no space left', hint: 'Make room, and restore again' },
 }
@@ -184,6 +188,9 @@ function kindOf({ sqlState, message }: ServerError, statement = ''): Kind | unde
     case '0A000':
     case '58P01':
       return /EXTENSION/.test(statement) ? extensions : undefined
+    // invalid_table_definition: a second primary key, or --clean of what comes from the parent of a partition
+    case '42P16':
+      return /^\s*ALTER TABLE\b[^;]* DROP CONSTRAINT /.test(statement) ? inherited : notEmpty
     // syntax_error
     case '42601':
       return { cause: 'SQL that the server does not understand', hint: 'Of a newer release? --target-version helps' }

@@ -1,6 +1,9 @@
 import { ArchiveError } from '../errors.ts'
+import { problems } from './check-problems.ts'
 import type { JournaledPlace } from './journal-state.ts'
 import { isServerError, type ServerError, type ServerRow } from './target.ts'
+
+const mayNotCreate = 'Restore as a role that may create a schema in the database, or without resume'
 
 /** What a journal does in a session of the restore. */
 export interface JournalSession {
@@ -143,8 +146,10 @@ export class JournalMarks {
       await session.query(this.#isShared ? sql + shared : sql)
     } catch (error) {
       if (!isServerError(error)) throw error
+      // read_only_sql_transaction
+      const isReadOnly = error.sqlState === '25006'
       throw new ArchiveError('JOURNAL_REFUSED', `Cannot mark in the database what is done: ${error.message}`, {
-        hint: 'Nothing was restored. Restore as a role that may create a schema in the database, or without resume',
+        hint: `Nothing was restored. ${isReadOnly ? problems.readOnly.hint : mayNotCreate}`,
         cause: error,
       })
     }

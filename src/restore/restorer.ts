@@ -13,6 +13,9 @@ import { commit } from './session.ts'
 import type { RestoreTarget } from './target.ts'
 import { Workers } from './workers.ts'
 
+/** Entries in a message. */
+const SHOWN = 5
+
 /** One restore, from its first command to its last (RestoreArchive, pg_backup_archiver.c). */
 export class Restorer {
   readonly #run: RestoreRun
@@ -95,6 +98,7 @@ export class Restorer {
   }
 
   async #endJournal(): Promise<void> {
+    this.#tellHeldBack()
     const said = await this.#main.endJournal()
     if (said === undefined) return
     this.#run.options.onWarning?.({
@@ -102,6 +106,18 @@ export class Restorer {
       severity: 'warning',
       message: `the schema with the marks of the journal cannot be dropped: ${said}`,
       hint: 'Resume once more when it can be, or drop it: its name begins with pgdmp_restore_',
+    })
+  }
+
+  #tellHeldBack(): void {
+    const { heldBack } = this.#run
+    if (heldBack.length === 0) return
+    const names = `${heldBack.slice(0, SHOWN).join(', ')}${heldBack.length > SHOWN ? ', …' : ''}`
+    this.#run.options.onWarning?.({
+      code: 'WAITS_FOR_FAILED',
+      severity: 'warning',
+      message: `not restored yet, as they would act upon what failed, or lack it: ${heldBack.length} (${names})`,
+      hint: 'They come with it when the restore is resumed',
     })
   }
 

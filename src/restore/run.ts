@@ -4,6 +4,7 @@ import { decoderFor, type Decode } from '../toc/encoding.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { FailureRecord } from './failure-record.ts'
 import type { FailureGroup, RestoreFailure, RestoreStage } from './failures.ts'
+import { HeldBack } from './held-back.ts'
 import { stepId, type RestoreJournal } from './journal.ts'
 import type { FailureDecision, RestoreOptions, RestoreResult } from './options.ts'
 import { dataIdsOf } from './table-data.ts'
@@ -33,6 +34,8 @@ export class RestoreRun {
   readonly #inhibited = new Set<DumpId>()
   /** TABLE DATA entries whose table was created in this restore, so that it is empty. */
   readonly #created = new Set<DumpId>()
+  /** Of a restore with a journal. */
+  readonly #heldBack: HeldBack | undefined
   #dataIds: ReadonlyMap<DumpId, DumpId> | undefined
   /** What each worker is doing. */
   #workers: readonly (DumpId | undefined)[] | undefined
@@ -42,6 +45,7 @@ export class RestoreRun {
 
   constructor(prepared: PreparedScript, options: RestoreOptions, journal?: RestoreJournal) {
     this.journal = journal
+    this.#heldBack = journal === undefined ? undefined : new HeldBack(prepared.filtered.allEntries)
     this.prepared = prepared
     this.options = options
     this.decode = decoderFor(prepared.context.settings.encoding)
@@ -131,7 +135,24 @@ export class RestoreRun {
     if (data === undefined) return
     this.#inhibited.add(data)
     const entry = this.prepared.filtered.entry(data)
-    if (entry !== undefined) this.journal?.fail(stepId(this.journal.placeOf(entry), 'rows', 0))
+    if (entry === undefined) return
+    this.journal?.fail(stepId(this.journal.placeOf(entry), 'rows', 0))
+    this.lackRows(entry)
+  }
+
+  /** The rows of a TABLE DATA entry are not there; with a journal a later run will load them. */
+  lackRows(entry: TocEntry): void {
+    this.#heldBack?.lacksRows(entry)
+  }
+
+  /** Whether an entry waits for what failed, and is left to a later run with it. */
+  holdsBack(entry: TocEntry): boolean {
+    return this.#heldBack?.holds(entry) === true
+  }
+
+  /** The entries that wait for what failed. */
+  get heldBack(): readonly string[] {
+    return this.#heldBack?.labels ?? []
   }
 
   isInhibited({ dumpId }: TocEntry): boolean {
@@ -152,6 +173,8 @@ export class RestoreRun {
   /** Counts a failure and decides whether it was the last one. @throws Stopped */
   async refuse(failure: RestoreFailure): Promise<void> {
     this.recall(failure)
+    const { entry, statement } = failure
+    if (entry !== undefined && statement !== undefined) this.#heldBack?.failed(entry, statement)
     const decided = this.#deciding.then(() => this.#decide(failure))
     this.#deciding = decided.catch(() => undefined)
     if ((await decided) === 'stop') throw new Stopped()

@@ -1,6 +1,6 @@
 import type { DumpId, TocEntry } from '../toc/types.ts'
 import { ReadyEntries } from './ready-entries.ts'
-import { dataIdsOf } from './table-data.ts'
+import { actsUponRows, dataBelow, dataIdsOf } from './table-data.ts'
 
 /** What a {@link RestoreSchedule} goes by. */
 export interface ScheduleInput {
@@ -162,20 +162,24 @@ export class RestoreSchedule {
     return this.#repointed.get(place) ?? this.#entries[place]?.dependencies ?? none
   }
 
-  /** What comes after a table comes after its rows, and is as urgent as they are many (repoint_table_dependencies). */
+  /**
+   * What comes after a table comes after its rows, and is as urgent as they are many (repoint_table_dependencies). What
+   * acts upon rows of a partitioned table comes after those of its partitions, too: pg_restore leaves that to chance.
+   */
   #repoint(bytes: Float64Array): void {
     const dataIds = dataIdsOf(this.#entries)
-    for (const [place, { section, dependencies }] of this.#entries.entries()) {
-      if (section !== 'post-data' || !dependencies.some((dumpId) => dataIds.has(dumpId))) continue
-      this.#repointed.set(
-        place,
-        dependencies.map((dumpId) => {
-          const dataId = dataIds.get(dumpId)
-          if (dataId === undefined) return dumpId
-          bytes[place] = Math.max(bytes[place] ?? 0, bytes[this.#places.get(dataId) ?? -1] ?? 0)
-          return dataId
-        }),
-      )
+    const below = dataBelow(this.#entries, dataIds)
+    for (const [place, entry] of this.#entries.entries()) {
+      const { section, dependencies } = entry
+      if (section !== 'post-data') continue
+      const rows = dependencies.map((dumpId) => dataIds.get(dumpId))
+      const more = actsUponRows(entry) ? dependencies.flatMap((dumpId) => below.get(dumpId) ?? none) : none
+      if (more.length === 0 && rows.every((dataId) => dataId === undefined)) continue
+      for (const dataId of [...rows, ...more]) {
+        const size = dataId === undefined ? 0 : (bytes[this.#places.get(dataId) ?? -1] ?? 0)
+        bytes[place] = Math.max(bytes[place] ?? 0, size)
+      }
+      this.#repointed.set(place, [...dependencies.map((dumpId, at) => rows[at] ?? dumpId), ...more])
     }
   }
 

@@ -10,6 +10,48 @@ export function dataIdsOf(entries: readonly TocEntry[]): ReadonlyMap<DumpId, Dum
   return ids
 }
 
+/** What may refuse rows of its table, or do something for each. */
+const uponRows: ReadonlySet<string> = new Set(['CHECK CONSTRAINT', 'FK CONSTRAINT', 'ROW SECURITY', 'RULE', 'TRIGGER'])
+
+/** Whether rows that come when the entry is there are not loaded as they are without it. */
+export function actsUponRows({ desc, tag }: TocEntry): boolean {
+  // what makes a view of a table does nothing to rows
+  return uponRows.has(desc) && !(desc === 'RULE' && tag?.endsWith(' _RETURN') === true)
+}
+
+/** Of each table those that it is a partition of, or inherits from. */
+export function tablesAbove(entries: readonly TocEntry[]): ReadonlyMap<DumpId, readonly DumpId[]> {
+  const tables = new Set(entries.filter(({ desc }) => desc === 'TABLE').map(({ dumpId }) => dumpId))
+  const above = new Map<DumpId, DumpId[]>()
+  for (const { desc, dumpId, dependencies } of entries) {
+    // a partition is attached by an entry of its own, which depends on it first
+    const table = desc === 'TABLE ATTACH' ? dependencies[0] : dumpId
+    if (table === undefined || (desc !== 'TABLE' && desc !== 'TABLE ATTACH')) continue
+    const others = dependencies.filter((id) => id !== table && tables.has(id))
+    above.set(table, [...(above.get(table) ?? []), ...others])
+  }
+  return above
+}
+
+/** Of each table the TABLE DATA entries of its partitions and of tables that inherit from it, at any depth. */
+export function dataBelow(
+  entries: readonly TocEntry[],
+  dataIds: ReadonlyMap<DumpId, DumpId>,
+): ReadonlyMap<DumpId, readonly DumpId[]> {
+  const above = tablesAbove(entries)
+  const below = new Map<DumpId, DumpId[]>()
+  for (const [table, data] of dataIds) {
+    const found = new Set(above.get(table))
+    for (const id of found) {
+      for (const next of above.get(id) ?? []) found.add(next)
+      const list = below.get(id)
+      if (list === undefined) below.set(id, [data])
+      else list.push(data)
+    }
+  }
+  return below
+}
+
 /**
  * Whether rows of a partition are loaded by way of the partitioned table, so that other entries may have put some into
  * the partition (is_load_via_partition_root, pg_backup_archiver.c).

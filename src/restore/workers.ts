@@ -156,7 +156,7 @@ function connectionFailed(error: unknown, session: number, { options, journal }:
   const why = whyNotConnected(error)
   return new ArchiveError('CONNECTION_FAILED', `Cannot open session ${session} of ${options.jobs}: ${why}`, {
     hint: `Definitions were restored. ${journal === undefined ? 'Restore again into an empty database' : 'Resume'}, with fewer jobs (-j)`,
-    details: { pgRestore: why },
+    details: { pgRestore: why, jobs: options.jobs },
     cause: error,
   })
 }

@@ -141,7 +141,7 @@ describe('from server to server', () => {
       const { status, stderr } = await restored
       expect([status, stderr]).toEqual([
         1,
-        expect.stringMatching(new RegExp(`the restore broke off at TABLE DATA big.*${says}`)),
+        expect.stringMatching(new RegExp(`the restore broke off at TABLE DATA app[.]big.*${says}`)),
       ])
       expect(stderr).not.toContain('restored 1')
       expect(ask(['SELECT count(*) FROM app.big'], target).trim()).toBe('0')

@@ -63,12 +63,36 @@ describe('pgdmp restore', () => {
     expect(ask([`SELECT count(*) FROM pg_tables WHERE schemaname = 'Größe'`]).trim()).toBe('0')
   })
 
+  test('says of a database whose sessions are read-only what helps, once', async () => {
+    const name = newName()
+    ask([`CREATE DATABASE ${name} TEMPLATE template0`, `ALTER DATABASE ${name} SET default_transaction_read_only = on`])
+    const args = ['-O', '-x', '-d', database(name), fixture('18/latin1-Fc.dump').file]
+    const helps = "PGOPTIONS='-c default_transaction_read_only=off'"
+    const checked = await pgdmp('--check', ...args)
+    expect([checked.status, checked.stderr]).toEqual([1, expect.stringContaining(helps)])
+    const refused = await pgdmp('--no-check', ...args)
+    expect(refused.status).toBe(1)
+    expect(refused.stderr.match(/\d+ × .*\[25006\].*/g)).toEqual([expect.stringContaining(helps)])
+    const resumed = await pgdmp('--no-check', '--resume', join(folder, 'read-only-journal'), ...args)
+    expect([resumed.status, resumed.stderr]).toEqual([1, expect.stringMatching(/Nothing was restored.*PGOPTIONS/)])
+    const command = [cli, 'restore', '--resume', join(folder, 'read-only-journal'), ...args]
+    const env = { PGOPTIONS: '-c default_transaction_read_only=off' }
+    const undone = await pgdmp('--no-check', '-1', ...args)
+    expect([undone.status, undone.stderr]).toEqual([
+      1,
+      expect.stringMatching(/stopped:\n.*\n.*Nothing was restored: .*\n$/),
+    ])
+    const helped = await run(process.execPath, command, { env })
+    expect([helped.status, helped.stderr]).toEqual([0, expect.stringContaining('restored')])
+  })
+
   test('shows what a server says in the encoding of the archive, names in it included', async () => {
     const name = newName()
     ask([`CREATE DATABASE ${name} TEMPLATE template0`])
     const sjis = fixture('encodings/sjis-Fc.dump').file
     const { status, stderr } = await pgdmp('--no-check', '-d', database(name), sjis)
-    expect([status, stderr]).toEqual([1, expect.stringContaining('SCHEMA 表: role "role 表" does not exist\n')])
+    expect([status, stderr]).toEqual([1, expect.stringContaining('SCHEMA 表: role "role 表" does not exist [42704]\n')])
+    expect(stderr).toContain('  SQL: ALTER SCHEMA "表" OWNER TO "role 表";\n')
     expect(stderr).toMatch(/ roles that do not exist \[42704\] \(role "role 表" does not exist\)/)
     // in UTF-8 again
     const target = await connectPg(parameters(name))
@@ -91,7 +115,7 @@ describe('pgdmp restore', () => {
     })
     await expect(restored).rejects.toMatchObject({
       code: 'CONNECTION_LOST',
-      hint: expect.stringContaining('incomplete'),
+      hint: expect.stringContaining('INCOMPLETE'),
       details: { groups: expect.arrayContaining([expect.objectContaining({ cause: 'roles that do not exist' })]) },
     })
     expect(ended).toBe(true)
@@ -188,6 +212,40 @@ describe('pgdmp restore', () => {
     return JSON.parse(stdout.toString())
   }
 
+  test('sums up what was refused before sessions could not be opened, or an archive could not be read on', async () => {
+    const name = newName()
+    const user = `few_${process.pid}`
+    const file = await orphaned(`gone_${process.pid}`)
+    ask([`CREATE ROLE ${user} LOGIN PASSWORD 'right'`])
+    ask([`CREATE DATABASE ${name} TEMPLATE template0 OWNER ${user} CONNECTION LIMIT 1`])
+    try {
+      const { host, port } = parameters(name)
+      const to = ['-d', `postgresql://${user}:right@${host}:${port}/${name}`]
+      const sums =
+        /until then the server refused:\n.*3 × roles that do not exist.*\n.*Cannot open session 2 of 2: .*too many/
+      const few = await pgdmp('--no-check', '-j2', ...to, file)
+      expect([few.status, few.stderr]).toEqual([1, expect.stringMatching(sums)])
+      const resumed = await pgdmp('--no-check', '-j2', '--resume', join(folder, 'few-journal'), ...to, file)
+      expect([resumed.status, resumed.stderr]).toEqual([
+        1,
+        expect.stringMatching(/INCOMPLETE: .*few-journal.* with fewer jobs/),
+      ])
+    } finally {
+      ask([`DROP DATABASE ${name}`])
+      ask([`DROP ROLE ${user}`])
+    }
+    const other = newName()
+    ask([`CREATE DATABASE ${other} TEMPLATE template0`])
+    const stdin = readFileSync(file)
+    const cut = stdin.subarray(0, stdin.length - 12)
+    const args = [cli, 'restore', '--no-check', '-d', database(other), '-']
+    const broken = await run(process.execPath, args, { stdin: cut })
+    expect([broken.status, broken.stderr]).toEqual([
+      1,
+      expect.stringMatching(/until then the server refused:\n.*\d × roles that do not exist[^]*INCOMPLETE/),
+    ])
+  })
+
   test('a log that nobody reads is a failure, progress that nobody reads is none, and neither goes onto the archive', async () => {
     const copied = join(folder, 'copy.dump')
     copyFileSync(fixture('18/latin1-Fc.dump').file, copied)
@@ -216,24 +274,37 @@ describe('pgdmp restore', () => {
     const stopped = await answered(['x\n', 's\n'], file, name)
     expect(stopped).toMatchObject({
       status: 1,
-      said: expect.stringContaining('answer c, s or a'),
+      said: expect.stringMatching(
+        / own: role .* \[42704\]\r\n {2}SQL: ALTER SCHEMA own OWNER TO asked_[^]*answer c, s or a/,
+      ),
       echo: true,
       lines: true,
     })
-    expect(stopped.said).toContain('the restore was stopped')
+    expect(stopped.said).toMatch(/the restore was stopped[^]*INCOMPLETE: restore again into an empty one\r\n$/)
     expect(ask([`SELECT count(*) FROM pg_class WHERE relname = 'v'`], name).trim()).toBe('0')
     ask([`DROP DATABASE ${name}`, `CREATE DATABASE ${name} TEMPLATE template0`])
     // the owners of three objects: the same cause
     const { status, said } = await answered(['a\n'], file, name)
     expect([status, said]).toEqual([1, expect.stringContaining('the restore went on to its end')])
     expect(said.match(/ll like this/g)).toHaveLength(1)
+    // the end of input
+    const ended = await answered(['\u0004'], file, name)
+    expect([ended.status, ended.said]).toEqual([
+      1,
+      expect.stringContaining('ll like this? \r\npgdmp: the server refused 1'),
+    ])
     expect(ask([`SELECT count(*) FROM own.v`], name).trim()).toBe('9')
   })
 
   test('has usage errors for what is missing or wrong', async () => {
-    for (const args of [[full], ['-d', 'x', '--on-error', 'ask', full], ['-d', 'x', '--progress=xml', full]]) {
+    const asking = ['-d', 'x', '--on-error', 'ask']
+    for (const args of [[full], [...asking, full], ['-d', 'x', '--progress=xml', full]]) {
       const { status, stderr } = await pgdmp(...args)
       expect([status, stderr]).toEqual([2, expect.stringContaining('restore: ')])
+    }
+    for (const option of ['-1', '--transaction-size=5']) {
+      const { status, stderr } = await pgdmp(...asking, option, full)
+      expect([status, stderr]).toEqual([2, expect.stringMatching(/ask and \S+ exclude each other/)])
     }
   })
 })

@@ -24,6 +24,8 @@ test('FailureGroups tells causes apart that it knew before it had too many', () 
   ])
 })
 
+const failure = { stage: 'processing', entry: undefined, complaint: '', fatal: false } as const
+
 test.each([
   ['ALTER TABLE s.b OWNER TO "x y";', 'Rolle »x y« existiert nicht', 'roles that do not exist'],
   ['ALTER PUBLICATION pub OWNER TO xr1;', 'publication "pub" does not exist', 'objects that are not there'],
@@ -43,6 +45,16 @@ test.each([
   ],
 ])('failureCause() takes only roles for roles: %s, %s', (statement, message, cause) => {
   const error = new ServerError(message, { sqlState: '42704' })
-  const failure = { stage: 'processing', entry: undefined, complaint: '', fatal: false } as const
+  expect(failureCause({ ...failure, statement, error })).toBe(cause)
+})
+
+test.each([
+  ['ALTER TABLE ONLY app.t ADD CONSTRAINT t_pkey PRIMARY KEY (a);', 'objects that are there already'],
+  [
+    'ALTER TABLE IF EXISTS ONLY app."p 1" DROP CONSTRAINT IF EXISTS p_pkey;',
+    'constraints of partitions that are dropped with those of their parents',
+  ],
+])('failureCause() takes what is inherited for nothing that is in the way: %s', (statement, cause) => {
+  const error = new ServerError('no', { sqlState: '42P16' })
   expect(failureCause({ ...failure, statement, error })).toBe(cause)
 })

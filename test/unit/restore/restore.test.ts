@@ -190,7 +190,7 @@ describe('restore()', () => {
   })
 
   test.each([
-    ['CREATE TABLE', {}, 'The database is incomplete'],
+    ['CREATE TABLE', {}, 'The database is INCOMPLETE'],
     ['CREATE TABLE', { singleTransaction: true }, 'Nothing was restored'],
     ['BEGIN', { singleTransaction: true }, 'Nothing was restored'],
     ['COMMIT', { singleTransaction: true }, 'lost at the COMMIT'],

@@ -184,6 +184,38 @@ describe('RestoreSchedule', () => {
     expect(begun).toEqual([13, 22, 11, 12, 21])
   })
 
+  test('gives what acts upon rows of a partitioned table, at any depth, after those of its partitions', () => {
+    const entry = (dumpId: number, desc: string, section: Section, ...dependencies: number[]): Given => ({
+      dumpId,
+      desc,
+      section,
+      dependencies,
+    })
+    const given = [
+      entry(1, 'TABLE', 'pre-data'),
+      entry(2, 'TABLE', 'pre-data'),
+      // as pg_dump before 14 says it
+      entry(3, 'TABLE', 'pre-data', 2),
+      entry(4, 'TABLE ATTACH', 'pre-data', 2, 1),
+      entry(13, 'TABLE DATA', 'data', 3),
+      entry(20, 'INDEX', 'post-data', 1),
+      entry(21, 'TRIGGER', 'post-data', 1),
+      entry(22, 'FK CONSTRAINT', 'post-data', 2),
+    ]
+    const schedule = scheduleOf(given)
+    expect([...schedule.beforeOthers()]).toEqual([0, 1, 2, 3])
+    expect(schedule.nextPass()).toBe(true)
+    expect([schedule.next(), schedule.next(), schedule.next()]).toEqual([4, 5, undefined])
+    schedule.done(4)
+    // the index is at work on the table of the trigger
+    expect([schedule.next(), schedule.next()]).toEqual([7, undefined])
+    schedule.done(5)
+    // both alter the table that holds the rows
+    expect(schedule.next()).toBe(undefined)
+    schedule.done(7)
+    expect(schedule.next()).toBe(6)
+  })
+
   test('gives data of a stream as they come, one after the other, and meanwhile what follows those that have come', () => {
     const table = (dumpId: number): Given => ({ dumpId, desc: 'TABLE', section: 'pre-data', dependencies: [] })
     const data = (dumpId: number): Given => ({
