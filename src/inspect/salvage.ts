@@ -341,10 +341,17 @@ class Salvaging {
   }
 
   #tell(breaks: readonly Break[]): void {
-    for (const { kind, offset, reason, dumpId } of breaks) {
+    for (const { kind, offset, reason, hint, dumpId } of breaks) {
       const code = kind === 'cut' ? 'CUT' : 'DAMAGED'
       const where = offset === 0 && dumpId !== undefined ? {} : { offset }
-      this.#warn({ code, severity: 'error', message: reason, ...where, ...(dumpId === undefined ? {} : { dumpId }) })
+      this.#warn({
+        code,
+        severity: 'error',
+        message: reason,
+        ...where,
+        ...(dumpId === undefined ? {} : { dumpId }),
+        ...(hint === undefined ? {} : { hint }),
+      })
     }
   }
 
