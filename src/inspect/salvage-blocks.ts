@@ -1,7 +1,7 @@
 import type { Container } from '../codec/codec.ts'
 import { BLK_BLOBS, BLK_DATA } from '../format/custom-blocks.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
-import { badLength, type BlockBytes, type ChunkChain } from './salvage-chunks.ts'
+import { badLength, noRepairs, type BlockBytes, type ChunkChain } from './salvage-chunks.ts'
 
 /** A large object within a block. */
 export interface FoundObject {
@@ -159,7 +159,7 @@ class BlockFinder {
     if (next === undefined) return { chain: walked, end: bytes.size }
     const known = await bytes.window.load(bad, bytes.intBytes)
     const broken = badLength(bad, known ? bytes.int(bad) : Number.NaN)
-    return { chain: { start, end: limit, repairs: new Map(), broken }, end: limit }
+    return { chain: { start, end: limit, repairs: noRepairs, broken }, end: limit }
   }
 
   /** Where a chain goes on behind a damaged length, if from there it leads to the end of the block. */
