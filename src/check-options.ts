@@ -220,6 +220,8 @@ const limitKinds: OptionKinds<Limits> = {
   entryBytes: aLimit,
   expansionRatio: aLimit,
   zstdWindow: aLimit,
+  spoolBytes: aLimit,
+  spoolPercent: aLimit,
 }
 
 /**

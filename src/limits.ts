@@ -26,6 +26,10 @@ export interface Limits {
   readonly expansionRatio: number
   /** Window of a zstd frame, bytes. */
   readonly zstdWindow: number
+  /** Bytes of a temporary file that a stream is copied into. */
+  readonly spoolBytes: number
+  /** The same in percent of what is free on its disk, of what other programs leave of it meanwhile. */
+  readonly spoolPercent: number
 }
 
 const KiB = 1024
@@ -44,6 +48,8 @@ export const defaultLimits: Limits = Object.freeze({
   entryBytes: Infinity,
   expansionRatio: Infinity,
   zstdWindow: 128 * MiB,
+  spoolBytes: Infinity,
+  spoolPercent: 90,
 })
 
 /** For input from strangers. */
@@ -59,6 +65,8 @@ export const strictLimits: Limits = Object.freeze({
   // more than blank-padded tables in gzip have (up to 373), less than a bomb in gzip or zstd (1,030 and more)
   expansionRatio: 500,
   zstdWindow: 8 * MiB,
+  spoolBytes: 64 * GiB,
+  spoolPercent: 50,
 })
 
 /** Nothing is bounded: for archives that can be trusted. */
@@ -73,6 +81,8 @@ export const noLimits: Limits = Object.freeze({
   entryBytes: Infinity,
   expansionRatio: Infinity,
   zstdWindow: Infinity,
+  spoolBytes: Infinity,
+  spoolPercent: Infinity,
 })
 
 /** Characters that a string of V8 has at most: 2^29 − 24. */

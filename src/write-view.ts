@@ -77,6 +77,7 @@ export async function writeView(
     compression,
     overwrite: options.overwrite,
     mtime: options.mtime,
+    limits: view.limits,
     signal: options.signal,
     onBytes: options.onBytes,
   })

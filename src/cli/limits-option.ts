@@ -25,7 +25,7 @@ export const limitsHelp = `      --limits=PRESET          bounds on what an arch
                                for others: toc-entries, toc-bytes, string-bytes,
                                dependencies, row-bytes, fields-per-row,
                                file-name-bytes, entry-bytes, expansion-ratio,
-                               zstd-window`
+                               zstd-window, spool-bytes, spool-percent`
 
 /** The limits of a command line. @throws ArchiveError USAGE */
 export function limitsFrom(line: CommandLine): Limits {

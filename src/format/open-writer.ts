@@ -5,6 +5,7 @@ import { ArchiveError } from '../errors.ts'
 import { openDirectorySink } from '../io/directory-sink.ts'
 import { checkOverwrite, type ArchiveOutput, type DirectorySink, type Sink } from '../io/output.ts'
 import { openSink } from '../io/sink.ts'
+import type { Limits } from '../limits.ts'
 import type { ArchiveFormat } from '../toc/types.ts'
 import { CustomWriter } from './custom-writer.ts'
 import { DirectoryWriter } from './directory-writer.ts'
@@ -28,6 +29,8 @@ export interface WriterOptions {
   readonly overwrite?: 'replace' | 'refuse' | undefined
   /** Tar: time of members, in seconds since 1970; default now. */
   readonly mtime?: number | undefined
+  /** Tar: of the temporary files for large members, where the output cannot go back. */
+  readonly limits?: Limits | undefined
   readonly signal?: AbortSignal | undefined
   /** Told how many bytes each write has. */
   readonly onBytes?: ((bytes: number) => void) | undefined
@@ -38,7 +41,7 @@ export interface WriterOptions {
  * @throws ArchiveError USAGE (output exists, level, tar with compression), CODEC_UNAVAILABLE
  */
 export async function openWriter(output: ArchiveOutput, options: WriterOptions): Promise<FormatWriter> {
-  const { format, compression, overwrite = 'refuse', signal, mtime, onBytes } = options
+  const { format, compression, overwrite = 'refuse', signal, mtime, limits, onBytes } = options
   checkOverwrite(overwrite)
   const settings = encoderSettings(format, compression)
   await checkEncoder(settings)
@@ -52,7 +55,7 @@ export async function openWriter(output: ArchiveOutput, options: WriterOptions):
   }
   const opened = await openSink(output, { overwrite, signal })
   const sink = onBytes === undefined ? opened : countedSink(opened, onBytes)
-  return format === 'tar' ? new TarWriter(sink, { mtime, signal }) : new CustomWriter(sink, settings)
+  return format === 'tar' ? new TarWriter(sink, { mtime, limits, signal }) : new CustomWriter(sink, settings)
 }
 
 function methodsOf(directory: DirectorySink): Pick<DirectorySink, 'commit' | 'abort'> {

@@ -88,9 +88,10 @@ class Opening {
 
   /** A stream as it is, or by way of a temporary file. */
   async #overStream(iterable: AsyncIterable<Uint8Array>): Promise<ReaderInput> {
-    const { signal } = this.#options
+    const { signal, limits } = this.#options
     if (!this.#plan.spool) return { pull: this.#own(pullFrom(iterable, { signal })), source: undefined }
-    const source = await spool(iterable, { signal, checks: [{ bytes: detectBytes, check: this.#checkBeginning }] })
+    const checks = [{ bytes: detectBytes, check: this.#checkBeginning }]
+    const source = await spool(iterable, { limits, signal, checks })
     this.#handles.push(() => source.close())
     return { pull: this.#own(pullOver(source, { signal })), source }
   }

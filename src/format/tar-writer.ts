@@ -7,6 +7,7 @@ import type { ChunkSource } from '../io/chunks.ts'
 import type { Sink } from '../io/output.ts'
 import { pullOver } from '../io/pull.ts'
 import { spool } from '../io/spool.ts'
+import type { Limits } from '../limits.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { featuresOf } from '../toc/version.ts'
 import { writeHead } from '../toc/write-head.ts'
@@ -33,6 +34,8 @@ const GATHER_BYTES = 1024 * 1024
 export interface TarWriterOptions {
   /** Time of every member that is not copied with its header, in seconds since 1970; default now. */
   readonly mtime?: number | undefined
+  /** Of the temporary file for a large member. */
+  readonly limits?: Limits | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -165,8 +168,8 @@ export class TarWriter implements FormatWriter {
   }
 
   async #spooled(name: string, chunks: ChunkSource): Promise<void> {
-    const { signal } = this.#options
-    const file = await spool(iterate(chunks), { signal })
+    const { limits, signal } = this.#options
+    const file = await spool(iterate(chunks), { limits, signal })
     try {
       await this.#known(name, new WindowChunks(pullOver(file, { signal })), file.size)
     } finally {

@@ -1,7 +1,7 @@
 import type { Container } from '../codec/codec.ts'
 import { BLK_BLOBS, BLK_DATA } from '../format/custom-blocks.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
-import { badLength, type BlockBytes, type ChunkChain } from './salvage-chunks.ts'
+import { badLength, noRepairs, type BlockBytes, type ChunkChain } from './salvage-chunks.ts'
 
 /** A large object within a block. */
 export interface FoundObject {
@@ -159,7 +159,7 @@ class BlockFinder {
     if (next === undefined) return { chain: walked, end: bytes.size }
     const known = await bytes.window.load(bad, bytes.intBytes)
     const broken = badLength(bad, known ? bytes.int(bad) : Number.NaN)
-    return { chain: { start, end: limit, repairs: new Map(), broken }, end: limit }
+    return { chain: { start, end: limit, repairs: noRepairs, broken }, end: limit }
   }
 
   /** Where a chain goes on behind a damaged length, if from there it leads to the end of the block. */
@@ -265,18 +265,38 @@ class BlockFinder {
     const { window, size } = this.#bytes
     let known = this.#offsetFrom(from)
     for (let at = from; at < size; at++) {
+      if (!window.has(at, lookBytes) && !(await window.load(at, Math.min(lookBytes, size - at)))) return undefined
+      at = this.#skip(at, Math.min(known, window.base + window.bytes.length - lookBytes), objects)
       if (at === known) {
         if (await this.#fitsOffset(at)) return { offset: at, kind: 'block' }
         known = this.#offsetFrom(at + 1)
+        if (!window.has(at, lookBytes) && !(await window.load(at, Math.min(lookBytes, size - at)))) return undefined
       }
-      if (!window.has(at, lookBytes) && !(await window.load(at, Math.min(lookBytes, size - at)))) return undefined
       if (this.#mayBeBlock(at) && this.#looks-- > 0) {
         if ((await this.#headerAt(at)) !== undefined && (await this.#beginsBody(at)))
           return { offset: at, kind: 'block' }
       }
-      if (objects && window.byte(at) <= 1 && (await this.#isObjectAt(at))) return { offset: at, kind: 'object' }
+      if (objects && this.#mayBeObject(at) && (await this.#isObjectAt(at))) return { offset: at, kind: 'object' }
     }
     return undefined
+  }
+
+  /** The first place from `at` on, at most `limit`, that one byte does not rule out; apart from `#next`, whose loop waits. */
+  #skip(at: number, limit: number, objects: boolean): number {
+    const { window, typeBytes } = this.#bytes
+    if (typeBytes !== 1) return at
+    const { bytes, base } = window
+    let index = at - base
+    for (const end = limit - base; index < end; index++) {
+      const byte = bytes[index]
+      if (byte === BLK_DATA || byte === BLK_BLOBS) break
+      if (byte !== 0 || !objects) continue
+      // within zeros there is no OID
+      const zeros = window.endOfZeros(base + index) - base
+      if (zeros - index < lookBytes) break
+      index = Math.min(end, zeros - lookBytes)
+    }
+    return Math.max(at, Math.min(base + index, limit))
   }
 
   /** A quick look that lets little through. */
@@ -290,6 +310,13 @@ class BlockFinder {
     if (window.byte(at + typeBytes) !== 0 || window.byte(at + typeBytes + 4) !== 0) return false
     const dumpId = this.#bytes.int(at + typeBytes)
     return this.#search.anyId ? dumpId > 0 : this.#entries.has(dumpId) && !this.#seen.has(dumpId)
+  }
+
+  /** The same for a large object. */
+  #mayBeObject(at: number): boolean {
+    const { window, intBytes } = this.#bytes
+    if (window.byte(at) > 1 || !window.has(at, intBytes)) return false
+    return this.#search.oids.has(this.#bytes.int(at) >>> 0)
   }
 
   async #beginsBody(at: number): Promise<boolean> {

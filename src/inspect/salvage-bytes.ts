@@ -33,6 +33,14 @@ export class ByteWindow {
     return this.bytes[offset - this.base] ?? 0
   }
 
+  /** Where the zeros end that begin at `offset`, as far as they are at hand. */
+  endOfZeros(offset: number): number {
+    const { bytes, base } = this
+    let at = offset - base
+    while (at < bytes.length && bytes[at] === 0) at++
+    return base + at
+  }
+
   /** Brings `length` bytes from `offset` on to hand; false when the source ends before. */
   async load(offset: number, length: number): Promise<boolean> {
     if (this.has(offset, length)) return true

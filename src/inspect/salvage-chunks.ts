@@ -51,7 +51,7 @@ export class BlockBytes {
   /** Follows a chain of chunks by their lengths, up to `limit`. */
   async walk(start: number, limit: number = this.size): Promise<ChunkChain> {
     const { window, intBytes } = this
-    const repairs = new Map<number, number>()
+    const repairs = noRepairs
     let at = start
     for (;;) {
       if (at + intBytes > limit || !(window.has(at, intBytes) || (await window.load(at, intBytes)))) {
@@ -87,6 +87,9 @@ export class BlockBytes {
     return at
   }
 }
+
+/** One for all chains that need none: there is a chain for each large object. */
+export const noRepairs: ReadonlyMap<number, number> = new Map()
 
 /** Longer chunks than this are rather damage than the last one of an archive that was cut. */
 const mostPlausible = 1024 ** 3

@@ -128,12 +128,38 @@ function opener(
   signal: AbortSignal | undefined,
 ): OpenChain {
   const layout = blockLayout(header, source.size)
-  return (chain) => ({
+  const origin = {
     container: blockContainerOf(algorithm),
-    offset: chain.start,
-    mended: mendedIn(chain),
-    open: async () => new ChainSource(new BlockBytes(source, layout, signal), chain),
-  })
+    bytes: () => new BlockBytes(source, layout, signal),
+  }
+  return (chain) => new ChainPayload(origin, chain)
+}
+
+/** A chain of chunks as a stream; there is one for each large object, so they share what they can. */
+class ChainPayload implements Payload {
+  readonly #origin: { readonly container: Container; readonly bytes: () => BlockBytes }
+  readonly #chain: ChunkChain
+
+  constructor(origin: { readonly container: Container; readonly bytes: () => BlockBytes }, chain: ChunkChain) {
+    this.#origin = origin
+    this.#chain = chain
+  }
+
+  get container(): Container {
+    return this.#origin.container
+  }
+
+  get offset(): number {
+    return this.#chain.start
+  }
+
+  get mended(): Break | undefined {
+    return mendedIn(this.#chain)
+  }
+
+  async open(): Promise<ChainSource> {
+    return new ChainSource(this.#origin.bytes(), this.#chain)
+  }
 }
 
 function mendedIn({ repairs }: ChunkChain): Break | undefined {

@@ -4,7 +4,7 @@ import { detect, detectBytes } from '../format/detect.ts'
 import { notAnArchive } from '../format/open-errors.ts'
 import { openDirectory, type DirectoryAccess } from '../io/directory.ts'
 import { pathOf, resolveInput, type ArchiveInput } from '../io/input.ts'
-import type { RandomAccess } from '../io/source.ts'
+import type { FileSource, RandomAccess } from '../io/source.ts'
 import { spool, type SpoolCheck } from '../io/spool.ts'
 import type { Limits } from '../limits.ts'
 import type { ArchiveFormat } from '../toc/types.ts'
@@ -57,16 +57,18 @@ export async function openInput(input: ArchiveInput, plan: InputPlan): Promise<O
     if (resolved.kind === 'directory')
       return { input: { format: 'directory', dir: resolved.dir }, path, breaks: [], release }
     let source: RandomAccess
+    let cut: readonly Break[] = []
     if (resolved.kind === 'stream') {
-      const spooled = await spool(resolved.iterable, { signal: plan.signal, checks: checksOf(path, undefined, plan) })
-      handles.push(() => spooled.close())
-      source = spooled
+      const spooled = await spoolBeginning(resolved.iterable, path, undefined, plan)
+      handles.push(() => spooled.source.close())
+      source = spooled.source
+      cut = spooled.breaks
     } else {
       source = resolved.source
       if (resolved.owned) handles.push(async () => await source.close?.())
     }
     const { input: found, breaks } = await recognise(source, path, undefined, plan, handles)
-    return { input: found, path, breaks, release }
+    return { input: found, path, breaks: [...cut, ...breaks], release }
   } catch (error) {
     await release().catch(() => undefined)
     throw error
@@ -128,6 +130,23 @@ function checksOf(
   ]
 }
 
+/** A stream in a temporary file: of one that is too long, as much as may be, which is salvaged like one that is cut. */
+async function spoolBeginning(
+  input: AsyncIterable<Uint8Array>,
+  path: string | undefined,
+  wrapping: Container | undefined,
+  plan: InputPlan,
+): Promise<{ readonly source: FileSource; readonly breaks: readonly Break[] }> {
+  const { limits, signal } = plan
+  let limit: ArchiveError | undefined
+  const onLimit = (error: ArchiveError): void => void (limit = error)
+  const source = await spool(input, { limits, signal, onLimit, checks: checksOf(path, wrapping, plan) })
+  if (limit === undefined) return { source, breaks: [] }
+  const { message, hint } = limit
+  const reason = `only the first ${source.size} bytes were read: ${message}`
+  return { source, breaks: [{ kind: 'cut', offset: source.size, reason, hint }] }
+}
+
 async function recognise(
   source: RandomAccess,
   path: string | undefined,
@@ -152,11 +171,11 @@ async function recognise(
       { ...limits, entryBytes: Infinity },
       signal,
     )
-    const spooled = await spool(chunksOf(decoded), { signal, checks: checksOf(path, container, plan) })
-    handles.push(() => spooled.close())
-    const inner = await recognise(spooled, path, container, plan, handles)
+    const spooled = await spoolBeginning(chunksOf(decoded), path, container, plan)
+    handles.push(() => spooled.source.close())
+    const inner = await recognise(spooled.source, path, container, plan, handles)
     const { ending } = decoded
-    if (ending === undefined) return inner
+    if (ending === undefined) return { ...inner, breaks: [...spooled.breaks, ...inner.breaks] }
     const outer = { ...ending, reason: `the ${container} file around the archive: ${ending.reason}` }
     return { ...inner, breaks: [outer, ...inner.breaks] }
   }

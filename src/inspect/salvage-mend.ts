@@ -34,13 +34,14 @@ export interface Mended {
 /**
  * Corrects what damage has made of entries that are otherwise whole, where there is only one thing that it can have
  * been, or where anything else cannot be restored: sections, COPY statements, circles of dependencies, types with
- * control characters, owners of what has none. Sound entries stay as they are.
+ * control characters, owners of what has none. Sound entries stay as they are, and are
+ * undefined in what is given.
  */
 export function mendedEntries(
   entries: readonly TocEntry[],
   header: ArchiveHeader,
   encoding: string,
-): readonly Mended[] {
+): readonly (Mended | undefined)[] {
   const decode = decoderFor(encoding)
   const sections = soundSections(entries, header)
   // what is not stored cannot be damaged; the archive that is written has sections whatever this one had
@@ -61,7 +62,7 @@ export function mendedEntries(
     if (desc !== undefined) what.push(`its type is ${desc} now, had control characters`)
     if (disowned) what.push('it has an owner, which nothing of its type has: that is left out')
     if (crashes) what.push('it lacks a field that every entry has, at which pg_restore would crash')
-    if (what.length === 0 && section === was.section) return { entry: was, was, what }
+    if (what.length === 0 && section === was.section) return undefined
     const fields = {
       ...(copyStmt === undefined ? {} : { copyStmt }),
       ...(desc === undefined ? {} : { desc }),
@@ -98,10 +99,14 @@ function soundSections(entries: readonly TocEntry[], header: ArchiveHeader): rea
   return found
 }
 
+const none: readonly number[] = []
+
 /** Dependencies that close a circle, by the index of their entry: pg_dump writes what others depend on first. */
 function circularDependencies(entries: readonly TocEntry[]): ReadonlyMap<number, ReadonlySet<DumpId>> {
   const places = new Map(entries.map(({ dumpId }, index) => [dumpId, index]))
-  const edges = entries.map(({ dependencies }) => dependencies.flatMap((id) => places.get(id) ?? []))
+  const edges = entries.map(({ dependencies }) =>
+    dependencies.length === 0 ? none : dependencies.flatMap((id) => places.get(id) ?? []),
+  )
   const cut = new Map<number, ReadonlySet<DumpId>>()
   for (const cycle of cyclesIn(edges)) {
     const within = new Set(cycle)

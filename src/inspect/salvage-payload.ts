@@ -12,6 +12,8 @@ export interface Break {
   /** First bad offset, in the archive or in the file. */
   readonly offset: number
   readonly reason: string
+  /** What to do about it, as one sentence without a final period. */
+  readonly hint?: string | undefined
   /** Bytes of the stream's check sum say that something in it is wrong, but not where. */
   readonly checksum?: boolean
   /** What is there is not taken. */

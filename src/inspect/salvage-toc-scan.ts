@@ -156,6 +156,7 @@ export class TocScan {
     for (let at = from; at < to; at++) {
       if (!this.#holds(at, 16) && !(await this.#load(at, Math.min(scannedBytes, this.#source.size - at))))
         return undefined
+      at = this.#skip(at, Math.min(to - 1, this.#base + this.#window.length - 16))
       if (!this.#looksLikeStart(at)) continue
       if (!this.#holds(at, Math.min(scannedBytes, this.#source.size - at))) {
         await this.#load(at, Math.min(2 * scannedBytes, this.#source.size - at))
@@ -169,6 +170,19 @@ export class TocScan {
       if (this.#looksLikeStart(end) || this.#looksLikeBlock(end)) return at
     }
     return undefined
+  }
+
+  /** The first place from `at` on, at most `limit`, that may be a start; apart from `nextEntry`, whose loop waits. */
+  #skip(at: number, limit: number): number {
+    const bytes = this.#window
+    const end = limit - this.#base
+    let index = at - this.#base
+    for (; index < end; index++) {
+      // three bytes that few places have together, be it among zeros, text or compressed data
+      if (bytes[index + 13] !== 0 || bytes[index + 14] !== 0 || bytes[index + 15] === 0) continue
+      if (this.#looksLikeStart(this.#base + index)) break
+    }
+    return this.#base + index
   }
 
   /** Whether the bytes at `at` begin an entry. */

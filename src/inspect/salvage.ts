@@ -267,10 +267,14 @@ class Salvaging {
   }
 
   #mended(entries: readonly TocEntry[], kept: Map<TocEntry, Kept>, header: ArchiveHeader): readonly TocEntry[] {
-    return mendedEntries(entries, header, lenientSettings(entries).encoding).map(({ entry, was, what }) => {
+    const mended = mendedEntries(entries, header, lenientSettings(entries).encoding)
+    return entries.map((each, index) => {
+      const change = mended[index]
+      if (change === undefined) return each
+      const { entry, was, what } = change
       const { dumpId } = entry
-      for (const change of what) {
-        this.#tell([{ kind: 'damaged', offset: 0, reason: `TOC entry ${dumpId} is damaged: ${change}`, dumpId }])
+      for (const text of what) {
+        this.#tell([{ kind: 'damaged', offset: 0, reason: `TOC entry ${dumpId} is damaged: ${text}`, dumpId }])
       }
       move(kept, was, entry)
       return entry
@@ -341,10 +345,17 @@ class Salvaging {
   }
 
   #tell(breaks: readonly Break[]): void {
-    for (const { kind, offset, reason, dumpId } of breaks) {
+    for (const { kind, offset, reason, hint, dumpId } of breaks) {
       const code = kind === 'cut' ? 'CUT' : 'DAMAGED'
       const where = offset === 0 && dumpId !== undefined ? {} : { offset }
-      this.#warn({ code, severity: 'error', message: reason, ...where, ...(dumpId === undefined ? {} : { dumpId }) })
+      this.#warn({
+        code,
+        severity: 'error',
+        message: reason,
+        ...where,
+        ...(dumpId === undefined ? {} : { dumpId }),
+        ...(hint === undefined ? {} : { hint }),
+      })
     }
   }
 

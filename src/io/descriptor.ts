@@ -32,6 +32,17 @@ export async function linkStatus(path: string): Promise<Stats | undefined> {
   }
 }
 
+/** Bytes free for this user on the disk that holds `path`; undefined where the system does not tell (`statfs(2)`). */
+export async function freeBytes(path: string): Promise<number | undefined> {
+  try {
+    const { bavail, blocks, bsize } = await fs.promises.statfs(path)
+    // file systems that do not count have 0 blocks
+    return blocks > 0 ? bavail * bsize : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** `open(2)`. */
 export async function openFile(path: string, flags: number, mode = 0o666): Promise<number> {
   if (usesCallingThread() && (flags & (fs.constants.O_NONBLOCK ?? 0)) !== 0) return fs.openSync(path, flags, mode)

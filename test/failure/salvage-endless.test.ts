@@ -2,7 +2,7 @@ import { Writable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { isArchiveError, open, salvage, type ArchiveInput } from '../../src/index.ts'
-import { concat, copyEnd, dataBlock, tar, tocBytes, type BuiltEntry } from '../unit/format/build-archive.ts'
+import { concat, copyEnd, dataBlock, int, tar, tocBytes, type BuiltEntry } from '../unit/format/build-archive.ts'
 
 /* Streams that have no end, and inputs whose table of contents is lost among much else: bounded in disk, time and memory. */
 
@@ -77,6 +77,71 @@ describe('a stream without end', { timeout: 120_000 }, () => {
     expect(String(error)).toMatch(/the first \d+ bytes of what is inside of the gzip file hold nothing of an archive/)
     expect(Number(/first (\d+) bytes/.exec(String(error))?.[1])).toBeLessThan(20 * MiB)
   })
+})
+
+describe('a stream without end that begins with an archive', { timeout: 120_000 }, () => {
+  const limits = { spoolBytes: 64 * MiB }
+  const archives = [
+    ['a custom archive', () => concat(tocBytes([row]), dataBlock(1, `a\n${copyEnd}`))],
+    ['a tar archive', () => tar({ name: 'toc.dat', data: tocBytes([{ ...row, file: '1.dat' }], { formatByte: 3 }) }, { name: '1.dat', data: `a\n${copyEnd}` })], // prettier-ignore
+    ['a compressed archive', () => gzipSync(concat(tocBytes([row]), dataBlock(1, `a\n${copyEnd}`)))],
+  ] as const
+
+  class Followed extends Endless {
+    constructor(first: Uint8Array) {
+      let isFirst = true
+      super(() => {
+        if (!isFirst) return zeros
+        isFirst = false
+        return first
+      })
+    }
+  }
+
+  test.each(archives)('salvage() saves %s, and says where it stopped', async (_, make) => {
+    const stream = new Followed(make())
+    const { entries, findings } = await salvage(stream, nowhere(), { limits })
+    expect(entries).toMatchObject([{ state: 'whole', rowsKept: 1 }])
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        code: 'CUT',
+        message: expect.stringMatching(/only the first \d+ bytes were read: .*spoolBytes/),
+      }),
+    )
+    expect(stream.given).toBeLessThan(70 * MiB)
+  })
+
+  test.each(archives)('open() with spool refuses %s', async (_, make) => {
+    const stream = new Followed(make())
+    await expect(open(stream, { limits, spool: true })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' })
+    expect(stream.given).toBeLessThan(70 * MiB)
+  })
+})
+
+/* Much that belongs to nothing takes seconds: a look at each byte took minutes. */
+test('salvage() passes over what belongs to nothing at a good pace', { timeout: 120_000 }, async () => {
+  const objects = Array.from({ length: 4 }, (_, at) => ({
+    dumpId: at + 2,
+    desc: 'BLOB',
+    tag: `${at + 16_384}`,
+    offset: null,
+    copyStmt: null,
+  }))
+  const beginning = concat(
+    tocBytes([...objects, { dumpId: 9, desc: 'BLOBS', tag: 'BLOBS', copyStmt: null }]),
+    // the objects break off in a chunk
+    [3], int(9), int(16_384), int(2), Buffer.from('ab'), int(0), int(16_385), int(-5),
+  ) // prettier-ignore
+  const source = {
+    size: beginning.length + 1024 * MiB,
+    async read(offset: number, length: number): Promise<Uint8Array> {
+      const bytes = new Uint8Array(Math.max(0, Math.min(length, this.size - offset)))
+      if (offset < beginning.length) bytes.set(beginning.subarray(offset, offset + bytes.length))
+      return bytes
+    },
+  }
+  const { largeObjects } = await salvage(source, nowhere())
+  expect(largeObjects.map(({ oid }) => oid)).toContain(16_385)
 })
 
 describe('salvage() goes on with a stream that begins with', { timeout: 120_000 }, () => {
