@@ -71,10 +71,30 @@ export function expectedOids(
 ): readonly number[] {
   if (entry.desc !== 'BLOBS') return []
   const takesAll = !featuresOf(version).relkindAndBlobGroups
-  const makers = new Set(entry.dependencies)
-  return entries.flatMap((maker) =>
-    (takesAll && maker.desc === 'BLOB') || (maker.desc === 'BLOB METADATA' && makers.has(maker.dumpId))
-      ? declaredObjects(maker)
-      : [],
-  )
+  const byId = makersById(entries)
+  const makers = Array.from(new Set(entry.dependencies), (dumpId) => byId.get(dumpId) ?? []).flat()
+  if (takesAll) for (const [place, { desc }] of entries.entries()) if (desc === 'BLOB') makers.push(place)
+  makers.sort((one, other) => one - other)
+  return makers.flatMap((place) => {
+    const maker = entries[place]
+    return maker === undefined ? [] : declaredObjects(maker)
+  })
+}
+
+const makersOf = new WeakMap<readonly TocEntry[], { readonly length: number; readonly byId: Makers }>()
+type Makers = ReadonlyMap<number, readonly number[]>
+
+/** Where the entries of groups stand, by their ids: there may be as many as lists. */
+function makersById(entries: readonly TocEntry[]): Makers {
+  const known = makersOf.get(entries)
+  if (known !== undefined && known.length === entries.length) return known.byId
+  const byId = new Map<number, number[]>()
+  for (const [place, { desc, dumpId }] of entries.entries()) {
+    if (desc !== 'BLOB METADATA') continue
+    const places = byId.get(dumpId)
+    if (places === undefined) byId.set(dumpId, [place])
+    else places.push(place)
+  }
+  makersOf.set(entries, { length: entries.length, byId })
+  return byId
 }
