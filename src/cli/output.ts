@@ -48,7 +48,12 @@ export async function writeStream(terminal: Terminal, file: string | undefined, 
  * Refuses the name of an output that is the archive, or a file of it: a backup would be lost for a slip.
  * @param input the archive's path; null for standard input, which may be a file all the same
  */
-export async function refuseArchive(file: string, input: string | null, { storage }: Archive): Promise<void> {
+export async function refuseArchive(
+  file: string | undefined,
+  input: string | null,
+  { storage }: Archive,
+): Promise<void> {
+  if (file === undefined || file === '-') return
   await refuseOutputOver(file, input ?? '/dev/stdin', storage?.directory)
 }
 

@@ -38,7 +38,7 @@ export async function sql(terminal: Terminal, args: readonly string[]): Promise<
   const rewrites = await rewritesFrom(terminal, line)
   await using archive = await openArchive(terminal, line, { ...workers, quiet })
   const file = line.value('file')
-  if (file !== undefined && file !== '-') await refuseArchive(file, line.archive, archive)
+  await refuseArchive(file, line.archive, archive)
   // A script that goes to the terminal shows by itself how far it is.
   const onScreen = (file === undefined || file === '-') && terminal.stdout.isTTY
   const progress = quiet || onScreen || !terminal.stderr.isTTY ? undefined : new Progress(terminal.stderr)

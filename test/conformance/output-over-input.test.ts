@@ -58,3 +58,10 @@ test('pg_restore -l -f refuses the archive itself', async () => {
   expect(await pgdmp(['pg_restore', '-l', '-f', 'a.dump', 'a.dump'])).toMatchObject({ status: 1 })
   expect(readFileSync(join(folder, 'a.dump')).equals(readFileSync(dump))).toBe(true)
 })
+
+test.each([['audit'], ['audit', '--roles-sql']])('%s … -f refuses the archive itself', async (...command) => {
+  const { status, stderr } = await pgdmp([...command, '-f', 'soft.dump', 'a.dump'])
+  expect(stderr).toContain('Cannot write "soft.dump": it is the archive that is read')
+  expect(status).toBe(2)
+  expect(readFileSync(join(folder, 'a.dump')).equals(readFileSync(dump))).toBe(true)
+})
