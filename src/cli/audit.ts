@@ -32,7 +32,7 @@ import { auditText } from './audit-text.ts'
 import { collectGarbage } from './engine.ts'
 import { parseBytes, parseManyArchives, readText, type CommandLine, type CommandSyntax } from './command-line.ts'
 import { openArchive, openOptions } from './input.ts'
-import { writeText } from './output.ts'
+import { refuseArchive, writeText } from './output.ts'
 import { complain, exit, hintOf, messageOf, type Terminal } from './terminal.ts'
 import { jsonText } from './json-text.ts'
 
@@ -146,6 +146,7 @@ async function scriptFor(
   script: Script,
 ): Promise<string> {
   await using archive = await openArchive(terminal, line, { format: line.own('input-format').at(-1) })
+  await refuseArchive(line.value('file'), line.archive, archive)
   if (script === 'roles-sql') {
     const memberships = target !== undefined && !target.superuser
     return rolesSql(archive, { memberships })
@@ -167,6 +168,7 @@ async function auditOne(
 ): Promise<{ readonly report: AuditReport; readonly html?: string } | undefined> {
   return await unlessUnreadable(terminal, name, async () => {
     await using archive = await openArchive(terminal, line, { format: line.own('input-format').at(-1) })
+    await refuseArchive(line.value('file'), line.archive, archive)
     const sizes = counts ? { storedBytes: (await archive.storedSizes({ signal: terminal.signal })).dataBytes } : {}
     const data = line.own('data').length > 0 ? { data: await auditData(archive, dataOptions(terminal, line)) } : {}
     if (data.data !== undefined && archive.toc.length > MANY_ENTRIES) collectGarbage()

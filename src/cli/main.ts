@@ -54,7 +54,9 @@ async function run(terminal: Terminal, args: readonly string[]): Promise<number>
   if (load === undefined) {
     const { complain } = await import('./terminal.ts')
     const near = closest(given, Object.keys(commands))
-    const hint = near === undefined ? `Try "pgdmp help"` : `Did you mean "${near}"?`
+    const other = near === undefined ? 'Try "pgdmp help"' : `Did you mean "${near}"?`
+    // an archive where the command should be
+    const hint = /[./\\]/.test(given) ? 'Say first what to do with it: pgdmp list, info, sql or verify' : other
     complain(terminal, given.startsWith('-') ? `unknown option "${given}"` : `unknown command "${given}"`, hint)
     return 2
   }

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
-import { openSink, type ByteStream, type Sink } from '../index.ts'
+import { openSink, type Archive, type ByteStream, type Sink } from '../index.ts'
+import { refuseOutputOver } from '../io/output-place.ts'
 import { isSystemError, strerror, type SystemError } from './strerror.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -41,6 +42,19 @@ export async function writeStream(terminal: Terminal, file: string | undefined, 
   } finally {
     await source.cancel()
   }
+}
+
+/**
+ * Refuses the name of an output that is the archive, or a file of it: a backup would be lost for a slip.
+ * @param input the archive's path; null for standard input, which may be a file all the same
+ */
+export async function refuseArchive(
+  file: string | undefined,
+  input: string | null,
+  { storage }: Archive,
+): Promise<void> {
+  if (file === undefined || file === '-') return
+  await refuseOutputOver(file, input ?? '/dev/stdin', storage?.directory)
 }
 
 /** Whoever read standard output has read enough, which is no failure. */

@@ -23,7 +23,7 @@ import type { GivenOptions } from './pg-restore-options.ts'
 import { addFilter, selectionOf, sqlOptionsOf } from './pg-restore-selection.ts'
 import { isSystemError, strerror, type SystemError } from './strerror.ts'
 import { messageOf, type Terminal } from './terminal.ts'
-import { ClosedOutput, outputError, writeText } from './output.ts'
+import { ClosedOutput, outputError, refuseArchive, writeText } from './output.ts'
 
 /** What a run of the drop-in works with. */
 interface Run {
@@ -131,7 +131,7 @@ async function restore(run: Run): Promise<number> {
     if (listing) {
       const text = listBytes(view, { verbose: options.verbosity > 0, asPgRestore: true, timeZone, compat, onWarning })
       const chunks = [text]
-      await write(run, async () => chunks.pop() ?? null)
+      await write(run, archive, async () => chunks.pop() ?? null)
       if (strictNames) checkStrictNames(view)
       return 0
     }
@@ -158,7 +158,7 @@ async function restore(run: Run): Promise<number> {
       signal,
     }).borrow()
     try {
-      await write(run, () => sql.next())
+      await write(run, archive, () => sql.next())
     } finally {
       await sql.cancel()
     }
@@ -274,10 +274,10 @@ async function readList({ terminal, options }: Run): Promise<{ list?: ReturnType
 }
 
 /** Writes to standard output or to the file of `-f`, which, as pg_restore leaves it, keeps what came before an error. */
-async function write(run: Run, next: () => Promise<Uint8Array | null>): Promise<void> {
+async function write(run: Run, archive: Archive, next: () => Promise<Uint8Array | null>): Promise<void> {
   let chunk = await next()
   // pg_restore's checks are over now, and it opens its output.
-  const sink = await openOutput(run)
+  const sink = await openOutput(run, archive)
   try {
     for (; chunk !== null; chunk = await next()) await sink.write(chunk)
     await sink.commit()
@@ -294,9 +294,11 @@ function writeError(error: SystemError, { rules, options }: Run): Error {
   return told instanceof ClosedOutput ? told : fatal(`could not write to ${file}: ${strerror(error)}`, error)
 }
 
-async function openOutput({ terminal, options }: Run): Promise<Sink> {
+async function openOutput({ terminal, options, archive: input }: Run, archive: Archive): Promise<Sink> {
   const file = textOf(options.values.get('file') ?? '-')
   if (file === '-') return await openSink(terminal.stdout, { signal: terminal.signal })
+  // pg_restore overwrites what it is about to read
+  await refuseArchive(file, input ?? null, archive)
   try {
     return await openSink(file, { direct: true, signal: terminal.signal })
   } catch (error) {

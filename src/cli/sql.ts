@@ -3,7 +3,7 @@ import type { Finding } from '../index.ts'
 import { parseCommandLine, scriptOptions, selectionFrom, selectionOptions, type CommandSyntax } from './command-line.ts'
 import { sqlHelp } from './help.ts'
 import { openArchive, openOptions } from './input.ts'
-import { writeStream, writeText } from './output.ts'
+import { refuseArchive, writeStream, writeText } from './output.ts'
 import { labelOf, partsDone } from './parts-done.ts'
 import { sqlOptionsOf } from './pg-restore-selection.ts'
 import { Progress } from './progress.ts'
@@ -38,6 +38,7 @@ export async function sql(terminal: Terminal, args: readonly string[]): Promise<
   const rewrites = await rewritesFrom(terminal, line)
   await using archive = await openArchive(terminal, line, { ...workers, quiet })
   const file = line.value('file')
+  await refuseArchive(file, line.archive, archive)
   // A script that goes to the terminal shows by itself how far it is.
   const onScreen = (file === undefined || file === '-') && terminal.stdout.isTTY
   const progress = quiet || onScreen || !terminal.stderr.isTTY ? undefined : new Progress(terminal.stderr)

@@ -154,6 +154,8 @@ class Opening {
       this.#options,
     )
     this.#handles.push(() => chunks.cancel())
+    const input = await this.#overStream(iterate(chunks))
+    const reader = await this.#openReader({ ...input, storedBytes: chunks.storedBytes }, container)
     if (!this.#plan.spool && !isTocPath(this.#path)) {
       this.#options.onWarning({
         code: 'COMPRESSED_ARCHIVE',
@@ -163,8 +165,7 @@ class Opening {
         hint: 'Open it with the option spool, or decompress it, to read data in any order',
       })
     }
-    const input = await this.#overStream(iterate(chunks))
-    return await this.#openReader({ ...input, storedBytes: chunks.storedBytes }, container)
+    return reader
   }
 
   /** The directory that a path to a toc.dat lies in. */

@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs'
 import { fs } from '#io/platform'
-import { usesCallingThread } from './calling-thread.ts'
+import { isTurnDue, turnWhenDue, usesCallingThread } from './calling-thread.ts'
 
 /*
  * System calls on file descriptors as promises. A FileHandle would do the same with an allocation and a promise more
@@ -45,7 +45,10 @@ export async function freeBytes(path: string): Promise<number | undefined> {
 
 /** `open(2)`. */
 export async function openFile(path: string, flags: number, mode = 0o666): Promise<number> {
-  if (usesCallingThread() && (flags & (fs.constants.O_NONBLOCK ?? 0)) !== 0) return fs.openSync(path, flags, mode)
+  if (usesCallingThread() && (flags & (fs.constants.O_NONBLOCK ?? 0)) !== 0) {
+    await turnWhenDue()
+    return fs.openSync(path, flags, mode)
+  }
   return await new Promise((resolve, reject) => {
     fs.open(path, flags, mode, (error, descriptor) => (error ? reject(error) : resolve(descriptor)))
   })
@@ -92,11 +95,11 @@ export async function readOnce(descriptor: number, target: Uint8Array, position:
 /**
  * Reads a regular file whole on the calling thread and gives the number of bytes; null if there is none and it is one
  * to look for. Undefined where it is no such file, does not leave room in `target`, or cannot be read, and wherever such
- * calls are not to be made: see `useCallingThread`.
+ * calls are not to be made: see `useCallingThread`, and `openFile`, which waits when others are to have their turn.
  */
 export function readSmallFile(path: string, target: Uint8Array, mayLack: boolean): number | null | undefined {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
-  if (!usesCallingThread() || O_NOFOLLOW === undefined || O_NONBLOCK === undefined) return undefined
+  if (!usesCallingThread() || isTurnDue() || O_NOFOLLOW === undefined || O_NONBLOCK === undefined) return undefined
   let descriptor: number | undefined
   try {
     // an error would take longer

@@ -33,16 +33,19 @@ async function realPath(path: string): Promise<string | undefined> {
 }
 
 /**
- * Refuses an output that is the input, by whatever name: it would be replaced.
+ * Refuses an output that is the input, or a file in `directory`, by whatever name: it would be replaced.
  *
  * @throws ArchiveError USAGE
  */
-export async function refuseOutputOver(output: ArchiveOutput, input: string): Promise<void> {
+export async function refuseOutputOver(output: ArchiveOutput, input: string, directory?: string): Promise<void> {
   if (typeof output !== 'string' && !(output instanceof URL)) return
   const path = output instanceof URL ? fileURLToPath(output) : output
   const [written, read] = await Promise.all([identityOf(path), identityOf(input)])
-  if (written === undefined || written !== read) return
-  throw new ArchiveError('USAGE', `Cannot write "${path}": it is the archive that is read`, {
+  if (written === undefined) return
+  const isIn = directory !== undefined && dirname((await realPath(path)) ?? '') === (await realPath(directory))
+  if (written !== read && !isIn) return
+  const what = written === read ? 'the archive that is read' : `a file in the archive "${directory}"`
+  throw new ArchiveError('USAGE', `Cannot write "${path}": it is ${what}`, {
     file: path,
     hint: 'Choose another name for the output',
   })

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { fixture } from '../helpers/corpus.ts'
 import { cli, root } from '../helpers/paths.ts'
@@ -13,6 +14,7 @@ afterAll(() => rmSync(scratch, { recursive: true }))
 const dump = fixture('18/full-Fc.dump').file
 const tar = fixture('18/full-Ft.tar').file
 const restrict = '--restrict-key=k'
+const script = '--\n-- PostgreSQL database dump\n--\n'
 
 /** Runs the command in the scratch folder. */
 async function pgdmp(args: readonly string[], options: RunOptions = {}): Promise<Outcome & { readonly text: string }> {
@@ -30,6 +32,7 @@ function write(name: string, content: string | Uint8Array): string {
 describe.concurrent('pgdmp answers a wrong command line with status 2 and one line', () => {
   test.each([
     { args: ['lst'], stderr: 'pgdmp: unknown command "lst". Did you mean "list"?' },
+    { args: ['a.dump'], stderr: /^pgdmp: unknown command "a.dump". Say first what to do with it: pgdmp list, / },
     { args: ['--all'], stderr: 'pgdmp: unknown option "--all". Try "pgdmp help".' },
     { args: ['constructor'], stderr: 'pgdmp: unknown command "constructor". Try "pgdmp help".' },
     { args: ['help', 'sqll'], stderr: 'pgdmp: there is no command "sqll". Did you mean "sql"?' },
@@ -65,7 +68,8 @@ describe.concurrent('pgdmp answers a wrong command line with status 2 and one li
 describe.concurrent('pgdmp answers bad input with status 1 and one line', () => {
   test.each([
     { name: 'missing', content: undefined, stderr: /^pgdmp: Cannot open ".*missing": No such file or directory\n$/ },
-    { name: 'plain.sql', content: '--\n-- PostgreSQL database dump\n--\n', stderr: /is an SQL script.*psql -f/ },
+    { name: 'plain.sql', content: script, stderr: /is an SQL script.*psql -f/ },
+    { name: 'plain.sql.gz', content: gzipSync(script), stderr: /^pgdmp: Cannot open .* is an SQL script.*gunzip -c/ },
     { name: 'escape\u001b[31m', content: 'none\u001b', stderr: /escape\\x1b\[31m": it begins/ },
   ])('$name', async ({ name, content, stderr }) => {
     const path = content === undefined ? join(scratch, name) : write(name, content)
