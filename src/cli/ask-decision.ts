@@ -5,7 +5,7 @@ import type { CommandLine } from './command-line.ts'
 import { complain, type Terminal } from './terminal.ts'
 
 /** What is to be done about a failure. */
-export type Decide = (failure: RestoreFailure) => FailureDecision | Promise<FailureDecision>
+export type Decide = FailureDecision | ((failure: RestoreFailure) => FailureDecision | Promise<FailureDecision>)
 
 /**
  * What a command line says of failures: -e, `--on-error`.
@@ -13,7 +13,7 @@ export type Decide = (failure: RestoreFailure) => FailureDecision | Promise<Fail
  */
 export function decisionFrom(terminal: Terminal, line: CommandLine): Decide {
   const value = line.own('on-error').at(-1) ?? (line.options.given.has('exit-on-error') ? 'stop' : 'continue')
-  if (value === 'stop' || value === 'continue') return () => value
+  if (value === 'stop' || value === 'continue') return value
   if (value !== 'ask') {
     throw new ArchiveError('USAGE', `restore: --on-error is "${value}", must be stop, continue or ask`)
   }

@@ -4,7 +4,7 @@ import { parseCommandLine, scriptOptions, type CommandLine, type CommandSyntax }
 import { connectDatabase, connectionParameters } from './connection.ts'
 import { copyHelp } from './copy-help.ts'
 import { askFacts, findSource, type DumpSource, type ServerFacts } from './dump-source.ts'
-import { choosePgDump, findPgDumps, releaseOf } from './find-pg-dump.ts'
+import { choosePgDump, findPgDumps } from './find-pg-dump.ts'
 import { limitOptions, limitsFrom } from './limits-option.ts'
 import { writeText } from './output.ts'
 import { askPassword } from './password-prompt.ts'
@@ -120,7 +120,7 @@ export async function copy(terminal: Terminal, args: readonly string[]): Promise
   try {
     const facts = await askFacts(target)
     refuseSame(source.facts, facts, line)
-    return await runRestore(terminal, forTarget(line, facts), {
+    return await runRestore(terminal, line, {
       open: () => {
         program = new Program(terminal, { file: pgDump.path, ...dumpArguments(source, parsed, given) })
         return open(program, {
@@ -137,16 +137,6 @@ export async function copy(terminal: Terminal, args: readonly string[]): Promise
     // a server that is gone is no reason to fail at the end
     await target.end().catch(() => undefined)
   }
-}
-
-/** Releases that SQL can be written for. */
-const knownReleases = /^(?:9\.6|1[0-8])$/
-
-/** The command line with the release of the target, where it says nothing else. */
-function forTarget(line: CommandLine, { version }: ServerFacts): CommandLine {
-  const release = releaseOf(version)
-  if (line.own('target-version').length > 0 || !knownReleases.test(release)) return line
-  return { ...line, own: (id) => (id === 'target-version' ? [release] : line.own(id)) }
 }
 
 function databaseOf(given: ReadonlyMap<string, string>, name: 'from' | 'to'): string {

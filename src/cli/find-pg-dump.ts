@@ -3,6 +3,7 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { basename, delimiter, dirname, join } from 'node:path'
 import { ArchiveError } from '../index.ts'
 import { ProgramFailed } from './program.ts'
+import { releaseOf } from './server-release.ts'
 import type { Terminal } from './terminal.ts'
 
 /** A pg_dump that can be run. */
@@ -89,11 +90,6 @@ function ask({ env, signal }: Terminal, path: string, isOwn: boolean): Promise<P
 export function versionNumber(version: string): number {
   const [major = 0, second = 0, third = 0] = version.split('.').map((part) => Number.parseInt(part, 10) || 0)
   return major >= 10 ? major * 10_000 + second : major * 10_000 + second * 100 + third
-}
-
-/** What a server of this number calls itself: `18`, `9.6`. */
-export function releaseOf(number: number): string {
-  return number >= 100_000 ? String(Math.floor(number / 10_000)) : `9.${Math.floor(number / 100) % 100}`
 }
 
 /** Whether a pg_dump takes a server (maxRemoteVersion, minRemoteVersion, pg_dump.c). */

@@ -80,7 +80,8 @@ export async function restoreIntoDatabase(run: DatabaseRun, view: FilteredView):
         // for which pg_restore makes two connections more
         if (complaints.follow(progress)) tellOfSearchPath()
       },
-      onError: (failure) => complaints.add(failure),
+      onError: options.given.has('exit-on-error') ? 'stop' : 'continue',
+      onFailure: (failure) => complaints.add(failure),
     })
     if (!complete && complaints.inWorkers) say(workerDied)
     if (complete && complaints.ignored > 0) say(`warning: errors ignored on restore: ${complaints.ignored}`)
@@ -165,7 +166,7 @@ class Complaints {
   }
 
   /** warn_or_exit_horribly, pg_backup_archiver.c */
-  add(failure: RestoreFailure): 'stop' | 'continue' {
+  add(failure: RestoreFailure): void {
     const { say, options, rules } = this.#run
     const { stage, complaint, statement, error, fatal, worker } = failure
     if (worker === undefined || failure.entry !== undefined) this.#failed++
@@ -186,7 +187,6 @@ class Complaints {
     const said = serverMessage(error, statement)
     const command = statement === undefined ? '' : `Command was: ${statement}`
     say(`error: ${complaint}: ${said}${command}`)
-    return fatal || options.given.has('exit-on-error') ? 'stop' : 'continue'
   }
 }
 

@@ -32,7 +32,7 @@ Restore:
   -1, --single-transaction     all or nothing
       --transaction-size=N     commit after every N objects
       --compat=VERSION         as pg_restore of this release does: 13 to 18, 17.11
-      --target-version=VERSION SQL that this release of the server accepts
+      --target-version=VERSION SQL for this release; default: what the server is
 
       --resume=FILE            keep a journal, and go on where a restore with it
                                stopped: the same command again. Each table's rows

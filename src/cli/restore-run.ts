@@ -23,6 +23,7 @@ import { Progress } from './progress.ts'
 import { beforeRestore, checkWishes } from './restore-check.ts'
 import { afterRestore, readUncounted } from './restore-finish.ts'
 import { applyRewrites, reportRewrites, rewritesFrom } from './rewrite-options.ts'
+import { releaseFor } from './server-release.ts'
 import { complain, exit, hintOf, messageOf, warn, type Terminal } from './terminal.ts'
 
 /** A connection that ends when it is not needed any more. */
@@ -56,7 +57,6 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     if (!quiet) warn(terminal, finding)
   }
   const compat = line.own('compat').at(-1)
-  const targetVersion = line.own('target-version').at(-1)
   const common = { ...(compat === undefined ? {} : { compat }), onWarning }
   const view = applyRewrites(filter(archive, selection, common), rewrites, common)
   const wish = progressWish(line)
@@ -74,6 +74,8 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   let restored = false
   try {
     await using target = await source.connect()
+    const targetVersion =
+      line.own('target-version').at(-1) ?? (compat === undefined ? await releaseFor(target) : undefined)
     const options = {
       ...sqlOptions,
       ...common,
@@ -90,12 +92,12 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
     const counted = counts ? countRows(view) : { view, rows: undefined }
     const result = await restoreView(counted.view, target, {
       ...options,
-      onError: (failure) => {
+      onError,
+      onFailure: (failure) => {
         progress?.done()
         failures.add(failure)
         log.write({ event: 'failure', ...describe(failure) })
         if (!quiet) terminal.stderr.write(failureLines(failure))
-        return onError(failure)
       },
       ...(quiet || line.options.verbosity === 0 ? {} : { onMessage: (message: string) => complain(terminal, message) }),
       ...(jobs > 1 && { jobs }),

@@ -1,4 +1,4 @@
-import { aBoolean, aNumber, anyOf, type OptionKinds } from '../check-options.ts'
+import { aBoolean, aFunction, aNumber, anyOf, type OptionKinds } from '../check-options.ts'
 import { sqlOptionKinds, type SqlOptions } from '../ops/options.ts'
 import type { JournalStore } from '../io/journal-file.ts'
 import type { FailureGroup, RestoreFailure } from './failures.ts'
@@ -16,6 +16,11 @@ export interface RestoreOptions extends Omit<
    * restore, a function is asked each time. With `singleTransaction` and `transactionSize` nothing goes on.
    */
   readonly onError?: FailureDecision | ((failure: RestoreFailure) => FailureDecision | Promise<FailureDecision>)
+  /**
+   * Told of each failure, before it is decided about. It does not make the restore wait for the answer to each statement
+   * before it sends the next, as a function for `onError` does.
+   */
+  readonly onFailure?: (failure: RestoreFailure) => void
   /** Load no rows into tables that could not be created. */
   readonly noDataForFailedTables?: boolean
   /**
@@ -78,6 +83,7 @@ export const restoreOptionKinds: OptionKinds<RestoreOptions> = {
     'stop, continue or a function',
     (value) => value === 'stop' || value === 'continue' || typeof value === 'function',
   ),
+  onFailure: aFunction,
   noDataForFailedTables: aBoolean,
   resume: anyOf<string | JournalStore>('the path of a file, or an object with name, read() and append()', isStore),
   jobs: aNumber('an integer, 1 or more', (value) => Number.isInteger(value) && value >= 1),

@@ -183,8 +183,9 @@ export class RestoreRun {
   async #decide(failure: RestoreFailure): Promise<FailureDecision> {
     // another session's was the last one
     if (this.#stopped) return 'stop'
-    const { onError = 'continue' } = this.options
+    const { onError = 'continue', onFailure } = this.options
     const { singleTransaction, transactionSize } = this.prepared.context.options
+    onFailure?.(failure)
     const asked = typeof onError === 'function' ? await onError(failure) : onError
     const decision = failure.fatal || singleTransaction || transactionSize > 0 ? 'stop' : asked
     this.#stopped = decision === 'stop'

@@ -241,3 +241,34 @@ describe('statements sent together', () => {
     seconds,
   )
 })
+
+describe('the command', () => {
+  if (servers.length === 0) return test(withoutServers, ({ skip }) => skip(withoutServers))
+
+  test.each(servers.map((each) => [each.major, each] as const))(
+    'writes for the release of the server: %s',
+    async (_, each) => {
+      const file = await archiveOf(`of-${each.major}`, ['CREATE OR REPLACE VIEW public.v AS SELECT 1 AS a;\n\n'])
+      await inNewDatabase(each, async (name) => {
+        for (const option of ['-x', '-1']) {
+          const args = ['restore', option, '-d', each.uri(name), file]
+          const { status, stderr } = await run(process.execPath, [cli, ...args])
+          expect([status, stderr.toString()]).toEqual([0, expect.stringContaining('restored 1 entr')])
+        }
+        // as pg_restore does
+        const { status } = await run(process.execPath, [
+          cli,
+          'restore',
+          '--compat=18',
+          '-c',
+          '--if-exists',
+          '-d',
+          each.uri(name),
+          file,
+        ])
+        expect(status).toBe(each.major < 17 ? 1 : 0)
+      })
+    },
+    seconds,
+  )
+})
