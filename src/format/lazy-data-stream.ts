@@ -1,7 +1,4 @@
-import type { Readable } from 'node:stream'
 import type { ByteStream } from '../io/byte-stream.ts'
-import type { ChunkSource } from '../io/chunks.ts'
-import type { ArchiveOutput } from '../io/sink.ts'
 import type { DataStream, StoredForm } from './stored-data.ts'
 
 /** What a {@link LazyDataStream} is made from. */
@@ -17,40 +14,25 @@ export class LazyDataStream implements DataStream {
   readonly #ways: DataWays
   #made: ByteStream | undefined
 
+  // of the object itself, since a view may take them to make other data of these
+  readonly stored = (): Promise<StoredForm> => this.#ways.stored()
+  readonly borrow: ByteStream['borrow'] = () => this.#stream().borrow()
+  readonly readable: ByteStream['readable'] = () => this.#stream().readable()
+  readonly pipeTo: ByteStream['pipeTo'] = (output, options) => this.#stream().pipeTo(output, options)
+  readonly bytes: ByteStream['bytes'] = (options) => this.#stream().bytes(options)
+  readonly [Symbol.asyncIterator] = (): AsyncIterator<Uint8Array> => this.#stream()[Symbol.asyncIterator]()
+
   constructor(ways: DataWays) {
     this.#ways = ways
   }
 
-  get #stream(): ByteStream {
-    this.#made ??= this.#ways.stream()
-    return this.#made
-  }
-
-  stored(): Promise<StoredForm> {
-    return this.#ways.stored()
-  }
-
+  /** Of the class: who makes other data of these need not know of it, and does not hand it on. */
   atHand(): Uint8Array | undefined {
     return this.#ways.atHand?.()
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    return this.#stream[Symbol.asyncIterator]()
-  }
-
-  borrow(): ChunkSource {
-    return this.#stream.borrow()
-  }
-
-  readable(): Readable {
-    return this.#stream.readable()
-  }
-
-  pipeTo(output: ArchiveOutput, options?: { readonly signal?: AbortSignal }): Promise<number> {
-    return this.#stream.pipeTo(output, options)
-  }
-
-  bytes(options?: { readonly maxBytes?: number }): Promise<Uint8Array> {
-    return this.#stream.bytes(options)
+  #stream(): ByteStream {
+    this.#made ??= this.#ways.stream()
+    return this.#made
   }
 }

@@ -1,6 +1,18 @@
 import { createReadStream, readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { convert, create, digest, listBytes, listJson, open, reindex, salvage, toSql, verify } from '../../src/index.ts'
+import {
+  auditData,
+  convert,
+  create,
+  digest,
+  listBytes,
+  listJson,
+  open,
+  reindex,
+  salvage,
+  toSql,
+  verify,
+} from '../../src/index.ts'
 import type { Archive, ArchiveFormat, ArchiveInput } from '../../src/index.ts'
 
 /** What a verb works with. */
@@ -108,6 +120,12 @@ export const verbs: readonly Verb[] = [
   ),
   reading('digest', every, (work) =>
     withArchive(work.input, work, async (archive) => (await digest(archive, { signal: work.signal })).sha256),
+  ),
+  reading('audit of rows', every, (work) =>
+    withArchive(work.input, work, async (archive) => {
+      const { rowCount, duplicates, orphans } = await auditData(archive, { signal: work.signal })
+      return JSON.stringify([archive.toc.map((entry) => rowCount(entry)), duplicates.length, orphans.length])
+    }),
   ),
   {
     name: 'digest of a stream',

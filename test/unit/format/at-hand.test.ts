@@ -119,6 +119,17 @@ describe.each(kinds)('%s, %s', (...kind) => {
     expect(() => data.atHand?.()).toThrow(expect.objectContaining({ code: 'CLOSED' }))
   })
 
+  test('nothing is at hand of what a view makes of them', async () => {
+    await using archive = await open(pathOf(kind))
+    const [first, second] = tablesOf(archive)
+    if (first === undefined || second === undefined) throw new Error('no tables')
+    await archive.data(first).bytes()
+    const copy = { ...archive.data(second) }
+    expect('atHand' in copy).toBe(false)
+    const { borrow } = copy
+    expect((await borrow().next())?.length).toBeGreaterThan(0)
+  })
+
   test('a script is the same whether data are at hand or not', async () => {
     await using archive = await open(pathOf(kind))
     const script = Buffer.from(await toSql(archive, { restrictKey: false }).bytes()).toString('latin1')
