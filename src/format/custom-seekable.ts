@@ -9,12 +9,10 @@ import { BlockBody } from './custom-body.ts'
 import { blockBehindEnd, blockMismatch, missingBlock, unknownBlockType } from './custom-errors.ts'
 import { BlockIndex } from './custom-index.ts'
 import type { ArchiveLayout, BlockSpan } from './layout.ts'
+import { AT_HAND_BYTES } from './stored-data.ts'
 import { ifReadable, type StoredSizes } from './stored-sizes.ts'
 import { chunksInTurn, VerbatimBlocks } from './verbatim.ts'
 import { WindowChunks } from './window-chunks.ts'
-
-/** Blocks up to this much are taken as a whole where they lie in a window. */
-const SMALL_BYTES = 64 * 1024
 
 /** The blocks of an archive that can be read anywhere: by the offsets in the TOC, or by an index made while scanning. */
 export class SeekableBlocks implements BlockAccess {
@@ -72,7 +70,7 @@ export class SeekableBlocks implements BlockAccess {
   atHand({ dumpId, data }: TocEntry): BlockAtHand | undefined {
     if (data.state !== 'set') return undefined
     const pull = this.#windows.peek(data.offset)
-    const block = pull && new BlockReader(pull, this.#layout).peekBlock(dumpId, SMALL_BYTES)
+    const block = pull && new BlockReader(pull, this.#layout).peekBlock(dumpId, AT_HAND_BYTES)
     if (pull === undefined || block === undefined) return undefined
     const { payload, length } = block
     return {

@@ -29,6 +29,7 @@ import type { ArchiveLayout } from './layout.ts'
 import { readToc } from './read-toc.ts'
 import type { FormatReader, ReadOptions, ReaderInput, ReaderOptions, StoredBlock, StoredLargeObject } from './reader.ts'
 import {
+  AT_HAND_BYTES,
   dataContext,
   dataFileOf,
   listContext,
@@ -145,9 +146,6 @@ async function noToc(dir: DirectoryAccess): Promise<ArchiveError> {
     },
   })
 }
-
-/** Files of less than this are read at once. */
-const SMALL_BYTES = 64 * 1024
 
 /** Reader of directory archives (pg_backup_directory.c). */
 class DirectoryReader implements FormatReader {
@@ -266,7 +264,7 @@ class DirectoryReader implements FormatReader {
 
   #atHand({ data }: TocEntry): StoredAtHand | undefined {
     if (data.state !== 'file' || this.#dir.readSmall === undefined) return undefined
-    this.#small ??= new Uint8Array(SMALL_BYTES)
+    this.#small ??= new Uint8Array(AT_HAND_BYTES)
     const found = smallFile(this.#dir, data.filename, this.#found.get(data.filename), this.#small)
     return found && { ...found, take: () => this.#found.delete(data.filename) }
   }

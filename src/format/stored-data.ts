@@ -58,8 +58,8 @@ export interface DataStream extends ByteStream {
   stored?(): Promise<StoredForm>
   /**
    * All of the data at once, lent until anything else is asked of the archive, where they are few and have been read into
-   * memory with others: a thousandth of the work of reading the stream, which is to be done otherwise. Undefined as well
-   * for whatever the stream would throw.
+   * memory with others, or can be at once. Undefined otherwise, and for whatever the stream would throw: then the stream is
+   * to be read.
    */
   atHand?(): Uint8Array | undefined
 }
@@ -79,19 +79,28 @@ export function listContext(dumpId: DumpId, file?: string): DecodeContext {
   return { action: `read the large objects of TOC entry ${dumpId}`, dumpId, file }
 }
 
+/** Blocks, members and files of up to this many stored bytes are taken as a whole where that needs no waiting. */
+export const AT_HAND_BYTES = 64 * 1024
+
+/** What an entry's data must end in; undefined for those of which nothing is known. */
+function endOf({ desc, copyStmt, tableam }: TocEntry): 'copy' | 'inserts' | undefined {
+  if (desc !== 'TABLE DATA') return undefined
+  if (copyStmt !== null) return 'copy'
+  // Archives before 1.14 have no table access methods; how the oldest releases end INSERT statements is not known.
+  return tableam === undefined ? undefined : 'inserts'
+}
+
 /** Whether these are all data of an entry: see {@link checkedData}. */
 export function areComplete(entry: TocEntry, data: Uint8Array): boolean {
-  if (entry.desc !== 'TABLE DATA') return true
-  if (entry.copyStmt !== null) return endsCopy(data)
-  return entry.tableam === undefined || endsInserts(data)
+  const end = endOf(entry)
+  return end === undefined || (end === 'copy' ? endsCopy(data) : endsInserts(data))
 }
 
 /** Decompressed data of an entry, with the check that the rows of a table are complete. */
 export function checkedData(entry: TocEntry | undefined, data: ChunkSource): ChunkSource {
-  if (entry === undefined || entry.desc !== 'TABLE DATA') return data
-  if (entry.copyStmt !== null) return requireCopyEnd(data, entry.dumpId)
-  // Archives before 1.14 have no table access methods; how the oldest releases end INSERT statements is not known.
-  return entry.tableam === undefined ? data : requireInsertEnd(data, entry.dumpId)
+  const end = entry === undefined ? undefined : endOf(entry)
+  if (entry === undefined || end === undefined) return data
+  return end === 'copy' ? requireCopyEnd(data, entry.dumpId) : requireInsertEnd(data, entry.dumpId)
 }
 
 /** The file recorded for an entry's data. @throws ArchiveError NO_DATA */

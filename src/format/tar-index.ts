@@ -15,7 +15,7 @@ import {
   type FoundMember,
   type TarMembers,
 } from './tar-members.ts'
-import type { StoredAtHand } from './stored-data.ts'
+import { AT_HAND_BYTES, type StoredAtHand } from './stored-data.ts'
 import { tarBlockBytes } from './tar-header.ts'
 import { TarWalker, truncatedMember, type TarMember } from './tar-walker.ts'
 import { Turns } from './turns.ts'
@@ -23,8 +23,6 @@ import { WindowChunks } from './window-chunks.ts'
 
 /** Two blocks of zeros. */
 const markBytes = 2 * tarBlockBytes
-/** Members up to this much are taken as a whole where they lie in a window. */
-const SMALL_BYTES = 64 * 1024
 /** Bytes read at a time after the end. */
 const tailBytes = 64 * 1024
 
@@ -85,7 +83,7 @@ export class TarIndex implements TarMembers {
       found = this.#passed(names)
     }
     const { member, container } = found
-    if (member.kind !== 'file' || member.size > SMALL_BYTES) return undefined
+    if (member.kind !== 'file' || member.size > AT_HAND_BYTES) return undefined
     const pull = this.#windows.peek(member.start)
     if (pull === undefined || pull.available < member.size) return undefined
     const bytes = pull.buffer.subarray(pull.start, pull.start + member.size)

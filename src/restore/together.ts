@@ -30,8 +30,8 @@ export interface TogetherSide {
 
 /**
  * Commands that are sent together, each as a message of its own, so that the server need not wait for the next one:
- * what becomes of one does not depend on that, and they are counted and told of in their order. Bench case "restore of
- * 20,000 small tables".
+ * what becomes of one does not depend on that, and they are counted and told of in their order. bench/README.md has what
+ * it brings for very many small tables.
  */
 export class Together {
   readonly #conversation: Conversation
