@@ -17,7 +17,10 @@ const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('types
 const types = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 
 /** The files that load others when they are asked for them. */
-const loaders = ['main', 'help'].map((name) => path.join(root, 'src', 'cli', `${name}.ts`))
+const [main, help, compiledCode] = ['main', 'help', 'compiled-code'].map((name) =>
+  path.join(root, `src/cli/${name}.ts`),
+)
+const loaders = [main, help]
 /** What they load: the verbs, and the longer texts of help. */
 const loaded = new Set(
   loaders.flatMap((file) =>
@@ -32,14 +35,38 @@ const loaded = new Set(
  */
 const loadedLater = {
   name: 'loaded-later',
-  setup({ onResolve }) {
+  setup({ onResolve, onLoad }) {
     onResolve({ filter: /^\.\/|^zstddec\/stream$/ }, ({ kind, importer, path: wanted }) => {
       if (kind !== 'dynamic-import') return undefined
-      if (wanted === 'zstddec/stream') return { path: './zstddec.js', external: true }
-      return loaders.includes(importer) ? { path: wanted.replace(/\.ts$/, '.js'), external: true } : undefined
+      if (wanted === 'zstddec/stream') return { path: './zstddec.js', namespace: 'later' }
+      if (!loaders.includes(importer)) return undefined
+      return { path: wanted.replace(/\.ts$/, '.js'), namespace: importer === main ? 'verb' : 'later' }
     })
+    onLoad({ filter: /.*/, namespace: 'verb' }, ({ path: file }) => ({
+      contents: `module.exports = require(${JSON.stringify(compiledCode)}).loadCompiled(${JSON.stringify(file)})`,
+      resolveDir: root,
+    }))
+    onLoad({ filter: /.*/, namespace: 'later' }, ({ path: file }) => ({
+      contents: `module.exports = require(${JSON.stringify(file)})`,
+    }))
+    onResolve({ filter: /.*/, namespace: 'later' }, ({ path: file }) => ({ path: file, external: true }))
   },
 }
+
+/**
+ * What scripts lack of modules. A script that is made from code compiled before cannot import: it does so by a function
+ * that src/cli/compiled-code.ts gives.
+ */
+const banner = [
+  '"use strict";const importMeta={',
+  "get url(){return require('node:url').pathToFileURL(__filename).href},",
+  "import:typeof importModule==='function'?importModule:specifier=>import(specifier)};",
+].join('')
+const withoutImport = (/** @type {string} */ code) =>
+  code
+    .split(banner)
+    .map((part) => part.replaceAll(/\bimport\(/g, 'importMeta.import('))
+    .join(banner)
 
 const { outputFiles } = await build({
   entryPoints: {
@@ -51,7 +78,8 @@ const { outputFiles } = await build({
   outdir: 'dist/cli',
   bundle: true,
   write: false,
-  format: 'esm',
+  // V8 takes code that it has compiled before for scripts, not for modules: see src/cli/compiled-code.ts
+  format: 'cjs',
   platform: 'node',
   target: 'node20',
   conditions: ['source'],
@@ -59,16 +87,19 @@ const { outputFiles } = await build({
   external: ['@cloudpss/zstd', '@electric-sql/pglite', '@viz-js/viz', 'pg', 'pg-copy-streams'],
   plugins: [loadedLater],
   // zstddec loads its WebAssembly by fetch() where there is one, for which Node.js would load all of its HTTP client
-  define: { fetch: 'undefined' },
+  define: { fetch: 'undefined', 'import.meta.url': 'importMeta.url' },
+  banner: { js: banner },
   minifyWhitespace: true,
   minifySyntax: true,
   logLevel: 'warning',
 })
-// By rename: whoever runs the command meanwhile, as tests do, finds the old one or the new one.
 mkdirSync('dist/cli', { recursive: true })
-for (const { path: file, contents } of outputFiles) {
-  writeFileSync(`${file}.new`, contents)
-  if (path.basename(file) === 'main.js') chmodSync(`${file}.new`, 0o755)
+writeFileSync('dist/cli/package.json', '{ "type": "commonjs" }\n')
+// By rename: whoever runs the command meanwhile, as tests do, finds the old one or the new one.
+for (const { path: file, text } of outputFiles) {
+  const isMain = path.basename(file) === 'main.js'
+  writeFileSync(`${file}.new`, isMain ? text : withoutImport(text))
+  if (isMain) chmodSync(`${file}.new`, 0o755)
   renameSync(`${file}.new`, file)
 }
 // The compiler writes dist/ whatever it has to say about types: so there is something to try, and a failure to see.

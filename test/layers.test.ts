@@ -249,7 +249,7 @@ const nodeModules: Readonly<Record<string, readonly string[]>> = {
   'fs/promises': ['io', 'cli'],
   stream: ['io', 'cli'],
   'stream/web': ['io'],
-  zlib: ['codec'],
+  zlib: ['codec', 'cli'],
   worker_threads: ['codec'],
   crypto: ['codec'],
   path: ['io', 'cli', 'embedded'],

@@ -8,5 +8,7 @@ import { runInNewContext } from 'node:vm'
 export function collectGarbage(): void {
   setFlagsFromString('--expose-gc')
   const collect: unknown = runInNewContext('gc')
+  // code that is kept is for the options it was compiled under
+  setFlagsFromString('--no-expose-gc')
   if (typeof collect === 'function') collect()
 }

@@ -113,27 +113,4 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
   })
 }
 
-/**
- * From Node.js 22.8 on, compiled code is kept between runs; the types are those of the oldest release supported. It lies
- * where nobody else can put code that this process would run: in the folder for temporary files others can.
- */
-function keepCompiledCode(): void {
-  const nodeModule: object = process.getBuiltinModule('node:module')
-  if (!('enableCompileCache' in nodeModule) || typeof nodeModule.enableCompileCache !== 'function') return
-  const { XDG_CACHE_HOME: given } = process.env
-  const { join, isAbsolute } = process.getBuiltinModule('node:path')
-  const folder = given !== undefined && isAbsolute(given) ? given : homeCache(join)
-  if (folder !== undefined) nodeModule.enableCompileCache(join(folder, 'pgdmp'))
-}
-
-function homeCache(join: (...parts: string[]) => string): string | undefined {
-  try {
-    return join(process.getBuiltinModule('node:os').homedir(), '.cache')
-  } catch {
-    return undefined // this user has no home
-  }
-}
-
-keepCompiledCode()
-
 void main()
