@@ -1,4 +1,5 @@
-import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { writeFileSync, type Stats } from 'node:fs'
 import nodeModule, { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join } from 'node:path'
@@ -69,23 +70,30 @@ function codeFolder(): string | undefined {
     const caches = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.cache')
     const folder = join(caches, 'pgdmp')
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const { uid, mode } = lstatSync(folder)
-    const isOurs = process.geteuid === undefined || (uid === process.geteuid() && (mode & 0o022) === 0)
-    return isOurs ? folder : undefined
+    return isOurs(lstatSync(folder)) ? folder : undefined
   } catch {
     return undefined // this user has no home, or may not write there
   }
 }
 
+function isOurs({ uid, mode }: Stats): boolean {
+  return process.geteuid === undefined || (uid === process.geteuid() && (mode & 0o022) === 0)
+}
+
 /** The code kept of a source; undefined where there is none, or it is damaged. Whether it is for this V8, V8 sees. */
 function readCode(file: string, sourceCrc: number): Buffer | undefined {
+  let descriptor: number | undefined
   try {
-    const bytes = readFileSync(file)
+    descriptor = openSync(file, 'r')
+    if (!isOurs(fstatSync(descriptor))) return undefined
+    const bytes = readFileSync(descriptor)
     const code = bytes.subarray(HEAD_BYTES)
     const head = [0, 4, 8].map((at) => bytes.readUInt32LE(at))
     return head[0] === MAGIC && head[1] === sourceCrc && head[2] === crc32(code) ? code : undefined
   } catch {
     return undefined
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
   }
 }
 
