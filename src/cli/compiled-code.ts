@@ -43,7 +43,7 @@ export function loadCompiled(name: string): unknown {
   })
   if (script.cachedDataRejected !== false) {
     // what has been called by then is in it
-    process.once('exit', () => writeCode(stored, sourceCrc, script.createCachedData()))
+    process.once('exit', () => writeCode(stored, sourceCrc, script))
   }
   const module = { exports: {} }
   const run = script.runInThisContext() as Wrapped
@@ -98,14 +98,23 @@ function readCode(file: string, sourceCrc: number): Buffer | undefined {
 }
 
 /** By rename, so that nobody reads a part; a run that cannot keep its code does without. */
-function writeCode(file: string, sourceCrc: number, code: Buffer): void {
+function writeCode(file: string, sourceCrc: number, script: Script): void {
   const unfinished = `${file}.${process.pid}`
-  const head = Buffer.alloc(HEAD_BYTES)
-  for (const [index, value] of [MAGIC, sourceCrc, crc32(code)].entries()) head.writeUInt32LE(value, index * 4)
   try {
+    const code = script.createCachedData()
+    const head = Buffer.alloc(HEAD_BYTES)
+    for (const [index, value] of [MAGIC, sourceCrc, crc32(code)].entries()) head.writeUInt32LE(value, index * 4)
     writeFileSync(unfinished, Buffer.concat([head, code]), { flag: 'wx', mode: 0o600 })
     renameSync(unfinished, file)
   } catch {
-    rmSync(unfinished, { force: true })
+    discard(unfinished)
+  }
+}
+
+function discard(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch {
+    // it cannot be reached, so it was not made either
   }
 }
