@@ -26,6 +26,8 @@ export class ZstdFrameWalker {
   #checksum = false
   #lastBlock = false
   #contentBytes: number | undefined = 0
+  /** Where the field that is being read begins in the latest input; 0 if it began before. */
+  #fieldAt = 0
 
   constructor(onWindow: OnWindow) {
     this.#onWindow = onWindow
@@ -41,9 +43,19 @@ export class ZstdFrameWalker {
     return this.#contentBytes
   }
 
-  /** Goes over the next input. @throws CodecFailure BAD_COMPRESSED_DATA, UNSUPPORTED_COMPRESSION */
-  walk(input: Uint8Array): void {
+  /** After `walk` has thrown: how many bytes of its input came before what it threw at. */
+  get soundBytes(): number {
+    return this.#fieldAt
+  }
+
+  /**
+   * Goes over the next input.
+   * @param onEnd hears of each frame that ends in it, skippable ones too: of the index behind it
+   * @throws CodecFailure BAD_COMPRESSED_DATA, UNSUPPORTED_COMPRESSION
+   */
+  walk(input: Uint8Array, onEnd?: (end: number) => void): void {
     let at = 0
+    this.#fieldAt = 0
     while (at < input.length) {
       if (this.#state === 'skip' || this.#state === 'block') {
         const length = Math.min(this.#skip, input.length - at)
@@ -51,9 +63,11 @@ export class ZstdFrameWalker {
         this.#skip -= length
         if (this.#skip === 0) this.#skipped()
       } else {
+        if (this.#have === 0) this.#fieldAt = at
         this.#field[this.#have++] = input[at++] ?? 0
         if (this.#have === this.#need) this.#take()
       }
+      if (onEnd !== undefined && this.complete) onEnd(at)
     }
   }
 

@@ -19,6 +19,8 @@ export class ZstdDecoder implements Decoder {
   #more = false // the engine may hold output for which there was no room
   #window = 0 // of the latest frame
   #decoded = 0
+  /** What is wrong with the input behind what the engine was given of it: thrown when that is decoded. */
+  #failure: { readonly error: unknown } | undefined
 
   /** `onWindow` hears of each frame's window before the frame is decoded, and refuses it by throwing. */
   constructor(onWindow: OnWindow, place: Place = HERE) {
@@ -30,9 +32,19 @@ export class ZstdDecoder implements Decoder {
   }
 
   input(chunk: Uint8Array): void {
+    this.#fail()
     this.#input = chunk
     this.#at = 0
-    this.#walker.walk(chunk)
+    try {
+      this.#walker.walk(chunk)
+    } catch (error) {
+      this.#failure = { error }
+      this.#input = chunk.subarray(0, this.#walker.soundBytes)
+    }
+  }
+
+  #fail(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
   read(target: Uint8Array): number | Promise<number> {
@@ -47,6 +59,7 @@ export class ZstdDecoder implements Decoder {
       if (running !== undefined) return running.then(() => this.#run(target, this.#take(target, at)))
       written = this.#take(target, at)
     }
+    if (written === 0) this.#fail()
     return written
   }
 
@@ -71,6 +84,7 @@ export class ZstdDecoder implements Decoder {
   }
 
   finish(): void {
+    this.#fail()
     const { complete, contentBytes } = this.#walker
     if (!complete) throw new CodecFailure('UNEXPECTED_EOF', 'the zstd frame ends before its last block')
     // The library looks at this in every case but one: a last block without content, when it comes in pieces.

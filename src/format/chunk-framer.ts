@@ -1,4 +1,5 @@
-import type { Container } from '../codec/codec.ts'
+import { CodecFailure, type Container } from '../codec/codec.ts'
+import { ZstdFrameWalker } from '../codec/zstd-frame.ts'
 
 /** Bytes of a chunk's length: a sign byte and four of magnitude. */
 const INT_BYTES = 5
@@ -81,6 +82,11 @@ export class ChunkFramer {
     }
   }
 
+  /** What is added next begins a chunk. */
+  cut(): void {
+    this.#close()
+  }
+
   /** Ends the stream: the last chunk, and the terminator. */
   end(): void {
     this.#close()
@@ -123,5 +129,30 @@ export class ChunkFramer {
     const larger = new Uint8Array(Math.max(needed, 2 * this.#buffer.length))
     larger.set(this.#buffer.subarray(0, this.#end))
     this.#buffer = larger
+  }
+}
+
+/**
+ * Adds zstd data that others have compressed to a framer, each frame in chunks of its own: pg_restore passes over what
+ * follows the end of a frame within a chunk (ReadDataFromArchiveZstd, compress_zstd.c).
+ */
+export function addingFrames(framer: ChunkFramer): (bytes: Uint8Array) => void {
+  const walker = new ZstdFrameWalker(() => undefined)
+  let isSound = true
+  return (bytes) => {
+    let from = 0
+    const onEnd = (end: number): void => {
+      framer.add(bytes.subarray(from, end))
+      framer.cut()
+      from = end
+    }
+    try {
+      if (isSound) walker.walk(bytes, onEnd)
+    } catch (error) {
+      if (!(error instanceof CodecFailure)) throw error
+      // data that are damaged are copied as they are
+      isSound = false
+    }
+    framer.add(bytes.subarray(from))
   }
 }

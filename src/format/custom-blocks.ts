@@ -195,7 +195,7 @@ export class BlockReader {
         out += take
         from += take
         left -= take
-        if (left > 0) break
+        if (left > 0 || state.apart) break
       }
       if (end - from < intBytes) break
       left = this.#lengthAt(from)
@@ -343,12 +343,14 @@ export interface SqueezeState {
   used: number
   /** The terminator was read. */
   done: boolean
+  /** Chunks are not to be joined. */
+  apart: boolean
 }
 
 /** The payload of Chunks as a stream; {@link ChunkPayload.finish} moves the {@link BlockReader} past it. */
 export class ChunkPayload extends WindowStream {
   readonly #reader: BlockReader
-  readonly #state: SqueezeState = { left: 0, used: 0, done: false }
+  readonly #state: SqueezeState = { left: 0, used: 0, done: false, apart: false }
   #framed = false
 
   constructor(reader: BlockReader) {
@@ -359,6 +361,16 @@ export class ChunkPayload extends WindowStream {
   /** The chunk headers are given too, the terminator included; to be called before the payload is read. */
   keepFraming(): void {
     this.#framed = true
+  }
+
+  /** Bytes of one chunk are given at a time; to be called before the payload is read. */
+  keepApart(): void {
+    this.#state.apart = true
+  }
+
+  /** Whether the bytes given last end a chunk. */
+  get endsChunk(): boolean {
+    return this.#state.left === 0
   }
 
   protected get ended(): boolean {

@@ -170,7 +170,7 @@ class CustomReader implements FormatReader {
 
   #framing(payload: ChunkPayload): StoredData['framing'] {
     const { intSize, signByte } = layoutOf(this.header)
-    return { intSize, signByte, keep: () => payload.keepFraming() }
+    return { intSize, signByte, keep: () => payload.keepFraming(), payload }
   }
 
   /** Finds an entry's block and gives its stored bytes as a stream that releases everything at its end. */

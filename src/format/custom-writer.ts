@@ -7,7 +7,7 @@ import type { Sink } from '../io/output.ts'
 import type { ArchiveHeader, TocEntry } from '../toc/types.ts'
 import { layoutOf, writeHead } from '../toc/write-head.ts'
 import { tocPieces, type EntryExtra } from '../toc/write-toc.ts'
-import { ChunkFramer, chunkRule, type ChunkRule } from './chunk-framer.ts'
+import { addingFrames, ChunkFramer, chunkRule, type ChunkRule } from './chunk-framer.ts'
 import { BLK_BLOBS, BLK_DATA } from './custom-blocks.ts'
 import { checkContainer, encodeData, writeChunks, writeContext } from './encode-data.ts'
 import type { VerbatimFile } from './verbatim.ts'
@@ -118,7 +118,9 @@ export class CustomWriter implements FormatWriter {
     const framer = new ChunkFramer(rule)
     const drain = (): Promise<void> | undefined =>
       framer.length < FLUSH_BYTES ? undefined : this.#sink.write(framer.take())
-    await encodeData(data, this.#settings, context, (bytes) => framer.add(bytes), drain)
+    const isOthers = data.kind === 'stored' && this.container === 'zstd'
+    const add = isOthers ? addingFrames(framer) : (bytes: Uint8Array): void => framer.add(bytes)
+    await encodeData(data, this.#settings, context, add, drain)
     framer.end()
     await this.#sink.write(framer.take())
   }

@@ -3,6 +3,7 @@ import { ArchiveError } from '../errors.ts'
 import { oneChunk, type ChunkSource } from '../io/chunks.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { DecodeAhead, type DataAccess } from './decode-ahead.ts'
+import { ChunkFrames } from './chunk-frames.ts'
 import { readLargeObjectList, type LargeObjectLine, type ListOrigin } from './large-object-list.ts'
 import { OpenStreams } from './open-streams.ts'
 import { LazyDataStream } from './lazy-data-stream.ts'
@@ -17,10 +18,12 @@ export class DataStreams {
   readonly #small: SmallDecoder
 
   readonly #onStored: OnStored | undefined
+  readonly #onPassedOver: ReaderOptions['onPassedOver']
 
   constructor(options: ReaderOptions, access: DataAccess) {
     this.#streams = new OpenStreams(options.signal)
     this.#onStored = options.onStored
+    this.#onPassedOver = options.onPassedOver
     this.#access = { ...access, open: async (entry) => this.#seen(await access.open(entry)) }
     this.#decoding = new DecodeAhead(options, this.#access)
     this.#small = new SmallDecoder(options.limits)
@@ -61,6 +64,10 @@ export class DataStreams {
     if (stored === undefined) return undefined
     const data = this.#small.decode(stored.bytes, stored.container)
     if (data === undefined || !areComplete(entry, data)) return undefined
+    // where chunks begin is not known any more
+    if (this.#onPassedOver !== undefined && stored.container === 'zstd' && new ChunkFrames().see(stored.bytes, false)) {
+      return undefined
+    }
     if (stored.bytes.length > 0) this.#onStored?.(stored.container, stored.bytes)
     stored.take()
     this.#decoding.passed(entry)
@@ -97,17 +104,23 @@ export class DataStreams {
     return { ...found, chunks }
   }
 
-  /** The same data, with their first bytes shown to whoever asked for that. */
+  /** The same data, with their first bytes shown to whoever asked for that, and frames that pg_restore passes over. */
   #seen(stored: StoredData): StoredData {
     const onStored = this.#onStored
     if (onStored === undefined || stored.isSeen === true) return stored
-    const { input, container } = stored
+    const { input, container, framing, context } = stored
+    const onPassedOver = container === 'zstd' && framing !== undefined ? this.#onPassedOver : undefined
+    const frames = new ChunkFrames()
+    if (onPassedOver !== undefined) framing?.payload.keepApart()
     let first = true
     const next = async (): Promise<Uint8Array | null> => {
       const chunk = await input.next()
       if (first && chunk !== null && chunk.length > 0) {
         first = false
         onStored(container, chunk)
+      }
+      if (onPassedOver !== undefined && chunk !== null && frames.see(chunk, framing?.payload.endsChunk === true)) {
+        onPassedOver(context)
       }
       return chunk
     }

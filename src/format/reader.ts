@@ -1,4 +1,4 @@
-import type { Container } from '../codec/codec.ts'
+import type { Container, DecodeContext } from '../codec/codec.ts'
 import type { OnWarning } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Pull } from '../io/pull.ts'
@@ -23,6 +23,8 @@ export interface ReaderOptions {
   readonly signal: AbortSignal | undefined
   /** Hears of the first bytes of each stream of data as stored, lent, when it is read. */
   readonly onStored?: OnStored | undefined
+  /** Hears of data that are read whole, and that pg_restore would read but a part of, without a word. */
+  readonly onPassedOver?: ((context: DecodeContext) => void) | undefined
 }
 
 /** See {@link ReaderOptions.onStored}. */

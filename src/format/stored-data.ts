@@ -13,7 +13,7 @@ export interface StoredData {
   /** How many bytes `input` gives, about; undefined when that is not known before. */
   readonly storedBytes: number | undefined
   /** Custom: how the chunks are framed, and a switch that makes `input` give their headers too, before it is read. */
-  readonly framing?: (ChunkFraming & { keep(): void }) | undefined
+  readonly framing?: (ChunkFraming & { keep(): void; readonly payload: ApartChunks }) | undefined
   /** Tar: the header block of the member. */
   readonly memberHeader?: (() => Promise<Uint8Array | undefined>) | undefined
   /** Whoever wanted to see the first bytes does. */
@@ -28,6 +28,14 @@ export interface StoredAtHand {
   readonly container: Container
   /** Says that they have been used. */
   take(): void
+}
+
+/** Data of a custom archive that can be read chunk by chunk. */
+export interface ApartChunks {
+  /** Bytes of one chunk are given at a time; to be called before they are read. */
+  keepApart(): void
+  /** Whether the bytes given last end a chunk. */
+  readonly endsChunk: boolean
 }
 
 /** How the lengths of chunks are laid out. */

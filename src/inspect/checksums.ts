@@ -3,6 +3,8 @@ import type { Findings } from './findings.ts'
 
 /** Bit of an LZ4 frame's flags, and of a zstd frame's descriptor: a checksum of the content follows it. */
 const CONTENT_CHECKSUM = 0x04
+/** Of the magic numbers of these frames. */
+const FIRST_BYTE = { lz4: 0x04, zstd: 0x28 } as const
 /** Both stand after four bytes of magic number. */
 const FLAGS_AT = 4
 
@@ -40,7 +42,8 @@ function hasChecksum(container: Container, head: Uint8Array): boolean {
       return true
     case 'lz4':
     case 'zstd':
-      return ((head[FLAGS_AT] ?? 0) & CONTENT_CHECKSUM) !== 0
+      // a skippable frame has no flags there
+      return head[0] === FIRST_BYTE[container] && ((head[FLAGS_AT] ?? 0) & CONTENT_CHECKSUM) !== 0
     case 'none':
       return false
     default:

@@ -36,6 +36,8 @@ export interface KeptRows {
   readonly dropped: number
   readonly bytes: number
   readonly broken: Break | undefined
+  /** What stands behind the end of the compressed stream, and is left out. */
+  readonly excess: Break | undefined
   /** Columns of the rows, where that was found out. */
   readonly columns: number | undefined
   /** How the rows are picked again when they are written; undefined: the data are not rows, and kept as they are. */
@@ -61,6 +63,8 @@ export interface KeptObject {
   readonly bytes: number
   readonly state: DataState
   readonly broken: Break | undefined
+  /** As of {@link KeptRows}. */
+  readonly excess?: Break | undefined
 }
 
 export type Kept = KeptRows | KeptObjects
@@ -111,6 +115,7 @@ async function assessRows(entry: TocEntry | undefined, payload: Payload, judging
     ...kept,
     dropped: judge?.dropped ?? 0,
     broken,
+    excess: source.excess,
     columns,
     picker: picker === undefined ? undefined : () => picker(longRows),
     isUtf8: judge?.isUtf8 ?? true,
@@ -191,11 +196,11 @@ async function assessObjects(
     } finally {
       await source.cancel()
     }
-    const broken = source.ending
+    const { ending: broken, excess } = source
     const mayKeep = broken === undefined || (cutObjects && !(certainOnly && broken.kind === 'damaged'))
     const state = broken !== undefined && !mayKeep ? 'lost' : stateOf(broken, bytes)
     if (state === 'lost') objects.push({ oid, payload: undefined, bytes: 0, state, broken })
-    else objects.push({ oid, payload, bytes, state, broken })
+    else objects.push({ oid, payload, bytes, state, broken, excess })
     total += state === 'lost' ? 0 : bytes
   }
   const there = new Set(objects.map(({ oid }) => oid))

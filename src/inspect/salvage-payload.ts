@@ -73,6 +73,7 @@ export class TolerantSource implements LenientSource {
   #given = 0
   #over = false
   #ending: Break | undefined
+  #excess: Break | undefined
 
   constructor(payload: Payload, limits: Limits, signal: AbortSignal | undefined) {
     this.#payload = payload
@@ -86,6 +87,11 @@ export class TolerantSource implements LenientSource {
 
   get ending(): Break | undefined {
     return this.#ending
+  }
+
+  /** After the end: there are bytes behind that of the stream, with which pg_restore does not come to an end. */
+  get excess(): Break | undefined {
+    return this.#excess
   }
 
   async next(): Promise<Uint8Array | null> {
@@ -140,7 +146,10 @@ export class TolerantSource implements LenientSource {
     const stored = this.#reading?.ending
     const offset = this.offset
     if (code === 'UNEXPECTED_EOF') return stored ?? { kind: 'cut', offset, reason }
-    if (code === 'TRAILING_DATA') return undefined
+    if (code === 'TRAILING_DATA') {
+      this.#excess = { kind: 'damaged', offset, reason, isLeft: true }
+      return undefined
+    }
     return { kind: 'damaged', offset, reason, checksum: code === 'CHECKSUM_MISMATCH' }
   }
 

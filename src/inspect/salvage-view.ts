@@ -18,7 +18,10 @@ export interface SalvagedContent {
   readonly signal: AbortSignal | undefined
 }
 
-/** Shows what was salvaged as an archive. Data that are whole are shown as they are stored. */
+/**
+ * Shows what was salvaged as an archive. Data that are whole are shown as they are stored, but for those with bytes
+ * behind their stream.
+ */
 export function salvagedView({ header, settings, limits, toc, kept, signal }: SalvagedContent): ArchiveView {
   const byId = new Map(toc.map((entry) => [entry.dumpId, entry]))
   const find = (entry: TocEntry): Kept => {
@@ -27,8 +30,9 @@ export function salvagedView({ header, settings, limits, toc, kept, signal }: Sa
     const { dumpId } = entry
     throw new ArchiveError('NO_DATA', `Cannot read data of TOC entry ${dumpId}: it has none`, { dumpId })
   }
+  const decoded = (payload: Payload): DataStream => byteStream(() => new TolerantSource(payload, limits, signal))
   const whole = (payload: Payload): DataStream => ({
-    ...byteStream(() => new TolerantSource(payload, limits, signal)),
+    ...decoded(payload),
     stored: async () => ({
       container: payload.container,
       chunks: await payload.open(),
@@ -41,9 +45,11 @@ export function salvagedView({ header, settings, limits, toc, kept, signal }: Sa
   const data = (entry: TocEntry): DataStream => {
     const found = find(entry)
     if (found.kind !== 'rows') throw new ArchiveError('NO_DATA', `Cannot read rows of TOC entry ${entry.dumpId}`)
-    const { payload, state, picker, text } = found
+    const { payload, state, picker, text, excess } = found
     const asText = text === 'insert' && entry.copyStmt !== null
-    if ((state === 'whole' && !asText) || picker === undefined) return whole(payload)
+    if ((state === 'whole' && !asText) || picker === undefined) {
+      return excess === undefined ? whole(payload) : decoded(payload)
+    }
     const encoding = asText ? settings.encoding : undefined
     return byteStream(
       (): ChunkSource => new PickedRows(new TolerantSource(payload, limits, signal), picker(), encoding),
@@ -52,10 +58,10 @@ export function salvagedView({ header, settings, limits, toc, kept, signal }: Sa
   async function* largeObjects(entry: TocEntry): AsyncGenerator<LargeObject, void, void> {
     const found = find(entry)
     if (found.kind !== 'objects') return
-    for (const { oid, payload, state } of found.objects) {
+    for (const { oid, payload, state, excess } of found.objects) {
       if (payload === undefined) yield { oid, data: emptyStream() }
-      else if (state === 'whole') yield { oid, data: whole(payload) }
-      else yield { oid, data: byteStream(() => new TolerantSource(payload, limits, signal)) }
+      else if (state === 'whole' && excess === undefined) yield { oid, data: whole(payload) }
+      else yield { oid, data: decoded(payload) }
     }
   }
   async function* blocks(): AsyncGenerator<DataBlock, void, void> {

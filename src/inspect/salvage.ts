@@ -127,6 +127,7 @@ class Salvaging {
   readonly #findings: Finding[] = []
   readonly #entries: SalvagedEntry[] = []
   readonly #objects: LostLargeObject[] = []
+  #isAllTaken = true
 
   constructor(opened: OpenedInput, limits: Limits, options: SalvageOptions) {
     this.#opened = opened
@@ -177,7 +178,7 @@ class Salvaging {
         : { onProgress: ({ bytes, entry }) => onProgress({ phase: 'writing', entry, bytes }) }),
     })
     const lost = toc === undefined ? undefined : lostEntries(toc)
-    const isTaken = gathered.breaks.every(({ isLeft }) => isLeft !== true)
+    const isTaken = this.#isAllTaken && gathered.breaks.every(({ isLeft }) => isLeft !== true)
     const whole =
       isTaken && this.#entries.every(({ state }) => state === 'whole') && this.#objects.length === 0 && lost === 0
     return {
@@ -338,10 +339,18 @@ class Salvaging {
 
   #report(entry: TocEntry, kept: Kept, made: boolean): void {
     this.#entries.push(reportOf(entry, kept, made))
-    if (kept.kind !== 'objects') return
+    if (kept.kind !== 'objects') return this.#leave(kept.excess, `the data of entry ${entry.dumpId}`, entry)
     for (const object of kept.objects) {
+      this.#leave(object.excess, `large object ${object.oid}`, entry)
       if (object.state !== 'whole') this.#objects.push(reportOfObject(entry.dumpId, object))
     }
+  }
+
+  /** What stands behind a stream that is whole is nothing that pg_restore would get past. */
+  #leave(excess: Break | undefined, what: string, { dumpId }: TocEntry): void {
+    if (excess === undefined) return
+    this.#isAllTaken = false
+    this.#tell([{ ...excess, reason: `behind the compressed stream of ${what} are bytes that are left out`, dumpId }])
   }
 
   #tell(breaks: readonly Break[]): void {

@@ -1,5 +1,6 @@
 import { openOptionKinds, readerOptions, type OpenOptions } from '../archive.ts'
 import { aBoolean, aFunction, checkOptions, oneOf, type OptionKinds } from '../check-options.ts'
+import type { DecodeContext } from '../codec/codec.ts'
 import { toHex } from '../codec/sha256.ts'
 import { ArchiveError, isArchiveError, type Finding, type OnWarning } from '../errors.ts'
 import { openArchive, type OpenedReader } from '../format/open.ts'
@@ -145,6 +146,7 @@ export async function verify(input: ArchiveInput, options: VerifyOptions = {}): 
       onWarning: (finding) => findings.add({ ...finding, severity: 'info' }),
     }),
     onStored: checksums.see.bind(checksums),
+    ...(level === 'deep' ? { onPassedOver: passedOver(findings) } : {}),
   }
   const digested = wantsReceipt ? await DigestedInput.open(input) : undefined
   try {
@@ -175,6 +177,22 @@ export async function verify(input: ArchiveInput, options: VerifyOptions = {}): 
     }
   } finally {
     await digested?.close()
+  }
+}
+
+/** Tells once for each entry of data that pg_restore would read but a part of. */
+function passedOver(findings: Findings): (context: DecodeContext) => void {
+  const told = new Set<number | undefined>()
+  return ({ action, dumpId }) => {
+    if (told.has(dumpId)) return
+    told.add(dumpId)
+    findings.add({
+      code: 'FRAME_WITHIN_CHUNK',
+      severity: 'error',
+      message: `pg_restore would not ${action} to the end: a zstd frame begins within a chunk, behind the end of another, and is passed over without a word`,
+      dumpId,
+      hint: 'Convert the archive to a directory or to another compression (pgdmp convert): nothing is missing then',
+    })
   }
 }
 

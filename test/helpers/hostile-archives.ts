@@ -153,13 +153,14 @@ const algorithmOf = { zlib: 1, gzip: 1, lz4: 2, zstd: 3 } as const
 
 /** A stream as the data of a table: in a custom archive, and as a file of a directory. */
 function holding(stream: HostileStream): HostileArchive[] {
-  const { name, container, bytes, verdict, bomb = false } = stream
+  const { name, container, bytes, verdict, bomb = false, frames = false } = stream
   const algorithm = algorithmOf[container]
   const made: HostileArchive[] = []
   if (container !== 'gzip') {
     const block = concat([1], int(1), int(bytes.length), bytes, int(0))
     const content = concat(tocBytes([{ dumpId: 1 }], { algorithm }), block)
-    made.push({ name: `${container} in a custom archive: ${name}`, content, verdict, bomb })
+    const inChunk = frames ? 'passed-over' : verdict
+    made.push({ name: `${container} in a custom archive: ${name}`, content, verdict: inChunk, bomb })
   }
   if (container !== 'zlib') {
     const content = new Map<string, HostileFile>([

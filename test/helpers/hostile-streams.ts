@@ -7,8 +7,11 @@ import { concat, copyEnd } from '../unit/format/build-archive.ts'
  * never held, so that a process that only makes them stays small.
  */
 
-/** What a reader is to make of it: an error, the rows, or one of both; `misplaced`: an error where it goes by offsets. */
-export type Verdict = 'refused' | 'sound' | 'either' | 'misplaced'
+/**
+ * What a reader is to make of it: an error, the rows, or one of both; `misplaced`: an error where it goes by offsets;
+ * `passed-over`: the rows, and verify says that pg_restore would not read all of them.
+ */
+export type Verdict = 'refused' | 'sound' | 'either' | 'misplaced' | 'passed-over'
 
 /** The data of one table as they are stored. */
 export interface HostileStream {
@@ -18,6 +21,8 @@ export interface HostileStream {
   readonly verdict: Verdict
   /** A bomb: by default it is read in flat memory, under the limits for strangers it is refused. */
   readonly bomb?: boolean
+  /** zstd: several frames, which in a custom archive are one chunk. */
+  readonly frames?: boolean
 }
 
 const MiB = 1024 * 1024
@@ -249,7 +254,10 @@ function zstdStreams(): HostileStream[] {
   return [
     { name: 'a bomb of one row', container: 'zstd', bytes: oneRow, verdict: 'sound', bomb: true },
     { name: 'a bomb of empty rows', container: 'zstd', bytes: emptyRows, verdict: 'sound', bomb: true },
-    ...made.map(([name, bytes, verdict]): HostileStream => ({ name, container: 'zstd', bytes, verdict })),
+    ...made.map(([name, bytes, verdict]): HostileStream => {
+      const frames = name.endsWith(' frames') && verdict === 'sound'
+      return { name, container: 'zstd', bytes, verdict, frames }
+    }),
   ]
 }
 
