@@ -198,12 +198,15 @@ async function serverFrom(terminal: Terminal, line: CommandLine, into: string): 
   const parameters = await connectionParameters({ dbname: into }, terminal.env)
   let asked: string | undefined
   const askOnce = async (): Promise<string> => (asked ??= await askPassword(terminal))
+  let begun = false
   const connect = async (database: string | undefined) => {
     const wanted = new Map(parameters)
     if (database !== undefined) wanted.set('dbname', database)
     // what was begun is taken away after a signal, too
-    const patient = database === undefined ? terminal : { ...terminal, signal: new AbortController().signal }
-    return await connectDatabase(patient, wanted, { applicationName: 'pgdmp drill', askPassword: askOnce })
+    const patient = begun ? { ...terminal, signal: new AbortController().signal } : terminal
+    const connection = await connectDatabase(patient, wanted, { applicationName: 'pgdmp drill', askPassword: askOnce })
+    begun = true
+    return connection
   }
   const onKept = (database: string, roles: readonly string[]): void => {
     const made = roles.length === 0 ? '' : `, and roles that were made: ${roles.join(', ')}`

@@ -28,10 +28,19 @@ export interface ProgramOptions {
   readonly advice?: (said: string) => string | undefined
 }
 
+/**
+ * A script that waits for a line. Where its standard input ends without one, who was to write it has been killed, and can
+ * end nothing any more.
+ */
+const keeper = 'read -r line || kill -TERM "$1"'
+
 /** What of standard error is kept to give advice. */
 const KEPT_CHARACTERS = 4000
 
-/** A program that runs beside this one, with its keyboard and its standard error. A signal ends both. */
+/**
+ * A program that runs beside this one, with its keyboard and its standard error. A signal ends both, also one that this
+ * program cannot hear.
+ */
 export class Program implements AsyncIterable<Uint8Array> {
   readonly #name: string
   readonly #child: ChildProcess
@@ -55,6 +64,9 @@ export class Program implements AsyncIterable<Uint8Array> {
     })
     const kill = (): void => void child.kill('SIGKILL')
     const end = (): void => void child.kill('SIGTERM')
+    const letGo = keep(child)
+    // from then on its number may be another one's
+    child.on('exit', letGo)
     process.on('exit', kill)
     terminal.signal.addEventListener('abort', end)
     this.#release = () => {
@@ -109,4 +121,24 @@ export class Program implements AsyncIterable<Uint8Array> {
     if (step.done === true) await this.#exit
     return step
   }
+}
+
+/**
+ * Has a program end when this process is killed: on Windows Node.js sees to that.
+ * @returns what gives that up
+ */
+function keep({ pid }: ChildProcess): () => void {
+  if (pid === undefined || process.platform === 'win32') return () => undefined
+  const watching = spawn('/bin/sh', ['-c', keeper, 'sh', `${pid}`], {
+    cwd: '/',
+    env: {},
+    stdio: ['pipe', 'ignore', 'ignore'],
+    // a keyboard's signals are not for it
+    detached: true,
+  })
+  // where there is no shell, it is done without
+  watching.on('error', () => undefined)
+  watching.stdin.on('error', () => undefined)
+  watching.unref()
+  return () => void watching.stdin.end('\n')
 }

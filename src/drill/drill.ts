@@ -1,12 +1,12 @@
 import { Catalog } from '../audit/catalog.ts'
 import { mustBeMade } from '../audit/rules/restorability-needs.ts'
 import { aBoolean, aFunction, anyOf, aSignal, checkOptions, type OptionKinds } from '../check-options.ts'
-import type { OnWarning } from '../errors.ts'
+import { isArchiveError, type OnWarning } from '../errors.ts'
 import { asFiltered } from '../ops/filter.ts'
 import type { FilteredView } from '../ops/selection.ts'
 import { packageVersion } from '../package-version.ts'
 import { converterFrom } from '../restore/pglite-encoding.ts'
-import { createRoles } from '../restore/create-roles.ts'
+import { createMissingRoles } from '../restore/create-roles.ts'
 import type { RestoreOptions } from '../restore/options.ts'
 import { restore } from '../restore/restore.ts'
 import { isServerError } from '../restore/target.ts'
@@ -114,7 +114,7 @@ class Drill {
   /** `performance.now()` when it began. */
   readonly #begun: number
   readonly #time = new Date()
-  /** Roles that the drill made. */
+  /** Roles that the drill made, or may have made. */
   readonly #made: string[]
 
   constructor(
@@ -185,8 +185,13 @@ class Drill {
   /** Makes roles that are missing, where they may be made; gives the entries that name others. */
   async #roles(options: RestoreOptions): Promise<ReadonlyMap<DumpId, readonly string[]>> {
     if (this.#database.ownsServer || this.#options.createRoles === true) {
-      const { created } = await createRoles(this.#view, this.#target, options)
-      this.#made.push(...created)
+      try {
+        await createMissingRoles(this.#view, this.#target, options, (names) => void this.#made.push(...names))
+      } catch (error) {
+        // what the server has refused is not there
+        if (isServerError(error) || (isArchiveError(error) && error.code === 'USAGE')) this.#made.length = 0
+        throw error
+      }
     }
     const catalog = new Catalog(this.#view)
     catalog.read()

@@ -29,7 +29,7 @@ export interface DrillDatabase {
   readonly differences: readonly string[]
   /**
    * Takes the database away, whatever state it is in.
-   * @param roles those that `drill` made
+   * @param roles those that `drill` made, or may have made where the server did not answer
    * @throws an error that names what stays, of which `drill` tells
    */
   close(roles: readonly string[]): Promise<void>

@@ -1,6 +1,6 @@
 import { encodeByteString } from '../bytes/byte-string.ts'
-import { isServerError } from '../restore/target.ts'
-import { ArchiveError } from '../errors.ts'
+import { endsSession, isServerError } from '../restore/target.ts'
+import { ArchiveError, isArchiveError } from '../errors.ts'
 import { quoted } from '../restore/questions.ts'
 import { conversing } from './conversing-target.ts'
 import type { DrillPlace, DrillTarget, WantedDatabase } from './place.ts'
@@ -19,6 +19,9 @@ export interface ServerPlaceOptions {
 }
 
 const utf8 = new TextEncoder()
+
+/** Milliseconds that a server has to end what it was told to. */
+const PATIENCE = 5000
 
 /**
  * A place for `drill` on a server: a database of its own each time, made from template0 with the archive's encoding and
@@ -39,24 +42,41 @@ export function serverPlace(
   return {
     name: options.name ?? 'server',
     async open(wanted) {
-      const maintenance = await connect(undefined)
+      let maintenance = await connect(undefined)
       const name = databaseName()
       let target: DrillConnection | undefined
-      let created = false
+      /** `unknown`: the connection was lost before the server said. */
+      let created: 'no' | 'yes' | 'unknown' = 'no'
       const close = async (roles: readonly string[]): Promise<void> => {
+        const takeAway = async (): Promise<void> => {
+          if (created === 'unknown') await endCreation(maintenance, name).catch(ignore)
+          await drop(maintenance, name, roles, connect)
+        }
         await target?.end().catch(ignore)
         try {
-          if (!created) return
-          if (options.onKept !== undefined) return options.onKept(name, roles)
-          await drop(maintenance, name, roles, connect)
+          if (created === 'no') return
+          if (created === 'yes' && options.onKept !== undefined) return options.onKept(name, roles)
+          try {
+            await takeAway()
+          } catch (error) {
+            // nothing was said on it for as long as the drill took
+            if (!isLost(error)) throw error
+            await maintenance.end().catch(ignore)
+            maintenance = await connect(undefined).catch(() => Promise.reject(error))
+            await takeAway()
+          }
         } finally {
           await maintenance.end().catch(ignore)
         }
       }
       try {
         using hearing = conversing(maintenance)
-        const differences = await create(hearing, name, wanted)
-        created = true
+        created = 'unknown'
+        const differences = await create(hearing, name, wanted).catch((error: unknown) => {
+          if (!isArchiveError(error) || error.code !== 'CONNECTION_LOST') created = 'no'
+          throw error
+        })
+        created = 'yes'
         wanted.signal?.throwIfAborted()
         target = await connect(name)
         return { target, ownsServer: false, convertsToUtf8: false, differences, close }
@@ -109,6 +129,23 @@ async function create(
   return [`its locale is C: ${refusal}`]
 }
 
+/** Whether something was not taken away because the connection is gone. */
+function isLost(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  return !isServerError(cause) || endsSession(cause)
+}
+
+/** The server may still be at the creation of a database that nobody waits for: waits until it is not. */
+async function endCreation(maintenance: DrillConnection, name: string): Promise<void> {
+  const creation = `FROM pg_catalog.pg_stat_activity WHERE pid <> pg_catalog.pg_backend_pid() AND state = 'active'
+    AND pg_catalog.strpos(query, 'CREATE DATABASE "${name}"') = 1`
+  for (const until = performance.now() + PATIENCE; performance.now() < until;) {
+    const rows = await maintenance.rows(`SELECT pg_catalog.pg_terminate_backend(pid) ${creation}`)
+    if (rows.length === 0) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
 /** Drops all that it can. @throws ArchiveError that names what stays */
 async function drop(
   maintenance: DrillConnection,
@@ -130,14 +167,14 @@ async function drop(
   await dropSubscriptions(maintenance, name, connect).catch(ignore)
   await attempt(`database ${quoted(name)}`, () => dropDatabase(maintenance, name))
   for (const role of roles) {
-    await attempt(`role ${quoted(role)}`, () => maintenance.query(utf8.encode(`DROP ROLE ${quoted(role)}`)))
+    await attempt(`role ${quoted(role)}`, () => maintenance.query(utf8.encode(`DROP ROLE IF EXISTS ${quoted(role)}`)))
   }
   if (stayed.length === 0) return
   throw new ArchiveError('UNSUPPORTED', `Left on the server: ${stayed.join(', ')}`, { hint: 'Drop it yourself', cause })
 }
 
 async function dropDatabase(maintenance: DrillConnection, name: string): Promise<void> {
-  const statement = `DROP DATABASE ${quoted(name)}`
+  const statement = `DROP DATABASE IF EXISTS ${quoted(name)}`
   try {
     await maintenance.query(utf8.encode(`${statement} WITH (FORCE)`))
   } catch (error) {

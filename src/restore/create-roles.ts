@@ -24,6 +24,16 @@ export async function createRoles(
   target: RestoreTarget,
   options: RestoreOptions = {},
 ): Promise<CreatedRoles> {
+  return await createMissingRoles(view, target, options, () => undefined)
+}
+
+/** The same, and tells the names before the server is told: whether it has done it may never be known. */
+export async function createMissingRoles(
+  view: ArchiveView,
+  target: RestoreTarget,
+  options: RestoreOptions,
+  onCreate: (names: readonly string[]) => void,
+): Promise<CreatedRoles> {
   const { findings, server } = await checkTarget(view, target, options)
   using questions = questionsOf(target, options.signal, {
     message: 'Cannot create roles',
@@ -42,6 +52,7 @@ export async function createRoles(
   // one message is one transaction
   const sql = statements.join('\n')
   const { role } = options
+  onCreate(missing)
   try {
     try {
       await questions.ask(sql)

@@ -78,6 +78,45 @@ describe.skipIf(server === undefined)('on a server', () => {
     })
   })
 
+  test('a connection that was idle too long keeps nothing from being taken away', { timeout }, async () => {
+    await using archive = await created({ owner: 'drill owner' })
+    const report = await drill(archive, serverPlace(connect), {
+      createRoles: true,
+      onRestored: () => {
+        const idle = `datname = 'postgres' AND state = 'idle'`
+        server.ask([`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${idle}`], 'other')
+      },
+    })
+    expect([report.left, drilled()]).toEqual([undefined, ''])
+  })
+
+  test.each(['CREATE DATABASE', 'CREATE ROLE'])('a lost answer to %s leaves nothing', { timeout }, async (what) => {
+    /** The server does it, and nobody hears of it. */
+    const deaf = async (database: string | undefined): Promise<DrillConnection> => {
+      const connection = await connect(database)
+      const lost = async <T>(sql: string, ask: () => Promise<T>): Promise<T> => {
+        const answer = await ask()
+        if (!sql.startsWith(what)) return answer
+        await connection.end()
+        throw new Error('Connection terminated')
+      }
+      return {
+        query: (sql) => lost(new TextDecoder().decode(sql), () => connection.query(sql)),
+        rows: (sql) => lost(sql, () => connection.rows(sql)),
+        copyTo: (statement, onData) => connection.copyTo(statement, onData),
+        copyFrom: (statement) => connection.copyFrom(statement),
+        end: () => connection.end(),
+      }
+    }
+    await using archive = await created({ owner: 'drill owner' })
+    const findings: Finding[] = []
+    const onWarning = (finding: Finding): void => void findings.push(finding)
+    await expect(drill(archive, serverPlace(deaf), { createRoles: true, onWarning })).rejects.toMatchObject({
+      code: 'CONNECTION_LOST',
+    })
+    expect([findings, drilled()]).toEqual([[], ''])
+  })
+
   test('a database that may not be created is told with what to do', { timeout }, async () => {
     const place = serverPlace(async (database = 'postgres') =>
       connectPg({ ...server.parameters(database), user: 'nobody', password: 'nothing' }),
