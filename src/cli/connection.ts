@@ -6,7 +6,7 @@ import { ArchiveError, isArchiveError, type ServerError } from '../index.ts'
 import { pgTarget, type PgTarget } from '../restore/pg.ts'
 import { ClientRefusal } from '../restore/authentication.ts'
 import { connectClient, type Reached } from '../restore/pg-client.ts'
-import { requiredAuthentication } from './connection-authentication.ts'
+import { requiredAuthentication, scramKeys } from './connection-authentication.ts'
 import { failureText, hasNoTls, isAboutTls, mayTryNext, serverText, type Place } from './connection-failure.ts'
 import { addService, passwordFromFile } from './connection-files.ts'
 import { keepalives, wholeNumber } from './connection-socket.ts'
@@ -130,8 +130,8 @@ function placesOf(parameters: ConnectionParameters): readonly Place[] {
 /** The servers to try in turn, and what each has to be: where a standby is preferred, any of them after all. */
 function placesToTry(parameters: ConnectionParameters): readonly (readonly [Place, SessionAttributes])[] {
   const known = placesOf(parameters)
-  const places = balancesHosts(parameters) ? shuffled(known) : known
   const wanted = sessionAttributes(parameters)
+  const places = balancesHosts(parameters) ? shuffled(known) : known
   const pass = (as: SessionAttributes) => places.map((place) => [place, as] as const)
   return wanted === 'prefer-standby' ? [...pass(wanted), ...pass('any')] : pass(wanted)
 }
@@ -162,6 +162,7 @@ export async function connectDatabase(
   const required = {
     requireChannelBinding: channelBinding(parameters) === 'require',
     requiredAuthentication: requiredAuthentication(parameters),
+    scramKeys: scramKeys(parameters),
   }
   const { signal } = terminal
   const failures: string[] = []
@@ -276,8 +277,6 @@ function refuseUnsupported(parameters: ConnectionParameters): void {
   refuse(parameters, 'sslcrl')
   refuse(parameters, 'sslcrldir')
   refuse(parameters, 'replication')
-  refuse(parameters, 'scram_client_key')
-  refuse(parameters, 'scram_server_key')
   // node-postgres always names the server
   refuse(parameters, 'sslsni', '0')
 }

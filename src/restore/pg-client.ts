@@ -1,6 +1,7 @@
 import type { Client, ClientConfig, Connection } from 'pg'
 import { ArchiveError } from '../errors.ts'
 import { refusalOf, watchBinding, watchRequests, type RequiredAuthentication } from './authentication.ts'
+import { proveWithKeys, type ScramKeys } from './scram-keys.ts'
 
 /** What node-postgres has and its types do not tell. */
 interface ClientInside {
@@ -20,6 +21,8 @@ export interface ClientOptions {
   readonly requireChannelBinding?: boolean | undefined
   /** How the server may find out who connects (require_auth of libpq). */
   readonly requiredAuthentication?: RequiredAuthentication | undefined
+  /** Instead of a password (scram_client_key and scram_server_key of libpq). */
+  readonly scramKeys?: ScramKeys | undefined
   readonly signal?: AbortSignal | undefined
   /** Told how far connecting came. */
   readonly reached?: Reached | undefined
@@ -78,7 +81,7 @@ function inside(client: Client): ClientInside {
  */
 export async function connectClient(
   config: ClientConfig,
-  { database, requireChannelBinding, requiredAuthentication, signal, reached = {} }: ClientOptions = {},
+  { database, requireChannelBinding, requiredAuthentication, scramKeys, signal, reached = {} }: ClientOptions = {},
 ): Promise<Client> {
   const { Client: PgClient } = await loadPg()
   signal?.throwIfAborted()
@@ -86,6 +89,7 @@ export async function connectClient(
   watchAnswers(client, reached, requiredAuthentication)
   // a connection string would win over `config.database`
   if (database !== undefined) inside(client).connectionParameters.database = database
+  if (scramKeys !== undefined) proveWithKeys(client, scramKeys)
   const checkRequests = requiredAuthentication === undefined ? ignore : watchRequests(client, requiredAuthentication)
   const checkBinding = requireChannelBinding === true ? watchBinding(client) : ignore
   const destroy = (): void => void connectionOf(client).stream.destroy()
