@@ -142,6 +142,8 @@ export interface ConnectOptions {
   readonly onNotice?: (notice: ServerError) => void
   /** Called for each connection that is made. */
   readonly onConnect?: () => void
+  /** No timeout of the role or the database ends the session, which may have to wait for input or for other sessions. */
+  readonly endures?: boolean
   /** Asks for a password, once; undefined: never. */
   readonly askPassword?: (() => Promise<string>) | undefined
 }
@@ -163,6 +165,7 @@ export async function connectDatabase(
     requireChannelBinding: channelBinding(parameters) === 'require',
     requiredAuthentication: requiredAuthentication(parameters),
     scramKeys: scramKeys(parameters),
+    endures: options.endures,
   }
   const { signal } = terminal
   const failures: string[] = []
@@ -250,9 +253,21 @@ function sayWhereItRuns(): void {
   })
 }
 
+/** What libpq says in several lines. */
+function inOneLine(text: string): string {
+  return text
+    .replaceAll(/\n\t(?=[a-z])/g, ' ')
+    .replaceAll(/\n(?=[a-z])/g, ', ')
+    .replaceAll(/\.?\n\s*(?:(?:DETAIL|HINT): +)?/g, '. ')
+    .replace(/\.$/, '')
+}
+
 function failed(failures: readonly string[], cause?: unknown): ArchiveError {
   const text = failures.join('\n')
-  return new ArchiveError('CONNECTION_FAILED', `Cannot connect: ${text}`, { details: { pgRestore: text }, cause })
+  return new ArchiveError('CONNECTION_FAILED', `Cannot connect: ${failures.map(inOneLine).join('; ')}`, {
+    details: { pgRestore: text },
+    cause,
+  })
 }
 
 /** The server asks for a password, and there is none. */

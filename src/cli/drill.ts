@@ -203,7 +203,11 @@ async function serverFrom(terminal: Terminal, line: CommandLine, into: string): 
     if (database !== undefined) wanted.set('dbname', database)
     // what was begun is taken away after a signal, too
     const patient = database === undefined ? terminal : { ...terminal, signal: new AbortController().signal }
-    return await connectDatabase(patient, wanted, { applicationName: 'pgdmp drill', askPassword: askOnce })
+    return await connectDatabase(patient, wanted, {
+      applicationName: 'pgdmp drill',
+      endures: true,
+      askPassword: askOnce,
+    })
   }
   const onKept = (database: string, roles: readonly string[]): void => {
     const made = roles.length === 0 ? '' : `, and roles that were made: ${roles.join(', ')}`
