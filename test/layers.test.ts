@@ -231,6 +231,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cli: [
     'index.ts',
     'restore/authentication.ts',
+    'restore/scram-keys.ts',
     'restore/pg.ts',
     'restore/pg-client.ts',
     'restore/pglite.ts',

@@ -1,6 +1,7 @@
 import type { ConnectionParameters } from '../libpq/connection-string.ts'
 import { wrong } from '../libpq/error.ts'
 import type { AuthenticationMethod, RequiredAuthentication } from '../restore/authentication.ts'
+import { KEY_LENGTH, type ScramKeys } from '../restore/scram-keys.ts'
 
 const methods: ReadonlySet<string> = new Set<AuthenticationMethod>([
   'password',
@@ -43,4 +44,22 @@ export function requiredAuthentication(parameters: ConnectionParameters): Requir
   }
   const allowed = new Set([...methods].filter(isMethod).filter((name) => named.has(name) !== negated))
   return { text, allowed, mustAsk: named.has('none') === negated }
+}
+
+const base64 = /^(?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/
+
+/**
+ * The keys that take the place of a password (pqConnectOptions2, fe-connect.c).
+ * @throws ArchiveError USAGE in libpq's words
+ */
+export function scramKeys(parameters: ConnectionParameters): ScramKeys | undefined {
+  const [clientKey, serverKey] = (['client', 'server'] as const).map((side) => {
+    const text = parameters.get(`scram_${side}_key`)
+    if (text === undefined) return undefined
+    if (!base64.test(text)) throw wrong(`invalid SCRAM ${side} key`)
+    const key = Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
+    if (key.length !== KEY_LENGTH) throw wrong(`invalid SCRAM ${side} key length: ${key.length}`)
+    return key
+  })
+  return clientKey === undefined && serverKey === undefined ? undefined : { clientKey, serverKey }
 }

@@ -128,6 +128,7 @@ function wordOf(error: unknown): string {
   if (hasNoTls(error)) return 'server does not support SSL, but SSL was required'
   if (text.includes('before secure TLS connection')) return 'SSL error: unexpected eof while reading'
   if (/timeout expired/.test(text)) return 'timeout expired'
+  if (text.endsWith('server signature does not match')) return 'incorrect server signature'
   if (text.startsWith('SASL: Only mechanism'))
     return "none of the server's SASL authentication mechanisms are supported"
   return text

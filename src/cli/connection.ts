@@ -6,7 +6,7 @@ import { ArchiveError, isArchiveError, type ServerError } from '../index.ts'
 import { pgTarget, type PgTarget } from '../restore/pg.ts'
 import { ClientRefusal } from '../restore/authentication.ts'
 import { connectClient, type Reached } from '../restore/pg-client.ts'
-import { requiredAuthentication } from './connection-authentication.ts'
+import { requiredAuthentication, scramKeys } from './connection-authentication.ts'
 import { failureText, hasNoTls, isAboutTls, mayTryNext, serverText, type Place } from './connection-failure.ts'
 import { addService, passwordFromFile } from './connection-files.ts'
 import { keepalives, wholeNumber } from './connection-socket.ts'
@@ -130,8 +130,8 @@ function placesOf(parameters: ConnectionParameters): readonly Place[] {
 /** The servers to try in turn, and what each has to be: where a standby is preferred, any of them after all. */
 function placesToTry(parameters: ConnectionParameters): readonly (readonly [Place, SessionAttributes])[] {
   const known = placesOf(parameters)
-  const places = balancesHosts(parameters) ? shuffled(known) : known
   const wanted = sessionAttributes(parameters)
+  const places = balancesHosts(parameters) ? shuffled(known) : known
   const pass = (as: SessionAttributes) => places.map((place) => [place, as] as const)
   return wanted === 'prefer-standby' ? [...pass(wanted), ...pass('any')] : pass(wanted)
 }
@@ -142,6 +142,8 @@ export interface ConnectOptions {
   readonly onNotice?: (notice: ServerError) => void
   /** Called for each connection that is made. */
   readonly onConnect?: () => void
+  /** No timeout of the role or the database ends the session, which may have to wait for input or for other sessions. */
+  readonly endures?: boolean
   /** Asks for a password, once; undefined: never. */
   readonly askPassword?: (() => Promise<string>) | undefined
 }
@@ -162,6 +164,8 @@ export async function connectDatabase(
   const required = {
     requireChannelBinding: channelBinding(parameters) === 'require',
     requiredAuthentication: requiredAuthentication(parameters),
+    scramKeys: scramKeys(parameters),
+    endures: options.endures,
   }
   const { signal } = terminal
   const failures: string[] = []
@@ -249,9 +253,21 @@ function sayWhereItRuns(): void {
   })
 }
 
+/** What libpq says in several lines. */
+function inOneLine(text: string): string {
+  return text
+    .replaceAll(/\n\t(?=[a-z])/g, ' ')
+    .replaceAll(/\n(?=[a-z])/g, ', ')
+    .replaceAll(/\.?\n\s*(?:(?:DETAIL|HINT): +)?/g, '. ')
+    .replace(/\.$/, '')
+}
+
 function failed(failures: readonly string[], cause?: unknown): ArchiveError {
   const text = failures.join('\n')
-  return new ArchiveError('CONNECTION_FAILED', `Cannot connect: ${text}`, { details: { pgRestore: text }, cause })
+  return new ArchiveError('CONNECTION_FAILED', `Cannot connect: ${failures.map(inOneLine).join('; ')}`, {
+    details: { pgRestore: text },
+    cause,
+  })
 }
 
 /** The server asks for a password, and there is none. */
@@ -276,8 +292,6 @@ function refuseUnsupported(parameters: ConnectionParameters): void {
   refuse(parameters, 'sslcrl')
   refuse(parameters, 'sslcrldir')
   refuse(parameters, 'replication')
-  refuse(parameters, 'scram_client_key')
-  refuse(parameters, 'scram_server_key')
   // node-postgres always names the server
   refuse(parameters, 'sslsni', '0')
 }

@@ -191,6 +191,7 @@ async function connectTarget(
 ): Promise<PgTarget> {
   return await connectDatabase(terminal, await connectionParameters({ dbname }, terminal.env), {
     applicationName: 'pgdmp',
+    endures: true,
     askPassword: never ? undefined : () => askPassword(terminal, 'Password for the target: '),
     onNotice: ({ severity, message }: ServerError) => {
       if (!quiet && line.options.verbosity > 0) complain(terminal, `${severity.toLowerCase()}: ${message}`)

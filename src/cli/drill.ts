@@ -204,7 +204,11 @@ async function serverFrom(terminal: Terminal, line: CommandLine, into: string): 
     if (database !== undefined) wanted.set('dbname', database)
     // what was begun is taken away after a signal, too
     const patient = begun ? { ...terminal, signal: new AbortController().signal } : terminal
-    const connection = await connectDatabase(patient, wanted, { applicationName: 'pgdmp drill', askPassword: askOnce })
+    const connection = await connectDatabase(patient, wanted, {
+      applicationName: 'pgdmp drill',
+      endures: true,
+      askPassword: askOnce,
+    })
     begun = true
     return connection
   }

@@ -66,7 +66,11 @@ export async function beforeRestore(
   if (report === undefined) return undefined
   log({ event: 'check', ...report })
   if (!quiet) tell(terminal, report)
-  if (!wishes.alone) return undefined
+  if (!wishes.alone) {
+    if (report.server?.standby !== true) return undefined
+    complain(terminal, 'Nothing was restored: the server is a standby')
+    return exit.bad
+  }
   return report.good ? exit.good : exit.bad
 }
 

@@ -76,6 +76,7 @@ async function connect(terminal: Terminal, line: CommandLine, dbname: string, qu
   const given = { dbname, host: line.value('host'), port: line.value('port'), user: line.value('username'), password }
   const target = await connectDatabase(terminal, await connectionParameters(given, terminal.env), {
     applicationName: 'pgdmp',
+    endures: true,
     askPassword: line.options.given.has('no-password') ? undefined : ask,
     onNotice: ({ severity, message }: ServerError) => {
       if (!quiet && line.options.verbosity > 0) complain(terminal, `${severity.toLowerCase()}: ${message}`)

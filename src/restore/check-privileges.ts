@@ -108,6 +108,9 @@ export class PrivilegeCheck {
     }
     if (owner === user) return
     if (!facts.canSet) return tell(problems.giveAway, owner)
+    if (command === 'ALTER PUBLICATION' && !this.facts.databaseCreators.has(owner)) {
+      return tell(problems.publicationOwner, owner)
+    }
     if (command === 'ALTER SCHEMA') {
       const name = this.#reading.decode(statement.name(2) ?? '')
       if (this.#made.has(name)) this.#made.set(name, owner)
@@ -117,6 +120,18 @@ export class PrivilegeCheck {
     const needsCreate = schema !== '' && qualifiedName(this.#reading, statement, 2, entry) !== undefined
     if (needsCreate && !this.mayCreate(owner, schema)) tell(problems.ownerMayNotCreate, `${owner} in ${schema}`)
   }
+}
+
+/** What belongs to superusers only. */
+const ofSuperusers = /^ALTER (?:EVENT TRIGGER|FOREIGN DATA WRAPPER)$/
+
+/** Tells of an owner whom a superuser cannot give an object either. */
+export function checkOwner(reading: Reading, statement: SqlStatement, facts: ServerFacts, tell: Tell): void {
+  const { command } = statement
+  if (!ofSuperusers.test(command) && !(command === 'ALTER SUBSCRIPTION' && facts.major < SUBSCRIBERS)) return
+  if (ownerPlace(statement) === -1) return
+  const [owner] = namedIn('role', reading, statement)
+  if (owner !== undefined && facts.roles.get(owner)?.superuser === false) tell(problems.superuserOwner, owner)
 }
 
 /** The place of OWNER TO; −1 where there is none. */

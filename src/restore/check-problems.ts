@@ -63,6 +63,11 @@ export const problems = {
     what: 'an encoding with characters that the one of the database does not have: rows with such characters fail',
     hint: 'Restore into a database in UTF8, or in the encoding of the archive',
   },
+  notInEncoding: {
+    kind: 'encoding',
+    what: 'names that the encoding of the database does not have',
+    hint: 'Restore into a database in UTF8, or in the encoding of the archive',
+  },
   noEncoding: {
     kind: 'encoding',
     severity: 'warning',
@@ -99,6 +104,12 @@ export const problems = {
     kind: 'objects-there',
     what: 'objects that are there already',
     hint: 'Restore into an empty database, or with --clean --if-exists',
+  },
+  eventTriggers: {
+    kind: 'objects-there',
+    severity: 'note',
+    what: 'event triggers in the database, which act upon what is restored',
+    hint: 'Should they be in the way: ALTER EVENT TRIGGER … DISABLE until the restore is done',
   },
   rowsThere: {
     kind: 'objects-there',
@@ -146,6 +157,16 @@ export const problems = {
     what: 'a server that takes no changes: a standby, or with default_transaction_read_only',
     hint: "Connect to the primary, or where it is only the setting of the database or the role, with PGOPTIONS='-c default_transaction_read_only=off'",
   },
+  standby: {
+    kind: 'read-only',
+    what: 'a standby, which takes no changes',
+    hint: 'Connect to the primary: of several hosts target_session_attrs=read-write finds it',
+  },
+  readOnlySetting: {
+    kind: 'read-only',
+    what: 'transactions that are read-only (default_transaction_read_only)',
+    hint: "Where it is only the setting of the database or the role, restore with PGOPTIONS='-c default_transaction_read_only=off'",
+  },
   setRole: {
     kind: 'privileges',
     what: 'a role that cannot be taken on (--role)',
@@ -181,6 +202,16 @@ export const problems = {
     what: 'owners who may not create in the schema of their objects, and so cannot be given them',
     hint: 'GRANT CREATE ON SCHEMA … TO them, or restore as a superuser, or with --no-owner',
   },
+  superuserOwner: {
+    kind: 'privileges',
+    what: 'owners who must be superusers, and are not',
+    hint: 'Make them superusers, or give the objects to one (--map-owner)',
+  },
+  publicationOwner: {
+    kind: 'privileges',
+    what: 'owners who may not create in the database, and so cannot be given publications',
+    hint: 'GRANT CREATE ON DATABASE … TO them, or restore as a superuser, or with --no-owner',
+  },
   mustOwn: {
     kind: 'privileges',
     what: 'objects that are there and belong to another role',
@@ -200,6 +231,11 @@ export const problems = {
     kind: 'privileges',
     what: 'tables into which the role may not insert rows',
     hint: 'GRANT INSERT ON … TO the role, or restore as their owner',
+  },
+  rowSecurity: {
+    kind: 'privileges',
+    what: 'tables with row-level security, into which the role cannot load rows',
+    hint: 'Restore as a role with BYPASSRLS, or have the security disabled until then',
   },
   triggers: {
     kind: 'privileges',

@@ -58,6 +58,8 @@ export interface CheckedServer {
   /** The role that restores. */
   readonly user: string
   readonly superuser: boolean
+  /** A standby takes no changes at all. */
+  readonly standby: boolean
 }
 
 /** What every finding of a kind and cause has in common. */

@@ -9,7 +9,7 @@ import { TargetAdapter } from '../sql/target.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { CheckFindings, type Problem } from './check-report.ts'
 import { problems } from './check-problems.ts'
-import { PrivilegeCheck, type Tell } from './check-privileges.ts'
+import { checkOwner, PrivilegeCheck, type Tell } from './check-privileges.ts'
 import { labelOf } from './entry-label.ts'
 import { collationsIn, localesIn, namedIn, optionIn, type UsedCollation } from './named-in-statement.ts'
 import { createdLargeObject, createdObjects, keyOf, type CreatedObject } from './created-objects.ts'
@@ -45,6 +45,8 @@ export class CheckWalk {
   readonly findings = new CheckFindings()
   readonly collations: Later<UsedCollation>[] = []
   readonly locales: Later<string>[] = []
+  /** Tables that are there, and get rows. */
+  readonly filled: TocEntry[] = []
   /** Tables of which triggers are to be disabled. */
   readonly disabled: TocEntry[] = []
   readonly #prepared: PreparedScript
@@ -63,6 +65,8 @@ export class CheckWalk {
   readonly #createdExtensions = new Set<string>()
   readonly #createdLanguages = new Set<string>()
   readonly #createdAccessMethods = new Set<string>()
+  /** Whether there are definitions at all. */
+  #defines = false
   /** What was told of the command at hand: it counts once. */
   #told = new Set<Problem>()
   #entry: TocEntry | undefined
@@ -90,7 +94,8 @@ export class CheckWalk {
     if (context.target === null && facts.major < this.#sourceMajor) {
       this.findings.add(problems.older, `${facts.major}, dumped from ${remoteVersion}`, undefined, 0)
     }
-    if (facts.readOnly) this.findings.add(problems.readOnly, facts.database, undefined)
+    if (facts.standby) this.findings.add(problems.standby, undefined, undefined, 0)
+    else if (facts.readOnly) this.findings.add(problems.readOnlySetting, undefined, undefined, 0)
     if (!prepared.filtered.selection.create) this.#encoding(facts.encoding)
   }
 
@@ -108,6 +113,7 @@ export class CheckWalk {
     if (step === 'drop') return this.#drop(statements, entry)
     this.#adapt(entry)
     this.#settings(statements)
+    this.#defines ||= statements.length > 0
     for (const statement of statements) this.#statement(statement, entry)
   }
 
@@ -123,7 +129,19 @@ export class CheckWalk {
     const name = `${entry.namespace ?? ''}.${entry.tag ?? ''}`
     if (table === undefined) this.#tell(problems.tables, name)
     else if (!this.#facts.superuser && !table.filled) this.#tell(problems.fill, name)
-    else this.#tell(problems.rowsThere, name)
+    else {
+      this.#tell(problems.rowsThere, name)
+      if (!this.#facts.superuser && !(options.enableRowSecurity && !entry.copyStmt)) this.filled.push(entry)
+    }
+  }
+
+  /** What can be told when all has been seen. */
+  end(): void {
+    if (!this.#defines) return
+    for (const name of this.#facts.eventTriggers) {
+      if (this.#droppedObjects.has(keyOf('event trigger', name))) continue
+      this.findings.add(problems.eventTriggers, name, undefined, 0)
+    }
   }
 
   readonly #tell: Tell = (problem, name) => {
@@ -134,7 +152,9 @@ export class CheckWalk {
   /** Of what belongs to the cluster. */
   #names(statement: SqlStatement): void {
     const { roles, tablespaces, superuser, user } = this.#facts
-    const isSessionUser = statement.has(0, 'set', 'session', 'authorization')
+    // who granted a privilege is part of what takes a superuser
+    const isOfAcl = this.#entry?.desc.endsWith('ACL') === true
+    const isSessionUser = !isOfAcl && statement.has(0, 'set', 'session', 'authorization')
     for (const name of namedIn('role', this.#reading, statement)) {
       if (!roles.has(name)) this.#tell(name.startsWith('pg_') ? problems.reservedRoles : problems.roles, name)
       else if (isSessionUser && !superuser && name !== user) this.#tell(problems.sessionUser, name)
@@ -221,7 +241,8 @@ export class CheckWalk {
     for (const what of collationsIn(this.#reading, statement)) {
       if (!this.#created.has(keyOf('collation', what.schema, what.name))) this.collations.push({ entry, what })
     }
-    if (!this.#facts.superuser) {
+    if (this.#facts.superuser) checkOwner(this.#reading, statement, this.#facts, this.#tell)
+    else {
       this.#privileges.statement(statement, entry, this.#tell)
       this.#tablespace(statement, entry)
     }
@@ -370,6 +391,8 @@ export class CheckWalk {
       ...this.#facts,
       database: name,
       createInDatabase: true,
+      databaseCreators: new Set([user]),
+      eventTriggers: [],
       ownsDatabase: true,
       tablespace: optionIn(this.#reading, statement, 'tablespace') ?? this.#facts.tablespace,
       schemas: new Map([

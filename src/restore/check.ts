@@ -1,7 +1,8 @@
 import { checkOptions, type OptionKinds } from '../check-options.ts'
 import { prepareScript, type PreparedScript } from '../ops/prepare-script.ts'
+import type { TocEntry } from '../toc/types.ts'
 import type { ArchiveView } from '../view.ts'
-import type { CheckedServer, CheckReport } from './check-report.ts'
+import type { CheckedServer, CheckReport, Problem } from './check-report.ts'
 import { problems } from './check-problems.ts'
 import { CheckWalk } from './check-walk.ts'
 import { readObjectsThere } from './objects-there.ts'
@@ -80,28 +81,57 @@ async function walkThrough(
     if (namespace !== null && namespace !== '') schemas.add(namespace)
     largeObjects ||= desc.startsWith('BLOB')
   }
+  const unknown = await notInEncoding(ask, new Set([...owners, ...schemas]))
+  for (const name of unknown) {
+    owners.delete(name)
+    schemas.delete(name)
+  }
   const facts = await readServerFacts(ask, owners, schemas)
   const walk = new CheckWalk(prepared, facts, await readObjectsThere(ask, facts.major, schemas, largeObjects))
+  if (!prepared.filtered.selection.create) {
+    for (const name of unknown) walk.findings.add(problems.notInEncoding, name, undefined, 0)
+  }
   for (const command of plannedCommands(prepared)) {
     signal?.throwIfAborted()
     if (command.step === 'data') walk.data(command)
     else walk.command(command)
   }
+  walk.end()
   await askLater(walk, facts, ask)
-  const { version, database, encoding, user, superuser } = facts
-  return Object.assign(walk, { server: { version, database, encoding, user, superuser } })
+  const { version, database, encoding, user, superuser, standby } = facts
+  return Object.assign(walk, { server: { version, database, encoding, user, superuser, standby } })
+}
+
+/** Names that the encoding of the database does not have: nothing that has them can be asked. */
+async function notInEncoding(ask: Ask, names: ReadonlySet<string>): Promise<readonly string[]> {
+  const isKnown = async (some: readonly string[]): Promise<boolean> => {
+    try {
+      await ask(`SELECT ${textArray(some)}`)
+      return true
+    } catch (error) {
+      // untranslatable_character
+      if (!isServerError(error) || error.sqlState !== '22P05') throw error
+      return false
+    }
+  }
+  if (await isKnown([...names])) return []
+  const unknown: string[] = []
+  for (const name of names) if (!(await isKnown([name]))) unknown.push(name)
+  return unknown
 }
 
 /** What is asked only where the archive has it. */
 async function askLater(
-  { collations, locales, disabled, findings }: CheckWalk,
+  { collations, locales, disabled, filled, findings }: CheckWalk,
   facts: ServerFacts,
   ask: Ask,
 ): Promise<void> {
   if (collations.length > 0) {
+    const names = new Set(collations.map(({ what }) => what.name))
+    for (const name of await notInEncoding(ask, names)) names.delete(name)
     const rows = await ask(`SELECT n.nspname, c.collname FROM pg_catalog.pg_collation c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
-      WHERE c.collname = ANY (${textArray(new Set(collations.map(({ what }) => what.name)))})
+      WHERE c.collname = ANY (${textArray(names)})
       AND c.collencoding IN (-1, pg_char_to_encoding(getdatabaseencoding()))`)
     const there = new Set(rows.map(([schema, name]) => `${schema}\0${name}`))
     for (const { entry, what } of collations) {
@@ -114,15 +144,26 @@ async function askLater(
     known.set(what, isThere)
     if (!isThere) findings.add(problems.locales, what, entry.dumpId)
   }
-  if (disabled.length > 0 && !facts.superuser) {
-    const rows = await ask(`SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_trigger t
-      JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE t.tgisinternal`)
-    const withInternal = new Set(rows.map(([schema, name]) => `${schema}\0${name}`))
-    for (const { namespace, tag, dumpId } of disabled) {
-      if (withInternal.has(`${namespace}\0${tag}`)) findings.add(problems.triggers, `${namespace}.${tag}`, dumpId)
+  const tellTables = async (entries: readonly TocEntry[], problem: Problem, sql: string): Promise<void> => {
+    if (entries.length === 0 || facts.superuser) return
+    const tables = new Set((await ask(sql)).map(([schema, name]) => `${schema}\0${name}`))
+    for (const { namespace, tag, dumpId } of entries) {
+      if (tables.has(`${namespace}\0${tag}`)) findings.add(problem, `${namespace}.${tag}`, dumpId)
     }
   }
+  await tellTables(
+    disabled,
+    problems.triggers,
+    `SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_trigger t
+      JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE t.tgisinternal`,
+  )
+  await tellTables(
+    filled,
+    problems.rowSecurity,
+    `SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relrowsecurity AND row_security_active(c.oid)`,
+  )
 }
 
 /** Asks the operating system, by way of a setting that holds for this question only. */

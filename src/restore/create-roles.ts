@@ -16,7 +16,7 @@ export interface CreatedRoles {
  * without rights. A role that restores and is no superuser is made a member, so that it can give them their objects.
  * All of them are created, or none: by who connected, or where that may not, in the role of the restore (`role`).
  *
- * @throws ArchiveError USAGE when the role may not create roles, UNSUPPORTED for a target that answers no questions,
+ * @throws ArchiveError USAGE when the server creates none, such as for a role that may not, UNSUPPORTED for a target that answers no questions,
  * CONNECTION_LOST when it is gone; the reason of the signal
  */
 export async function createRoles(
@@ -61,16 +61,25 @@ export async function createMissingRoles(
       await questions.ask(`SET ROLE ${quoted(role)};\n${sql}\nRESET ROLE`)
     }
   } catch (cause) {
-    if (!isRefusal(cause)) throw cause
+    if (!isServerError(cause)) throw cause
     throw new ArchiveError('USAGE', `Cannot create roles ${missing.join(', ')}: ${cause.message}`, {
-      hint: 'Connect as a role with CREATEROLE, have somebody create them, or restore with --no-owner and --no-privileges',
+      hint: hintFor(cause),
       cause,
     })
   }
   return { created: missing }
 }
 
+const refused =
+  'Connect as a role with CREATEROLE, have somebody create them, or restore with --no-owner and --no-privileges'
+
+function hintFor(error: ServerError): string | undefined {
+  if (isRefusal(error)) return refused
+  // read_only_sql_transaction
+  return error.sqlState === '25006' ? problems.readOnly.hint : error.hint
+}
+
 /** insufficient_privilege */
-function isRefusal(error: unknown): error is ServerError {
+function isRefusal(error: unknown): boolean {
   return isServerError(error) && error.sqlState === '42501'
 }

@@ -168,8 +168,14 @@ const kinds: Readonly<Record<string, Kind>> = {
   '53100': { cause: 'the server has no space left', hint: 'Make room, and restore again' },
 }
 
+/** Of what belongs to superusers only; the server's hint says so. */
+const givesToOther = /^\s*ALTER (?:EVENT TRIGGER|FOREIGN DATA WRAPPER|SUBSCRIPTION)\b.* OWNER TO /s
+
 /** What would have helped, by SQLSTATE and statement first: messages may be in any language. */
-function kindOf({ sqlState, message }: ServerError, statement = ''): Kind | undefined {
+function kindOf({ sqlState, message, hint }: ServerError, statement = ''): Kind | undefined {
+  // the role may do it, only not for that owner
+  if (sqlState === '42501' && hint !== undefined && givesToOther.test(statement))
+    return foreseen(problems.superuserOwner)
   const byState = kinds[sqlState]
   if (byState !== undefined) return byState
   switch (sqlState) {

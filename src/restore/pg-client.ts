@@ -1,6 +1,8 @@
 import type { Client, ClientConfig, Connection } from 'pg'
 import { ArchiveError } from '../errors.ts'
 import { refusalOf, watchBinding, watchRequests, type RequiredAuthentication } from './authentication.ts'
+import { noTimeouts } from './questions.ts'
+import { proveWithKeys, type ScramKeys } from './scram-keys.ts'
 
 /** What node-postgres has and its types do not tell. */
 interface ClientInside {
@@ -20,6 +22,10 @@ export interface ClientOptions {
   readonly requireChannelBinding?: boolean | undefined
   /** How the server may find out who connects (require_auth of libpq). */
   readonly requiredAuthentication?: RequiredAuthentication | undefined
+  /** Instead of a password (scram_client_key and scram_server_key of libpq). */
+  readonly scramKeys?: ScramKeys | undefined
+  /** No timeout of the role or the database ends the session, or what it does. */
+  readonly endures?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   /** Told how far connecting came. */
   readonly reached?: Reached | undefined
@@ -76,16 +82,15 @@ function inside(client: Client): ClientInside {
  * A client that is connected; one that cannot connect, or is not to any more, leaves no socket behind.
  * @throws ClientRefusal, `signal.reason`, and what `pg` throws
  */
-export async function connectClient(
-  config: ClientConfig,
-  { database, requireChannelBinding, requiredAuthentication, signal, reached = {} }: ClientOptions = {},
-): Promise<Client> {
+export async function connectClient(config: ClientConfig, options: ClientOptions = {}): Promise<Client> {
+  const { database, requireChannelBinding, requiredAuthentication, scramKeys, endures, signal, reached = {} } = options
   const { Client: PgClient } = await loadPg()
   signal?.throwIfAborted()
   const client = new PgClient(config)
   watchAnswers(client, reached, requiredAuthentication)
   // a connection string would win over `config.database`
   if (database !== undefined) inside(client).connectionParameters.database = database
+  if (scramKeys !== undefined) proveWithKeys(client, scramKeys)
   const checkRequests = requiredAuthentication === undefined ? ignore : watchRequests(client, requiredAuthentication)
   const checkBinding = requireChannelBinding === true ? watchBinding(client) : ignore
   const destroy = (): void => void connectionOf(client).stream.destroy()
@@ -96,6 +101,7 @@ export async function connectClient(
     await client.connect()
     checkRequests()
     checkBinding()
+    if (endures === true) await client.query(noTimeouts)
     client.off('error', ignore)
     return client
   } catch (error) {

@@ -44,8 +44,11 @@ export interface ServerFacts {
   /** May create schemas in the database; owns it. */
   readonly createInDatabase: boolean
   readonly ownsDatabase: boolean
+  /** Of the roles that the archive gives objects to those who may create in the database. */
+  readonly databaseCreators: ReadonlySet<string>
   readonly tablespace: string
-  /** A standby, or a database whose transactions are read-only. */
+  readonly standby: boolean
+  /** Transactions are read-only, by a setting or because it is a standby. */
   readonly readOnly: boolean
   /** Has collations of ICU. */
   readonly icu: boolean
@@ -63,6 +66,8 @@ export interface ServerFacts {
   readonly settings: ReadonlySet<string>
   readonly schemas: ReadonlyMap<string, SchemaFacts>
   readonly databases: ReadonlySet<string>
+  /** Those that act upon definitions. */
+  readonly eventTriggers: readonly string[]
 }
 
 const yes = (value: string | null | undefined): boolean => value === 't'
@@ -81,7 +86,7 @@ export async function readServerFacts(
     current_database(), pg_encoding_to_char(d.encoding), r.rolname, r.rolsuper, r.rolcreaterole, r.rolcreatedb,
     has_database_privilege(d.oid, 'CREATE'), pg_has_role(d.datdba, 'USAGE'), t.spcname,
     pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool,
-    EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i' AND oid < 16384)
+    EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i' AND oid < 16384), pg_is_in_recovery()
     FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.rolname = current_user
     JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = current_database()`)
   const [version = '', number = '0', database = '', encoding = '', user = ''] = session.map((value) => value ?? '')
@@ -102,9 +107,14 @@ export async function readServerFacts(
     createDatabase: superuser === true || createDatabase === true,
     createInDatabase: createInDatabase === true,
     ownsDatabase: ownsDatabase === true,
+    databaseCreators: new Set(
+      await column(`SELECT rolname FROM pg_catalog.pg_roles
+        WHERE rolname = ANY (${named}) AND has_database_privilege(oid, current_database(), 'CREATE')`),
+    ),
     tablespace: session[10] ?? '',
     readOnly: yes(session[11]),
     icu: yes(session[12]),
+    standby: yes(session[13]),
     convertible: new Set(
       await column(`SELECT pg_encoding_to_char(conforencoding) FROM pg_catalog.pg_conversion
         WHERE condefault AND pg_encoding_to_char(contoencoding) = ${literal(encoding)}`),
@@ -125,6 +135,8 @@ export async function readServerFacts(
     settings: new Set(await column('SELECT lower(name) FROM pg_catalog.pg_settings')),
     schemas: await readSchemas(ask, named, schemas),
     databases: new Set(await column('SELECT datname FROM pg_catalog.pg_database')),
+    eventTriggers: await column(`SELECT evtname FROM pg_catalog.pg_event_trigger
+      WHERE evtenabled IN ('O', 'A') AND evtevent <> 'login' ORDER BY evtname`),
   }
 }
 

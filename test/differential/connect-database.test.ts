@@ -173,6 +173,7 @@ describe.skipIf(server === undefined)(server === undefined ? withoutServers : 'a
       ['a session that is not read-only', ['-d', `${uri}?target_session_attrs=read-only`]],
       ['a server that is no standby', ['-d', `${uri}?target_session_attrs=standby`]],
       ['a target_session_attrs that does not exist', ['-d', `${uri}?target_session_attrs=sometimes`]],
+      ['two parameters that are wrong', ['-d', `${uri}?load_balance_hosts=so&target_session_attrs=so`]],
       [
         'sessions that are read-only on every host',
         [

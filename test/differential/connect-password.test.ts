@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { createHmac, pbkdf2Sync } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -251,6 +252,79 @@ describe('a password', () => {
         const { real, ours } = await both('-d', as('tls_only', 'password=known', 'sslmode=require', more))
         expect(ours).toEqual(real)
         expect(ours[0]).toBe(status)
+      },
+      seconds,
+    )
+  })
+
+  // libpq knows the parameters since 18
+  describe.skipIf(tools.major < 18)('may be left out for the keys that are made of it', () => {
+    const wrongKey = Buffer.alloc(32).toString('base64')
+    let [client, server] = ['', '']
+
+    beforeAll(() => {
+      const sql = "SELECT rolpassword FROM pg_authid WHERE rolname = 'tls_only'"
+      const { stdout } = spawnSync(tools.psql, ['-XAtqc', sql, '-d', connection], { encoding: 'utf8' })
+      const [, iterations, salt = ''] = /^SCRAM-SHA-256\$(\d+):([^$]+)\$/.exec(stdout) ?? []
+      const salted = pbkdf2Sync('known', Buffer.from(salt, 'base64'), Number(iterations), 32, 'sha256')
+      const keys = ['Client Key', 'Server Key'].map((name) =>
+        createHmac('sha256', salted).update(name).digest('base64'),
+      )
+      client = keys[0] ?? ''
+      server = keys[1] ?? ''
+    })
+
+    test.each([
+      ['', '', 1],
+      ['CLIENT', 'SERVER', 0],
+      ['CLIENT', '', 1],
+      ['', 'SERVER', 1],
+      ['WRONG', 'SERVER', 1],
+      ['CLIENT', 'WRONG', 1],
+    ] as const)(
+      'which go as by pg_restore: client %s, server %s',
+      async (clientKey, serverKey, status) => {
+        const keyOf = (name: string): string => ({ CLIENT: client, SERVER: server, WRONG: wrongKey })[name] ?? ''
+        const given = [
+          ...(clientKey === '' ? [] : [`scram_client_key=${keyOf(clientKey)}`]),
+          ...(serverKey === '' ? [] : [`scram_server_key=${keyOf(serverKey)}`]),
+        ]
+        for (const binding of ['channel_binding=disable', 'channel_binding=require', 'require_auth=scram-sha-256']) {
+          const { real, ours } = await both('-w', '-d', as('tls_only', 'sslmode=require', binding, ...given))
+          expect([binding, ...ours]).toEqual([binding, ...real])
+          expect(ours[0]).toBe(status)
+        }
+      },
+      seconds,
+    )
+
+    test(
+      'one of which may come beside it, and none does where another method asks for it, as by pg_restore',
+      async () => {
+        for (const [user, given, status] of [
+          ['tls_only', `scram_server_key=${server} password=known`, 0],
+          ['tls_only', `scram_server_key=${wrongKey} password=known`, 1],
+          ['tls_only', `scram_client_key=${client} password=wrong`, 1],
+          ['by_md5', `scram_client_key=${client} scram_server_key=${server}`, 1],
+          ['in_clear', `scram_client_key=${client} scram_server_key=${server}`, 1],
+          ['by_md5', `scram_client_key=${client} scram_server_key=${server} password=known`, 0],
+        ] as const) {
+          const { real, ours } = await both('-w', '-d', as(user, given))
+          expect([user, given, ...ours]).toEqual([user, given, ...real])
+          expect(ours[0]).toBe(status)
+        }
+      },
+      seconds,
+    )
+
+    test.each(["''", 'x', 'YWJj', wrongKey.slice(0, -1), `'${wrongKey.slice(0, 4)} ${wrongKey.slice(4)}'`])(
+      'which are refused as by pg_restore: %s',
+      async (key) => {
+        for (const name of ['scram_client_key', 'scram_server_key']) {
+          const { real, ours } = await both('-w', '-d', as('tls_only', `${name}=${key}`))
+          expect([name, ...ours]).toEqual([name, ...real])
+          expect(ours[0]).toBe(1)
+        }
       },
       seconds,
     )

@@ -82,6 +82,9 @@ describe('pgdmp restore', () => {
       1,
       expect.stringMatching(/stopped:\n.*\n.*Nothing was restored: .*\n$/),
     ])
+    // servers before 16 create large objects in such a session, too
+    const remove = 'SELECT lo_unlink(oid) FROM pg_largeobject_metadata'
+    ask(['SET default_transaction_read_only = off', remove], name)
     const helped = await run(process.execPath, command, { env })
     expect([helped.status, helped.stderr]).toEqual([0, expect.stringContaining('restored')])
   })

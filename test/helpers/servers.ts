@@ -24,6 +24,8 @@ export interface OwnServer extends Server {
   readonly crash: () => void
   /** Starts it again, on the same port. */
   readonly recover: () => void
+  /** Makes a hot standby of it, which ends with it, and says how to connect to that as `database` does. */
+  readonly standby: () => (name: string) => string
 }
 
 /** Where a database is, and who connects. */
@@ -58,8 +60,12 @@ function reach(tools: PostgresTools): Server | undefined {
   return connection === undefined ? undefined : serving(tools, () => connection)
 }
 
+/** A connection string with another database. */
+const named = (connection: string, name: string): string =>
+  `${connection} dbname='${name.replaceAll(/['\\]/g, '\\$&')}'`
+
 function serving(tools: PostgresTools, connection: () => string): Server {
-  const database = (name: string): string => `${connection()} dbname='${name.replaceAll(/['\\]/g, '\\$&')}'`
+  const database = (name: string): string => named(connection(), name)
   const ask = (commands: readonly string[], name = 'postgres'): string => {
     const args = ['-XAtq', '-v', 'ON_ERROR_STOP=1', ...commands.flatMap((command) => ['-c', command])]
     return execFileSync(tools.psql, [...args, '-d', database(name)], {
@@ -109,13 +115,17 @@ export function ownServers(count = servers.length): readonly OwnServer[] {
     if (found === undefined) throw new Error(`There is no server ${major} yet`)
     return found
   }
-  const command = (name: string, major: number) => (): void => {
-    execFileSync(script, [name, join(folder, 'servers'), String(major)])
+  const tell = (name: string, major: number): string =>
+    execFileSync(script, [name, join(folder, 'servers'), String(major)], { encoding: 'utf8' })
+  const command = (name: string, major: number) => (): void => void tell(name, major)
+  const standby = (major: number) => () => {
+    const told = tell('standby', major)
+    return (name: string): string => named(told, name)
   }
   return own.map(({ major, ...tools }) =>
     Object.assign(
       serving({ major, ...tools }, () => connection(major)),
-      { crash: command('crash', major), recover: command('recover', major) },
+      { crash: command('crash', major), recover: command('recover', major), standby: standby(major) },
     ),
   )
 }

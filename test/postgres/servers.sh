@@ -4,6 +4,7 @@
 #   test/postgres/servers.sh start FOLDER [MAJOR...]     (default: 13 15 17 18)
 #   test/postgres/servers.sh crash FOLDER MAJOR          (ends at once, as when it is killed)
 #   test/postgres/servers.sh recover FOLDER MAJOR        (goes on after that, on the same port)
+#   test/postgres/servers.sh standby FOLDER MAJOR        (makes a hot standby of it, and prints how to connect to that)
 #   test/postgres/servers.sh stop FOLDER
 #
 # FOLDER must be empty or not there, and is removed by `stop`; all that the servers write is in it. A server that was
@@ -15,7 +16,7 @@ set -eu
 
 postgres=${PGDMP_POSTGRES:-$(cd "$(dirname "$0")/../.." && pwd)/.tools/postgres}
 fail() { echo "servers.sh: $*" >&2; exit 1; }
-usage() { echo "usage: $0 start FOLDER [13|15|17|18...] | crash|recover FOLDER MAJOR | stop FOLDER" >&2; exit 2; }
+usage() { echo "usage: $0 start FOLDER [13|15|17|18...] | crash|recover|standby FOLDER MAJOR | stop FOLDER" >&2; exit 2; }
 [ $# -ge 2 ] || usage
 command=$1 folder=$2
 shift 2
@@ -62,17 +63,13 @@ free_port() {
   })'
 }
 
-start_server() {
-  bin=$postgres/$major/bin data=$folder/$major
-  [ -x "$bin/initdb" ] || fail "$bin/initdb is not there: run test/postgres/install.sh --servers"
-  as_owner "$bin/postgres" --version > /dev/null ||
-    fail "$bin/postgres cannot be run by the owner of $folder: set PGDMP_POSTGRES to a folder that everybody can read"
-  initialize || { cat "$folder/$major.log" >&2; fail "cannot make a database cluster of PostgreSQL $major"; }
+# Starts the server of a data folder, whose port it writes to a file of the name $1.
+run_server() {
   # Somebody else may take the port first.
   for try in 1 2 3; do
     port=$(free_port)
     if as_owner "$bin/pg_ctl" -D "$data" -l "$data/server.log" -w -t 60 -o "-p $port" start > /dev/null 2>&1; then
-      echo "$port" > "$folder/$major.port"
+      echo "$port" > "$folder/$1.port"
       return
     fi
   done
@@ -80,10 +77,24 @@ start_server() {
   fail "cannot start PostgreSQL $major"
 }
 
+start_server() {
+  bin=$postgres/$major/bin data=$folder/$major
+  [ -x "$bin/initdb" ] || fail "$bin/initdb is not there: run test/postgres/install.sh --servers"
+  as_owner "$bin/postgres" --version > /dev/null ||
+    fail "$bin/postgres cannot be run by the owner of $folder: set PGDMP_POSTGRES to a folder that everybody can read"
+  initialize || { cat "$folder/$major.log" >&2; fail "cannot make a database cluster of PostgreSQL $major"; }
+  run_server "$major"
+}
+
+# connection PORT: how to connect, as libpq takes it
+connection() {
+  printf 'host=127.0.0.1 port=%s user=postgres password=%s dbname=postgres' "$1" "$(cat "$folder/password")"
+}
+
 stop_all() {
   for data in "$folder"/[0-9]*/; do
     [ -e "$data/postmaster.pid" ] || continue
-    major=$(basename "$data")
+    major=$(basename "$data" .standby)
     # pg_ctl ends the process whose id is in the data folder, and no other.
     as_owner "$postgres/$major/bin/pg_ctl" -D "$data" -m immediate -w stop > /dev/null || true
   done
@@ -104,10 +115,9 @@ case $command in
     for major in $majors; do
       [ -s "$folder/$major.port" ] || { stop_all; fail "PostgreSQL $major does not run"; }
     done
-    password=$(cat "$folder/password") separator='{'
+    separator='{'
     for major in $majors; do
-      printf '%s"%s":"host=127.0.0.1 port=%s user=postgres password=%s dbname=postgres"' \
-        "$separator" "$major" "$(cat "$folder/$major.port")" "$password"
+      printf '%s"%s":"%s"' "$separator" "$major" "$(connection "$(cat "$folder/$major.port")")"
       separator=,
     done
     echo '}' ;;
@@ -116,6 +126,13 @@ case $command in
     major=$1 folder=$(cd "$folder" && pwd)
     if [ $command = crash ]; then set -- -m immediate -W stop; else set -- -l "$folder/$1/server.log" -w -t 60 -o "-p $(cat "$folder/$1.port")" start; fi
     as_owner "$postgres/$major/bin/pg_ctl" -D "$folder/$major" "$@" > /dev/null ;;
+  standby)
+    [ $# = 1 ] && [ -d "$folder/$1" ] || usage
+    major=$1 folder=$(cd "$folder" && pwd)
+    bin=$postgres/$major/bin data=$folder/$major.standby
+    as_owner "$bin/pg_basebackup" -D "$data" -R -c fast --no-sync -d "$(connection "$(cat "$folder/$major.port")")" >&2
+    run_server "$major.standby"
+    connection "$(cat "$folder/$major.standby.port")" ;;
   stop)
     [ -d "$folder" ] || exit 0
     folder=$(cd "$folder" && pwd)
