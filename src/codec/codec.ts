@@ -26,6 +26,8 @@ export interface DecodeContext {
  * next `input`; at the end of input `finish()`, which throws if the end mark of the stream has not been seen.
  */
 export interface Decoder {
+  /** True: whatever follows belongs to nothing, and need not be read. */
+  readonly isOver?: boolean
   /** Lends the next input; allowed only when the last `read` gave less than it was offered. Never empty. */
   input(chunk: Uint8Array): void
   /**

@@ -101,6 +101,11 @@ export class GzipDecoder implements Decoder {
     this.#engine = createInflater('raw', place)
   }
 
+  /** Garbage behind the last member. */
+  get isOver(): boolean {
+    return this.#state === 'garbage'
+  }
+
   input(chunk: Uint8Array): void {
     this.#input = chunk
     this.#at = 0

@@ -107,6 +107,10 @@ class GuardedDecoder implements Decoder {
     this.#context = context
   }
 
+  get isOver(): boolean {
+    return this.#inner.isOver === true
+  }
+
   input(chunk: Uint8Array): void {
     this.#meter.stored(chunk.length)
     try {

@@ -62,7 +62,8 @@ export class StreamFiller implements Place {
   /** Gives the decoder its next input; false at the end of a complete stream. */
   async #feed(decoder: Decoder): Promise<boolean> {
     while (!this.#ended) {
-      const chunk = await this.#job.input.next()
+      // a stream may have no end
+      const chunk = decoder.isOver === true ? null : await this.#job.input.next()
       // `close` may come while something is awaited.
       if (this.#closed) return false
       if (chunk === null) {

@@ -215,7 +215,7 @@ class DirectoryReader implements FormatReader {
     for await (const { oid, file } of this.#listedObjects(entry, options.signal)) {
       const open = (): Promise<StoredData> =>
         this.#openNamed(file, objectContext(entry.dumpId, oid, file), entry.dumpId)
-      yield { oid, data: this.#streams.of(open, options) }
+      yield { oid, data: this.#streams.of(open, options), file }
       this.#streams.check()
       options.signal?.throwIfAborted()
     }

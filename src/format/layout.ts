@@ -50,4 +50,6 @@ export interface TarTail {
   readonly isMarked: boolean
   /** Offset of the first byte after the mark that is not zero; undefined when there is none. */
   readonly trailing: number | undefined
+  /** Stream: where zeros begin after the mark that are so many that not all of it was read. */
+  readonly unread?: number | undefined
 }

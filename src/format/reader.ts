@@ -50,6 +50,8 @@ export interface ReadOptions {
 export interface StoredLargeObject {
   readonly oid: number
   readonly data: DataStream
+  /** Directory: the file that the list of large objects gives it, without suffix. */
+  readonly file?: string
 }
 
 /** A data block in archive order. */

@@ -20,6 +20,12 @@ import { Turns } from './turns.ts'
 import { TarWalker, truncatedMember, type TarMember } from './tar-walker.ts'
 import { WindowChunks } from './window-chunks.ts'
 
+/**
+ * What is read of a stream behind the end of the archive: other tools fill up their last record with zeros, of 10 KiB or
+ * as long as a tape's block, and a stream may have no end.
+ */
+export const mostBytesBehind = 16 * 1024 * 1024
+
 /** The members of a tar archive that is read once: asking for one moves past everything before it (_tarPositionTo). */
 export class TarStream implements TarMembers {
   readonly seekable = false
@@ -103,14 +109,15 @@ export class TarStream implements TarMembers {
       while ((await this.#advance()) !== null) signal?.throwIfAborted()
       const pull = this.#pull
       const { isMarked } = this.#walker
-      let trailing: number | undefined
+      const end = pull.position
       while (pull.available > 0 || (await pull.fill(1))) {
         signal?.throwIfAborted()
         const found = pull.buffer.subarray(pull.start, pull.end).findIndex((byte) => byte !== 0)
-        if (found >= 0) trailing ??= pull.position + found
+        if (found >= 0) return { isMarked, trailing: pull.position + found }
         pull.consume(pull.available)
+        if (pull.position - end > mostBytesBehind) return { isMarked, trailing: undefined, unread: end }
       }
-      return { isMarked, trailing }
+      return { isMarked, trailing: undefined }
     })
   }
 

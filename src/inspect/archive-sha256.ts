@@ -1,4 +1,5 @@
 import { createSha256, toHex } from '../codec/sha256.ts'
+import { mostBytesBehind } from '../format/tar-forward.ts'
 import { openDirectory, type DirectoryAccess } from '../io/directory.ts'
 import { resolveInput, type ArchiveInput } from '../io/input.ts'
 import type { RandomAccess } from '../io/source.ts'
@@ -20,7 +21,10 @@ export interface StoredDigest {
 export class DigestedInput {
   /** What to open the archive from. */
   readonly input: ArchiveInput
-  readonly #digest: (directory: string | undefined, signal: AbortSignal | undefined) => Promise<StoredDigest>
+  readonly #digest: (
+    directory: string | undefined,
+    signal: AbortSignal | undefined,
+  ) => Promise<StoredDigest | undefined>
   readonly #release: () => Promise<void>
 
   private constructor(input: ArchiveInput, digest: DigestedInput['digest'], release: () => Promise<void>) {
@@ -61,8 +65,11 @@ export class DigestedInput {
     )
   }
 
-  /** @param directory of an archive that turned out to be one */
-  digest(directory: string | undefined, signal: AbortSignal | undefined): Promise<StoredDigest> {
+  /**
+   * Undefined for a stream that does not end with the archive, nor soon after.
+   * @param directory of an archive that turned out to be one
+   */
+  digest(directory: string | undefined, signal: AbortSignal | undefined): Promise<StoredDigest | undefined> {
     return this.#digest(directory, signal)
   }
 
@@ -87,10 +94,12 @@ class DigestedStream implements AsyncIterable<Uint8Array> {
     return { next: () => this.#next() }
   }
 
-  async finish(signal: AbortSignal | undefined): Promise<StoredDigest> {
+  async finish(signal: AbortSignal | undefined): Promise<StoredDigest | undefined> {
+    const most = this.#bytes + mostBytesBehind
     while (!this.#over) {
       signal?.throwIfAborted()
       await this.#next()
+      if (this.#bytes > most) return undefined
     }
     return { sha256: toHex(this.#hash.digest()), bytes: this.#bytes }
   }

@@ -64,13 +64,17 @@ export function withSoundObjects(toc: FoundToc): FoundToc {
     const isGroup = desc === 'BLOB METADATA'
     if (desc !== 'BLOB' && !isGroup) return entry
     const lines = (raw.byteString(isGroup ? 'defn' : 'tag') ?? '').split('\n')
-    if (isGroup && lines.at(-1) === '') lines.pop()
+    // pg_restore passes over what no line feed ends
+    const isEnded = !isGroup || lines.at(-1) === ''
+    if (isGroup && isEnded) lines.pop()
     const sound = lines.filter((line) => {
       const oid = /^[1-9][0-9]{0,9}$/.test(line) ? Number(line) : Infinity
       return oid <= 0xffff_ffff && seen.size < seen.add(oid).size
     })
-    if (sound.length === lines.length) return entry
-    const reason = `TOC entry ${dumpId} is damaged: it names large objects that cannot be, which are left out`
+    const isSound = sound.length === lines.length
+    if (isSound && isEnded) return entry
+    const what = isSound ? 'its list lacks the end' : 'it names large objects that cannot be, which are left out'
+    const reason = `TOC entry ${dumpId} is damaged: ${what}`
     breaks.push({ kind: 'damaged', offset: 0, reason, dumpId })
     if (sound.length === 0) return []
     return withFields(entry, { fields: { defn: sound.map((line) => `${line}\n`).join('') } }, decode)

@@ -40,7 +40,7 @@ import { algorithmOfFiles, headerOf } from './salvage-header.ts'
 import { madeHeader } from './salvage-toc-head.ts'
 import { findToc, tocOfFiles, type FoundToc } from './salvage-toc.ts'
 import { salvagedView } from './salvage-view.ts'
-import { expectedOids } from './verify-objects.ts'
+import { declaresObjects, expectedOids } from './verify-objects.ts'
 
 /** Options of {@link salvage}. */
 export interface SalvageOptions {
@@ -244,8 +244,11 @@ class Salvaging {
       kept,
       header,
     )
-    if (!tocWhole) {
+    // where nothing declares any, it is a part of an archive that does not
+    if (!tocWhole || found.some(declaresObjects)) {
       made.push(...makersOfUndeclared([...found, ...made], ids, header.version, kept))
+    }
+    if (!tocWhole) {
       const empty = withoutContent(found, ids, kept)
       for (const { entry, lost } of empty)
         for (const object of lost) this.#objects.push(reportOfObject(entry.dumpId, object))
@@ -306,6 +309,10 @@ class Salvaging {
       return true
     }
     const found = await assess(entry, data, expected, judging)
+    // of what is not whole its report tells
+    if (data.kind === 'objects' && data.broken !== undefined && found.broken === undefined) {
+      this.#tell([{ ...data.broken, dumpId: entry.dumpId }])
+    }
     this.#report(entry, found, false)
     // objects that other entries create get empty contents
     if (found.state === 'lost' && !(found.kind === 'objects' && expected.length > 0)) return false

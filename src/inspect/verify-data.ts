@@ -177,9 +177,10 @@ export class DataReading {
     let count = 0
     let total = 0
     try {
-      for await (const { oid, data } of objects) {
+      for await (const { oid, data, file } of objects) {
         this.#options.signal?.throwIfAborted()
         count++
+        if (file !== undefined && file !== `blob_${oid}.dat`) this.#otherFile(oid, file, dumpId)
         if (this.objects.has(oid)) this.#objectTwice(oid, dumpId)
         if (this.#options.level === 'quick') {
           await this.#lookAt(data, dumpId)
@@ -199,6 +200,17 @@ export class DataReading {
     if (entry !== undefined && this.#options.level === 'deep') {
       this.entries.set(entry, { rows: null, statements: null, bytes: total, digest: null, objects: count })
     }
+  }
+
+  #otherFile(oid: number, file: string, dumpId: DumpId): void {
+    this.#findings.add({
+      code: 'LARGE_OBJECT_FILE',
+      severity: 'warning',
+      message: `By the list of entry ${dumpId}, large object ${oid} lies in ${JSON.stringify(file)}, must be "blob_${oid}.dat"`,
+      dumpId,
+      file,
+      hint: 'A restore gives it the content of that file: pgdmp salvage goes by the names of the files',
+    })
   }
 
   #objectTwice(oid: number, dumpId: DumpId): void {

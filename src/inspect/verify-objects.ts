@@ -14,14 +14,15 @@ export function verifyLargeObjects(
   const declared = new NumberIndex()
   const makers = new NumberList()
   for (const entry of toc) {
+    verifyGroup(entry, findings)
     for (const oid of declaredObjects(entry)) {
       if (declared.has(oid)) twice(oid, entry.dumpId, findings)
       makers.set(declared.add(oid), entry.dumpId)
     }
   }
-  // before 9.0 nothing declares them; an archive of definitions alone has no content
+  // before 9.0 nothing declares them, nor in a part of an archive; one of definitions alone has no content
   const hasContent = toc.some((entry) => entry.desc === 'BLOBS' && holdsStoredData(entry))
-  if (declared.size === 0 || !hasContent) return
+  if (!hasContent || !toc.some(declaresObjects)) return
   for (const oid of declared.keys()) {
     if (stored.has(oid)) continue
     const dumpId = makers.at(declared.placeOf(oid))
@@ -42,6 +43,30 @@ export function verifyLargeObjects(
       hint: 'A restore fails: nothing makes this object',
     })
   }
+}
+
+/** Whether an entry is there to declare large objects. */
+export function declaresObjects({ desc }: TocEntry): boolean {
+  return desc === 'BLOB' || desc === 'BLOB METADATA'
+}
+
+const numbersAlone = /^(?:[1-9][0-9]{0,9}\n)*$/
+
+/**
+ * pg_restore puts each line into SQL without looking, and passes over what no line feed ends (IssueCommandPerBlob,
+ * pg_backup_db.c).
+ */
+function verifyGroup({ dumpId, desc, raw }: TocEntry, findings: Findings): void {
+  if (desc !== 'BLOB METADATA') return
+  const defn = raw.byteString('defn') ?? ''
+  if (numbersAlone.test(defn) && defn.split('\n').every((line) => Number(line) <= 0xffff_ffff)) return
+  findings.add({
+    code: 'NOT_LARGE_OBJECTS',
+    severity: 'error',
+    message: `Entry ${dumpId}, BLOB METADATA, must be a list of large objects, each ended by a line feed, and has something else`,
+    dumpId,
+    hint: 'It becomes SQL as it stands: a restore fails, makes less, or runs what somebody has put there',
+  })
 }
 
 function twice(oid: number, dumpId: number, findings: Findings): void {

@@ -5,6 +5,7 @@ import { toHex } from '../codec/sha256.ts'
 import { ArchiveError, isArchiveError, type Finding, type OnWarning } from '../errors.ts'
 import { openArchive, type OpenedReader } from '../format/open.ts'
 import type { FormatReader } from '../format/reader.ts'
+import { mostBytesBehind } from '../format/tar-forward.ts'
 import type { ArchiveInput } from '../io/input.ts'
 import { entryDigest } from '../ops/digest-fields.ts'
 import { LargeObjectDigests } from '../ops/digest-objects.ts'
@@ -171,13 +172,23 @@ export async function verify(input: ArchiveInput, options: VerifyOptions = {}): 
       }
       checksums.report(findings)
       if (digested === undefined) return verification.report(undefined)
-      return verification.report(await digested.digest(reader.directory, signal))
+      const stored = await digested.digest(reader.directory, signal)
+      if (stored === undefined) findings.add(withoutEnd)
+      return verification.report(stored)
     } finally {
       await closeAll(opened)
     }
   } finally {
     await digested?.close()
   }
+}
+
+/** The digest of a file is that of all of it. */
+const withoutEnd: Finding = {
+  code: 'TRAILING_BYTES',
+  severity: 'error',
+  message: `The stream goes on for more than ${mostBytesBehind / 1024 / 1024} MiB behind what was read as the archive: there is no digest of all of it`,
+  hint: 'It may have no end: verify a file, or find out what is written behind the archive',
 }
 
 /** Tells once for each entry of data that pg_restore would read but a part of. */
@@ -318,7 +329,7 @@ class Verification {
     this.#findings.add({
       code: 'NOT_COMPARED',
       severity: 'error',
-      message: 'The archive was not compared with the receipt: not all data could be read',
+      message: 'The archive was not compared with the receipt: not all of it could be read',
     })
   }
 
