@@ -181,7 +181,7 @@ function asText(archive: string, report: VerifyReport, isVerbose: boolean): stri
     lines.push(printable(`  ${severityNames[severity].padEnd(7)}  ${code}: ${message}`))
     if (hint !== undefined) lines.push(printable(`           ${hint}`))
   }
-  if (isVerbose) lines.push(...report.entries.map(entryLine))
+  if (isVerbose) for (const entry of report.entries) lines.push(entryLine(entry))
   if (report.readable) {
     const read =
       level === 'quick'

@@ -77,7 +77,7 @@ export class EntryStates {
       const problem = this.#absent.has(id) ? this.#problems.get(id) : undefined
       if (problem?.status === 'failed') return problem
       unproven ??= problem
-      queue.push(...(this.#entries.get(id)?.dependencies ?? []))
+      for (const needed of this.#entries.get(id)?.dependencies ?? []) queue.push(needed)
     }
     return unproven
   }

@@ -138,11 +138,12 @@ function printableDesc(desc: string): string {
 /** Entries in the order of their sections, `made` behind the others of the same section. */
 export function placed(entries: readonly TocEntry[], made: readonly TocEntry[]): readonly TocEntry[] {
   if (made.length === 0) return entries
-  const left = [...entries]
+  let left = entries
   for (const section of ['pre-data', 'data'] as const) {
     const own = made.filter((entry) => entry.section === section)
     const next = left.findIndex((entry) => sectionOrder[entry.section] > sectionOrder[section])
-    left.splice(next < 0 ? left.length : next, 0, ...own)
+    const at = next < 0 ? left.length : next
+    left = [...left.slice(0, at), ...own, ...left.slice(at)]
   }
   return left
 }

@@ -97,7 +97,7 @@ export function makersOfUndeclared(
     const objects = each.objects.filter(({ oid, payload }) => declared.has(oid) || payload !== undefined)
     const undeclared = objects.flatMap(({ oid }) => (declared.has(oid) ? [] : [oid]))
     kept.set(entry, { ...each, objects })
-    makers.push(...makersOf(undeclared, ids, version))
+    for (const maker of makersOf(undeclared, ids, version)) makers.push(maker)
   }
   return makers
 }

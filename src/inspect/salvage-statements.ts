@@ -63,7 +63,7 @@ export class InsertRows implements RowPicker {
       if (!this.#text.includes('\nINSERT INTO ')) break
       this.#drop(this.#position)
       this.#passOver(0)
-      pieces.push(...this.#takeStatements())
+      for (const piece of this.#takeStatements()) pieces.push(piece)
     }
     if (!/^\n\n$/.test(this.#text)) this.#clean = false
     this.#text = ''

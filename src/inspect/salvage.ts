@@ -234,7 +234,7 @@ class Salvaging {
         this.#tell([{ kind: 'damaged', offset: 0, reason, dumpId }])
         continue
       }
-      made.push(...adopted.entries)
+      for (const each of adopted.entries) made.push(each)
       kept.set(adopted.owner, adopted.kept)
       this.#report(adopted.owner, adopted.kept, true)
     }
@@ -246,13 +246,13 @@ class Salvaging {
     )
     // where nothing declares any, it is a part of an archive that does not
     if (!tocWhole || found.some(declaresObjects)) {
-      made.push(...makersOfUndeclared([...found, ...made], ids, header.version, kept))
+      for (const each of makersOfUndeclared([...found, ...made], ids, header.version, kept)) made.push(each)
     }
     if (!tocWhole) {
       const empty = withoutContent(found, ids, kept)
       for (const { entry, lost } of empty)
         for (const object of lost) this.#objects.push(reportOfObject(entry.dumpId, object))
-      made.push(...empty.map(({ entry }) => entry))
+      for (const { entry } of empty) made.push(entry)
     }
     const isUtf8 = [...kept.values()].every((each) => each.kind !== 'rows' || each.isUtf8)
     const settings =

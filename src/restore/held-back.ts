@@ -46,7 +46,7 @@ export class HeldBack {
     for (const id of found) {
       if (this.#tables.has(id)) continue
       this.#tables.add(id)
-      found.push(...(this.#tablesAbove.get(id) ?? []))
+      for (const above of this.#tablesAbove.get(id) ?? []) found.push(above)
     }
   }
 

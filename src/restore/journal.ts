@@ -176,7 +176,7 @@ export class RestoreJournal {
     if (this.#round === 0 || this.#before?.ended !== undefined) {
       this.#round++
       const done = [...this.#done].map((step): JournalLine => ({ event: 'done', step }))
-      await this.note({ event: 'round', round: this.#round }, ...done)
+      await this.#noteAll([{ event: 'round', round: this.#round }, ...done])
     }
     await marks.create(session, this.#round)
   }
@@ -230,7 +230,12 @@ export class RestoreJournal {
   }
 
   /** Says something in the store. */
-  async note(...lines: readonly JournalLine[]): Promise<void> {
+  async note(line: JournalLine): Promise<void> {
+    await this.#noteAll([line])
+  }
+
+  /** All of them at once: an archive may have any number of steps. */
+  async #noteAll(lines: readonly JournalLine[]): Promise<void> {
     const writing = this.#writing.then(() => this.#store.append(journalLines(lines)))
     this.#writing = writing.catch(() => undefined)
     await writing

@@ -1,6 +1,7 @@
 import type { DumpId, TocEntry } from '../toc/types.ts'
+import { EntryLocks } from './entry-locks.ts'
 import { ReadyEntries } from './ready-entries.ts'
-import { actsUponRows, dataBelow, dataIdsOf } from './table-data.ts'
+import { actsUponRows, dataBelow, dataIdsOf, mostBelow } from './table-data.ts'
 
 /** What a {@link RestoreSchedule} goes by. */
 export interface ScheduleInput {
@@ -43,11 +44,13 @@ export class RestoreSchedule {
   /** Of entries whose dependencies are not those of the archive. */
   readonly #repointed = new Map<number, readonly DumpId[]>()
   /** What an entry locks so that no other may use it meanwhile; most lock nothing. */
-  readonly #locks = new Map<number, readonly DumpId[]>()
+  readonly #locks = new Map<number, ReadonlySet<DumpId>>()
   readonly #ready: ReadyEntries
-  readonly #running = new Set<number>()
-  /** Entries that wait for a running one to give up its locks. */
-  readonly #waiting = new Map<number, number[]>()
+  /** What running entries use, and who waits for it. */
+  readonly #inUse = new EntryLocks({
+    usedBy: (place) => this.#dependenciesOf(place),
+    lockedBy: (place) => this.#locks.get(place),
+  })
   /** What comes in order and is not done. */
   readonly #inOrder: Set<number>
   #pass = -1
@@ -99,11 +102,9 @@ export class RestoreSchedule {
     const first = this.#nextInOrder()
     if (first !== undefined) return first
     for (let place = this.#ready.take(); place !== undefined; place = this.#ready.take()) {
-      const obstacle = this.#obstacleOf(place)
+      const obstacle = this.#inUse.obstacleOf(place)
       if (obstacle === undefined) return this.#give(place)
-      const waiting = this.#waiting.get(obstacle)
-      if (waiting === undefined) this.#waiting.set(obstacle, [place])
-      else waiting.push(place)
+      for (const other of this.#inUse.wait(place, obstacle)) this.#ready.add(other)
     }
     return undefined
   }
@@ -111,7 +112,7 @@ export class RestoreSchedule {
   /** What the input holds next; nothing while what it held before is not done. */
   #nextInOrder(): number | undefined {
     const [place] = this.#inOrder
-    if (place === undefined || this.#states[place] !== state.ready || this.#obstacleOf(place) !== undefined) {
+    if (place === undefined || this.#states[place] !== state.ready || this.#inUse.obstacleOf(place) !== undefined) {
       return undefined
     }
     return this.#give(place)
@@ -119,16 +120,14 @@ export class RestoreSchedule {
 
   #give(place: number): number {
     this.#states[place] = state.running
-    this.#running.add(place)
+    this.#inUse.take(place)
     return place
   }
 
   /** An entry has been restored: what depends on it, or waits for its locks, may be now. */
   done(place: number): void {
-    this.#running.delete(place)
     this.#inOrder.delete(place)
-    for (const waiting of this.#waiting.get(place) ?? []) this.#ready.add(waiting)
-    this.#waiting.delete(place)
+    for (const waiting of this.#inUse.release(place)) this.#ready.add(waiting)
     for (const dependent of this.#finish(place)) this.#makeReady(dependent)
   }
 
@@ -168,16 +167,21 @@ export class RestoreSchedule {
    */
   #repoint(bytes: Float64Array): void {
     const dataIds = dataIdsOf(this.#entries)
+    // what is more than that is left to chance, as pg_restore leaves all of it
+    let room = mostBelow(this.#entries)
     const below = dataBelow(this.#entries, dataIds)
     for (const [place, entry] of this.#entries.entries()) {
       const { section, dependencies } = entry
       if (section !== 'post-data') continue
       const rows = dependencies.map((dumpId) => dataIds.get(dumpId))
-      const more = actsUponRows(entry) ? dependencies.flatMap((dumpId) => below.get(dumpId) ?? none) : none
+      const found = actsUponRows(entry) ? [...new Set(dependencies)].map((dumpId) => below.get(dumpId) ?? none) : []
+      const size = found.reduce((sum, { length }) => sum + length, 0)
+      const more = size > room ? none : found.flat()
+      room -= more.length
       if (more.length === 0 && rows.every((dataId) => dataId === undefined)) continue
       for (const dataId of [...rows, ...more]) {
-        const size = dataId === undefined ? 0 : (bytes[this.#places.get(dataId) ?? -1] ?? 0)
-        bytes[place] = Math.max(bytes[place] ?? 0, size)
+        const dataBytes = dataId === undefined ? 0 : (bytes[this.#places.get(dataId) ?? -1] ?? 0)
+        bytes[place] = Math.max(bytes[place] ?? 0, dataBytes)
       }
       this.#repointed.set(place, [...dependencies.map((dumpId, at) => rows[at] ?? dumpId), ...more])
     }
@@ -229,21 +233,6 @@ export class RestoreSchedule {
       const desc = this.#entries[this.#places.get(dumpId) ?? -1]?.desc
       return desc === 'TABLE' || desc === 'TABLE DATA'
     })
-    if (locked.length > 0) this.#locks.set(place, locked)
-  }
-
-  /** A running entry that an entry must not run beside (has_lock_conflicts, both ways). */
-  #obstacleOf(place: number): number | undefined {
-    for (const other of this.#running) {
-      if (this.#locksOut(place, other) || this.#locksOut(other, place)) return other
-    }
-    return undefined
-  }
-
-  #locksOut(locker: number, user: number): boolean {
-    const locks = this.#locks.get(locker)
-    if (locks === undefined) return false
-    const used = this.#dependenciesOf(user)
-    return locks.some((dumpId) => used.includes(dumpId))
+    if (locked.length > 0) this.#locks.set(place, new Set(locked))
   }
 }

@@ -28,9 +28,16 @@ export function tablesAbove(entries: readonly TocEntry[]): ReadonlyMap<DumpId, r
     const table = desc === 'TABLE ATTACH' ? dependencies[0] : dumpId
     if (table === undefined || (desc !== 'TABLE' && desc !== 'TABLE ATTACH')) continue
     const others = dependencies.filter((id) => id !== table && tables.has(id))
-    above.set(table, [...(above.get(table) ?? []), ...others])
+    const found = above.get(table)
+    if (found === undefined) above.set(table, others)
+    else for (const id of others) found.push(id)
   }
   return above
+}
+
+/** How many tables may lie below others, in all: partitions lie at some few levels, and no chain of them is long. */
+export function mostBelow(entries: readonly TocEntry[]): number {
+  return 100_000 + 32 * entries.length
 }
 
 /** Of each table the TABLE DATA entries of its partitions and of tables that inherit from it, at any depth. */
@@ -40,9 +47,11 @@ export function dataBelow(
 ): ReadonlyMap<DumpId, readonly DumpId[]> {
   const above = tablesAbove(entries)
   const below = new Map<DumpId, DumpId[]>()
+  let room = mostBelow(entries)
   for (const [table, data] of dataIds) {
     const found = new Set(above.get(table))
     for (const id of found) {
+      if (room-- <= 0) return below
       for (const next of above.get(id) ?? []) found.add(next)
       const list = below.get(id)
       if (list === undefined) below.set(id, [data])

@@ -300,4 +300,140 @@ describe('RestoreSchedule', () => {
     schedule.done(0)
     expect(schedule.next()).toBe(1)
   })
+
+  test('keeps no session waiting for which there is an entry', () => {
+    const property = fc.property(archives, fc.array(fc.nat(3), { minLength: 1 }), (given, order) => {
+      const schedule = scheduleOf(given)
+      const done = new Set([...schedule.beforeOthers()].map((place) => given[place]?.dumpId))
+      const begun = new Set(done)
+      const there = new Set(given.map(({ dumpId }) => dumpId))
+      for (let pass = 0; schedule.nextPass(); pass++) {
+        const running: number[] = []
+        for (let turn = 0; ; turn++) {
+          for (let place = schedule.next(); place !== undefined; place = schedule.next()) {
+            running.push(place)
+            begun.add(given[place]?.dumpId)
+          }
+          const beside = running.flatMap((place) => given[place] ?? [])
+          const missed = given.filter((entry) => {
+            if (begun.has(entry.dumpId) || passOf(entry) !== pass) return false
+            const uses = dependenciesOf(entry, given)
+            if (uses.some((id) => there.has(id) && !done.has(id))) return false
+            return beside.every((other) => {
+              const used = dependenciesOf(other, given)
+              return (
+                !locksOf(entry, given).some((id) => used.includes(id)) &&
+                !locksOf(other, given).some((id) => uses.includes(id))
+              )
+            })
+          })
+          expect(missed).toEqual([])
+          const [place] = running.splice((order[turn % order.length] ?? 0) % Math.max(1, running.length), 1)
+          if (place === undefined) break
+          schedule.done(place)
+          done.add(given[place]?.dumpId)
+        }
+      }
+    })
+    fc.assert(property, { numRuns: 500 })
+  })
+})
+
+/** So many of what `make` makes. */
+const times = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at))
+const table = (dumpId: number, ...dependencies: number[]): Given => ({
+  dumpId,
+  desc: 'TABLE',
+  section: 'pre-data',
+  dependencies,
+})
+const rowsOf = (dumpId: number, of: number): Given => ({
+  dumpId,
+  desc: 'TABLE DATA',
+  section: 'data',
+  dependencies: [of],
+})
+const after = (desc: string, dumpId: number, dependencies: readonly number[]): Given => ({
+  dumpId,
+  desc,
+  section: 'post-data',
+  dependencies,
+})
+
+describe('RestoreSchedule takes time and memory by the number of entries', { timeout: 30_000 }, () => {
+  const size = 60_000
+  const twoTables = [table(1), table(2), rowsOf(3, 1), rowsOf(4, 2)]
+  const tables = times(size, (at) => table(at + 1))
+  test.each<readonly [string, readonly Given[]]>([
+    ['foreign keys to one table', [...twoTables, ...times(size, (at) => after('FK CONSTRAINT', at + 5, [1, 2]))]],
+    [
+      'foreign keys to one table from many',
+      [...tables, ...times(size, (at) => after('FK CONSTRAINT', size + at + 1, [at + 1, 1]))],
+    ],
+    [
+      'indexes of one table that is locked',
+      [...twoTables, after('CONSTRAINT', 5, [1]), ...times(3 * size, (at) => after('INDEX', at + 6, [1]))],
+    ],
+    [
+      'entries that attach one table',
+      [
+        ...twoTables,
+        ...times(size, (at): Given => ({
+          dumpId: at + 5,
+          desc: 'TABLE ATTACH',
+          section: 'pre-data',
+          dependencies: [1, 2],
+        })),
+      ],
+    ],
+    [
+      'a chain of tables',
+      [
+        ...times(size, (at) => table(at + 1, at)),
+        ...times(size, (at) => rowsOf(size + at + 1, at + 1)),
+        after('TRIGGER', 3 * size, [1]),
+      ],
+    ],
+    [
+      'a trigger that names one table again and again',
+      [
+        table(1),
+        ...times(size, (at) => table(at + 2, 1)),
+        ...times(size, (at) => rowsOf(size + at + 2, at + 2)),
+        after(
+          'TRIGGER',
+          3 * size,
+          times(size, () => 1),
+        ),
+      ],
+    ],
+    [
+      'foreign keys with very many tables each',
+      [
+        ...tables,
+        ...times(8, (at) =>
+          after(
+            'FK CONSTRAINT',
+            size + at + 1,
+            times(size / 2, (nth) => (at % 2) * (size / 2) + nth + 1),
+          ),
+        ),
+      ],
+    ],
+  ])('%s', (_, given) => {
+    const schedule = scheduleOf(given)
+    let count = [...schedule.beforeOthers()].length
+    while (schedule.nextPass()) {
+      const running: number[] = []
+      for (;;) {
+        for (let place = schedule.next(); place !== undefined; place = running.length < 4 ? schedule.next() : undefined)
+          running.push(place)
+        const place = running.shift()
+        if (place === undefined) break
+        schedule.done(place)
+        count++
+      }
+    }
+    expect(count).toBe(given.length)
+  })
 })
