@@ -227,6 +227,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   // the drop-in asks what an archive version has, as pg_restore does
   // the command has nothing else to do while it reads and writes, which the library cannot know of a program
   // a script is written over nothing that is being read: the library leaves that to whoever opens the output
+  // what a server is asked before there is anything to restore hears the signal, too
   // a dump is kept by what is no part of the library either, before it has shown what else it is good for
   cli: [
     'index.ts',
@@ -235,6 +236,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'restore/pg.ts',
     'restore/pg-client.ts',
     'restore/pglite.ts',
+    'restore/questions.ts',
     'embedded/place.ts',
     'toc/version.ts',
     'inspect/keep-archive.ts',

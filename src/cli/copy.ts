@@ -118,7 +118,7 @@ export async function copy(terminal: Terminal, args: readonly string[]): Promise
   const target = await connectTarget(terminal, line, to, { never, quiet })
   let program: Program | undefined
   try {
-    const facts = await askFacts(target)
+    const facts = await askFacts(terminal, target)
     refuseSame(source.facts, facts, line)
     return await runRestore(terminal, line, {
       open: () => {

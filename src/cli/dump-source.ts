@@ -2,6 +2,7 @@ import { ArchiveError, isArchiveError } from '../index.ts'
 import { connectDatabase, connectionParameters } from './connection.ts'
 import { isConnectionString, isSecret, parseConnectionString } from '../libpq/connection-string.ts'
 import { askPassword } from './password-prompt.ts'
+import { askServer } from './server-question.ts'
 import type { Terminal } from './terminal.ts'
 import type { PgTarget } from '../restore/pg.ts'
 
@@ -67,7 +68,7 @@ export async function findSource(terminal: Terminal, given: GivenSource): Promis
       askPassword: given.password === 'never' ? undefined : ask,
     })
     try {
-      facts = await askFacts(server)
+      facts = await askFacts(terminal, server)
     } finally {
       await server.end().catch(() => undefined)
     }
@@ -82,8 +83,10 @@ export async function findSource(terminal: Terminal, given: GivenSource): Promis
  * What servers are told apart by. The start of the postmaster is the same by whatever address it is reached, and
  * another one on a copy of its disk; the identifier of the system is that of all copies.
  */
-export async function askFacts(server: PgTarget): Promise<ServerFacts> {
-  const [row] = await server.rows(
+export async function askFacts(terminal: Terminal, server: PgTarget): Promise<ServerFacts> {
+  const [row] = await askServer(
+    terminal,
+    server,
     `SELECT pg_catalog.current_setting('server_version_num'), d.datname, d.oid,
       pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.pg_postmaster_start_time()), 'YYYY-MM-DD HH24:MI:SS.US')
       FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`,

@@ -175,7 +175,7 @@ class Dump {
         const receiptBytes = new TextEncoder().encode(`${JSON.stringify(kept.receipt, null, 1)}\n`)
         const hasReceipt = receiptSink !== undefined && kept.receipt !== null
         // what could still fail comes before anything gets its name
-        if (hasReceipt) await namingOutput(receipt, receiptSink.write(receiptBytes))
+        if (hasReceipt) await namingOutput(receipt, writeOut(receiptSink, receiptBytes))
         await namingOutput(output, kept.commit())
         if (globalsSink !== undefined) await namingOutput(globals, globalsSink.commit())
         if (hasReceipt) await namingOutput(receipt, receiptSink.commit())
@@ -216,6 +216,7 @@ class Dump {
     )
     try {
       for await (const chunk of program) await namingOutput(file, sink.write(chunk))
+      await namingOutput(file, writeOut(sink))
     } finally {
       await program.stop()
     }
@@ -289,6 +290,12 @@ const verdicts = {
   broken: 'the archive is not whole, and was not kept',
   whole: 'the archive is whole and was kept; its defects come from the database',
 } as const
+
+/** Has what was written on the disk. */
+async function writeOut(sink: Sink, last?: Uint8Array): Promise<void> {
+  if (last !== undefined) await sink.write(last)
+  await sink.flush?.()
+}
 
 async function sizeOf(directory: string): Promise<number> {
   const names = await readdir(directory).catch(() => [])

@@ -75,7 +75,7 @@ export async function runRestore(terminal: Terminal, line: CommandLine, source: 
   try {
     await using target = await source.connect()
     const targetVersion =
-      line.own('target-version').at(-1) ?? (compat === undefined ? await releaseFor(target) : undefined)
+      line.own('target-version').at(-1) ?? (compat === undefined ? await releaseFor(terminal, target) : undefined)
     const options = {
       ...sqlOptions,
       ...common,

@@ -1,4 +1,6 @@
 import type { RestoreTarget } from '../index.ts'
+import { askServer } from './server-question.ts'
+import type { Terminal } from './terminal.ts'
 
 /** What a server of this number calls itself: `18`, `9.6`. */
 export function releaseOf(number: number): string {
@@ -9,8 +11,8 @@ export function releaseOf(number: number): string {
 const knownReleases = /^(?:9\.6|1[0-8])$/
 
 /** The release of a server, where SQL can be written for it. */
-export async function releaseFor(target: RestoreTarget): Promise<string | undefined> {
-  const [row] = (await target.rows?.('SHOW server_version_num')) ?? []
+export async function releaseFor(terminal: Terminal, target: RestoreTarget): Promise<string | undefined> {
+  const [row] = await askServer(terminal, target, 'SHOW server_version_num')
   const release = releaseOf(Number(row?.[0]))
   return knownReleases.test(release) ? release : undefined
 }

@@ -240,27 +240,36 @@ async function openFileSink(target: string, existing: Stats | undefined, options
   // Never open to more people than the file that it replaces; `keepMode` brings the rest of the mode.
   const mode = options.mode ?? (existing === undefined ? 0o666 : existing.mode & 0o700)
   const file = await createFile(temporary, mode)
+  let flushed = false
+  const flush = async (): Promise<void> => {
+    signal?.throwIfAborted()
+    await file.drain()
+    if (existing !== undefined && options.mode === undefined) await keepMode(file.descriptor, existing)
+    if (options.sync !== false) await flushFile(file.descriptor)
+    flushed = true
+  }
   return {
     get position() {
       return file.position
     },
     async write(chunk) {
       signal?.throwIfAborted()
+      flushed = false
       await file.write(chunk)
     },
     async writeAt(chunk, offset) {
       signal?.throwIfAborted()
+      flushed = false
       await file.writeAt(chunk, offset)
     },
     async written() {
       signal?.throwIfAborted()
       return await file.written(target)
     },
+    flush,
     async commit() {
-      signal?.throwIfAborted()
-      await file.drain()
-      if (existing !== undefined && options.mode === undefined) await keepMode(file.descriptor, existing)
-      if (options.sync !== false) await flushFile(file.descriptor)
+      // what comes with an output that has its name gets its own, signal or not
+      if (!flushed) await flush()
       await file.close()
       if (options.overwrite === 'refuse') await renameToNew(temporary, target)
       else await fs.promises.rename(temporary, target)

@@ -48,6 +48,11 @@ export interface Sink {
    * What has been written so far, to be read until `commit` or `abort`; absent where the output cannot be read back.
    */
   readonly written?: () => Promise<RandomAccess>
+  /**
+   * Everything has been written: makes it durable. What is left to `commit` hardly fails, and a signal does not stop it,
+   * for outputs that belong together. Absent where there is no such step.
+   */
+  readonly flush?: () => Promise<void>
   /** Everything has been written: makes it durable and visible. */
   commit(): Promise<void>
   /** Gives up: a file that was being made disappears, a stream is destroyed with `reason`. Never throws. */

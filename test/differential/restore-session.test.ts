@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { filter, open, restore } from '../../src/index.ts'
 import { connectPg } from '../../src/restore/pg.ts'
 import { fixture } from '../helpers/corpus.ts'
+import { cutting } from '../helpers/cutting-proxy.ts'
 import { cli } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
 import { inNewDatabase, servers, withoutServers } from '../helpers/servers.ts'
@@ -172,6 +173,25 @@ describe('a session', () => {
           const left = `SELECT count(*) FROM pg_stat_activity WHERE datname = '${name}' AND wait_event_type = 'Lock'`
           expect(ask([left]).trim()).toBe('0')
         })
+      })
+    },
+    seconds,
+  )
+
+  test(
+    'tells as such that its connection is lost before anything is restored',
+    async () => {
+      const file = await tableArchive()
+      await inNewDatabase(server, async (name) => {
+        // before the first question: what is said until then is who connects, with a password
+        const proxy = await cutting({ host, port }, { direction: 'up', message: 4, which: 'one' })
+        const place = `postgresql://${user}:${password}@127.0.0.1:${proxy.port}/${name}?sslmode=disable`
+        const { status, stderr } = await run(process.execPath, [cli, 'restore', '-d', place, file])
+        expect([status, stderr]).toEqual([
+          1,
+          expect.stringMatching(/^pgdmp: Cannot begin: the connection to the server is lost: .*try again\.$/m),
+        ])
+        await proxy.close()
       })
     },
     seconds,

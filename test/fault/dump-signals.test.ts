@@ -67,20 +67,16 @@ describe('a signal', () => {
 
   const cases = dumps.flatMap((dump) => {
     const signals = everywhere ? heard : [random.pick(heard)]
-    return [...signals, ['SIGKILL', null] as const].flatMap(([signal, status]) =>
-      (everywhere ? [true, false] : [signal === 'SIGKILL' || random.below(2) === 0]).map((waits) => ({
-        ...dump,
-        signal,
-        status,
-        waits,
-      })),
-    )
+    return [...signals, ['SIGKILL', null] as const].flatMap(([signal, status]) => {
+      const waits = everywhere ? [true, false] : [signal === 'SIGKILL' || random.below(2) === 0]
+      return waits.map((does) => [signal, dump.name, does, dump.args, status] as const)
+    })
   })
 
   test.each(cases)(
-    '$signal ends $name and pg_dump, that waits: $waits',
+    '%s ends %s and pg_dump, which waits: %s',
     { timeout: 60_000 },
-    async ({ args, signal, status, waits }) => {
+    async (signal, _, waits, args, status) => {
       const place = mkdtempSync(join(folder, 'place-'))
       mkdirSync(join(place, 'out'))
       const output = join(place, 'out', 'made')

@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 
 /** One call to the file system, before it is made. */
@@ -6,6 +7,8 @@ export interface SystemCall {
   /** From 1. */
   readonly number: number
   readonly name: string
+  /** What it is called with, a callback included. */
+  readonly args: readonly unknown[]
 }
 
 /** What is to become of a call: `fail` with the error, do `less` than asked (reads and writes), or go through. */
@@ -39,6 +42,9 @@ const promises = [
   'unlink',
 ] as const
 
+/** What is done with a file that `fs.promises.open` gives. */
+const ofHandles = ['read', 'readFile', 'stat', 'sync', 'truncate', 'writeFile'] as const
+
 /** Puts `make(original)` in the place of a function, and gives what puts it back. */
 function replace(holder: object, name: string, make: (original: Callable) => Callable): () => void {
   const original = Reflect.get(holder, name) as Callable // the names above are those of functions
@@ -58,12 +64,12 @@ function lessOf(args: readonly unknown[]): unknown[] {
  */
 export function watchCalls(fate: (call: SystemCall) => Fate): Watch {
   const calls: string[] = []
-  const decide = (name: string): Fate => fate({ number: calls.push(name), name })
+  const decide = (name: string, args: readonly unknown[]): Fate => fate({ number: calls.push(name), name, args })
   const byCallback =
     (name: string) =>
     (original: Callable): Callable =>
     (...args) => {
-      const decided = decide(name)
+      const decided = decide(name, args)
       if (decided === undefined) return original(...args)
       if (decided === 'less') return original(...(name === 'read' || name === 'write' ? lessOf(args) : args))
       const callback = args.pop()
@@ -75,11 +81,34 @@ export function watchCalls(fate: (call: SystemCall) => Fate): Watch {
     (name: string) =>
     (original: Callable): Callable =>
     async (...args) => {
-      const decided = decide(name)
+      const decided = decide(name, args)
       if (typeof decided === 'object') throw decided.fail
       return await original.apply(fs.promises, args)
     }
+  const ofHandle =
+    (name: string) =>
+    (original: Callable): Callable =>
+    async (...args) => {
+      const decided = decide(`handle.${name}`, args)
+      // in either case it is closed
+      if (name === 'close') await Reflect.apply(original, undefined, args)
+      if (typeof decided === 'object') throw decided.fail
+      return name === 'close' ? undefined : await Reflect.apply(original, undefined, args)
+    }
+  const opening =
+    (original: Callable): Callable =>
+    async (...args) => {
+      const decided = decide('promises.open', args)
+      if (typeof decided === 'object') throw decided.fail
+      // of this module
+      const handle = (await original.apply(fs.promises, args)) as FileHandle
+      for (const name of [...ofHandles, 'close'] as const) {
+        replace(handle, name, (method) => ofHandle(name)(method.bind(handle)))
+      }
+      return handle
+    }
   const originals = [
+    replace(fs.promises, 'open', opening),
     ...callbacks.map((name) => replace(fs, name, byCallback(name))),
     ...promises.map((name) => replace(fs.promises, name, byPromise(name))),
     replace(fs.realpath, 'native', byCallback('realpath.native')),

@@ -166,6 +166,21 @@ describe('openSink() of a path', () => {
     await expect(opening).rejects.toThrow('enough')
   })
 
+  it('writes all of it on flush(), after which commit() gives the name in spite of the signal', async () => {
+    const controller = new AbortController()
+    const path = join(directory, 'flushed')
+    const sink = await openSink(path, { signal: controller.signal, overwrite: 'refuse' })
+    await sink.write(hello)
+    await sink.flush?.()
+    const [temporary = ''] = readdirSync(directory)
+    expect(readFileSync(join(directory, temporary), 'utf8')).toBe('hello')
+    await sink.write(hello)
+    await sink.flush?.()
+    controller.abort(new Error('enough'))
+    await sink.commit()
+    expect([readdirSync(directory), readFileSync(path, 'utf8')]).toEqual([['flushed'], 'hellohello'])
+  })
+
   it('rejects with the reason of the signal in every call', async () => {
     const controller = new AbortController()
     const path = join(directory, 'aborted')
