@@ -189,6 +189,7 @@ function kindOf({ sqlState, message, hint }: ServerError, statement = ''): Kind 
       return notThere
     // invalid_parameter_value
     case '22023':
+      if (message.includes('default_table_access_method')) return foreseen(problems.accessMethods)
       return message.includes('default_tablespace') ? tablespaces : undefined
     // feature_not_supported, undefined_file
     case '0A000':
