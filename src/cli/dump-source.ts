@@ -83,6 +83,8 @@ export async function findSource(terminal: Terminal, given: GivenSource): Promis
  * another one on a copy of its disk; the identifier of the system is that of all copies.
  */
 export async function askFacts(server: PgTarget): Promise<ServerFacts> {
+  // the owner of the database may have operators of the names that are used here
+  await server.rows("SELECT pg_catalog.set_config('search_path', '', false)")
   const [row] = await server.rows(
     `SELECT pg_catalog.current_setting('server_version_num'), d.datname, d.oid,
       pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.pg_postmaster_start_time()), 'YYYY-MM-DD HH24:MI:SS.US')

@@ -55,6 +55,7 @@ export function serverPlace(
       }
       try {
         using hearing = conversing(maintenance)
+        await hearing.query(utf8.encode("SELECT pg_catalog.set_config('search_path', '', false)"))
         const differences = await create(hearing, name, wanted)
         created = true
         wanted.signal?.throwIfAborted()
