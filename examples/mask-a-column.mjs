@@ -1,6 +1,5 @@
 // Copies a database to another server with one column masked: its values never get there. Equal values stay equal.
-//   node examples/mask-a-column.mjs postgres://prod/app postgres://localhost/app public.customers email
-// Needs pg_dump, and npm install pg pg-copy-streams.
+//   node examples/mask-a-column.mjs postgres://prod/app postgres://localhost/app public.customers email  (needs pg_dump, pg, pg-copy-streams)
 import { spawn } from 'node:child_process'
 import { createHmac, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -12,7 +11,8 @@ const pg = await connectPg(to)
 const pgDump = spawn('pg_dump', ['-Fc', '-Z0', '-d', source], { stdio: ['ignore', 'pipe', 'inherit'] })
 const [archive, ended] = [await open(pgDump.stdout), once(pgDump, 'close')]
 const data = archive.toc.find(({ desc, namespace, tag }) => desc === 'TABLE DATA' && `${namespace}.${tag}` === table)
-const columns = /\((.*)\) FROM stdin/.exec(data?.copyStmt ?? '')?.[1]?.split(', ') ?? []
+const listed = /\((.*)\) FROM stdin/.exec(data?.copyStmt ?? '')?.[1]?.split(', ') ?? []
+const columns = listed.map((name) => name.replace(/^"(.*)"$/, '$1').replaceAll('""', '"'))
 const key = randomBytes(32) // without it nobody can try out what a value was
 function masked(row) {
   const fields = row.split('\t')
@@ -22,7 +22,7 @@ function masked(row) {
 }
 async function copyFrom(statement) {
   const input = await pg.copyFrom(statement)
-  if (Buffer.from(statement).toString() !== data.copyStmt) return input
+  if (!data.raw.bytes('copyStmt').every((byte, at) => byte === statement[at])) return input
   let rest = '' // of a row that has begun; latin1 keeps bytes as they are
   const write = async (chunk) => {
     const rows = (rest + Buffer.from(chunk).toString('latin1')).split('\n')
@@ -32,7 +32,8 @@ async function copyFrom(statement) {
   return { write, end: () => input.end(), abort: (reason) => input.abort(reason) }
 }
 if (!columns.includes(column)) throw new Error(`There is no column ${column} of a table ${table} with data`)
-const { failed } = await restore(archive, { query: (sql) => pg.query(sql), copyFrom })
+const [[targetVersion]] = await pg.rows('SELECT current_setting($$server_version_num$$)::int / 10000')
+const { failed } = await restore(archive, { query: (sql) => pg.query(sql), copyFrom }, { targetVersion })
 const [status] = await ended // a source that failed leaves a target that looks whole
 console.log(`${failed} statements refused, pg_dump ended with status ${status}`)
 process.exit(failed === 0 && status === 0 ? 0 : 1)

@@ -10,7 +10,9 @@ const [file = '', to = ''] = process.argv.slice(2)
 const archive = await open(file)
 const target = await connectPg(to)
 try {
-  const options = { noOwner: true, noPrivileges: true, noTablespaces: true, jobs: 2 }
+  const [[release]] = await target.rows('SELECT current_setting($$server_version_num$$)::int / 10000')
+  // what that release of the server understands, whichever it was dumped from
+  const options = { noOwner: true, noPrivileges: true, noTablespaces: true, jobs: 2, targetVersion: release }
   const { findings } = await checkTarget(archive, target, options)
   for (const { what, names, hint } of findings) console.log(what, names.slice(0, 3), hint ?? '')
 

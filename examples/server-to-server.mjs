@@ -16,7 +16,9 @@ const ended = once(pgDump, 'close')
 try {
   const archive = await open(pgDump.stdout) // never more of it in memory than a few buffers
   const masked = filter(archive, { match: 'pattern', excludeTableData: [pattern] })
-  const { failed, groups, bytes } = await restore(rewriteOwner(masked, parseNamePairs(pairs)), target)
+  const [[release]] = await target.rows('SELECT current_setting($$server_version_num$$)::int / 10000')
+  const renamed = rewriteOwner(masked, parseNamePairs(pairs))
+  const { failed, groups, bytes } = await restore(renamed, target, { targetVersion: release })
   for (const { count, cause, hint } of groups) console.log(count, cause, hint ?? '')
   await archive.close()
   const [status] = await ended

@@ -113,6 +113,21 @@ describe.skipIf(server === undefined)('with a server', () => {
     })
   })
 
+  test('mask-a-column.mjs masks in a database of another encoding, too', async () => {
+    await inNewDatabase(
+      server as Server,
+      async (source) => {
+        ask(['CREATE TABLE größe (id int, straße text)', "INSERT INTO größe VALUES (1, 'Gänsemarkt')"], source)
+        await inNewDatabase(server as Server, async (target) => {
+          const printed = await node('mask-a-column.mjs', [uri(source), uri(target), 'public.größe', 'straße'])
+          expect(printed).toEqual([0, '0 statements refused, pg_dump ended with status 0\n', ''])
+          expect(ask([`SELECT straße ~ '^[0-9a-f]{64}$' FROM größe`], target)).toBe('t\n')
+        })
+      },
+      'LATIN1',
+    )
+  })
+
   test('restore-with-pg.mjs restores, and says what is there', async () => {
     await inNewDatabase(server as Server, async (target) => {
       const printed = await node('restore-with-pg.mjs', [latin1, uri(target)])

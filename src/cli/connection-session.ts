@@ -46,10 +46,11 @@ export function shuffled<T>(items: readonly T[]): T[] {
 /** Why a session is not what was asked for; undefined of one that is (CONNECTION_CHECK_TARGET, fe-connect.c). */
 export async function unfit(client: Client, wanted: SessionAttributes): Promise<string | undefined> {
   if (wanted === 'any') return undefined
-  const { rows } = await client.query<{ recovers: boolean; reads: boolean }>(
-    "SELECT pg_catalog.pg_is_in_recovery() AS recovers, pg_catalog.current_setting('transaction_read_only') = 'on' AS reads",
-  )
-  const { recovers = false, reads = false } = rows[0] ?? {}
+  // nothing of what the owner of the database may have is asked for: not even an operator
+  const recovery = await client.query<{ recovers: boolean }>('SELECT pg_catalog.pg_is_in_recovery() AS recovers')
+  const setting = await client.query<{ transaction_read_only: string }>('SHOW transaction_read_only')
+  const recovers = recovery.rows[0]?.recovers === true
+  const reads = setting.rows[0]?.transaction_read_only === 'on'
   if (wanted === 'read-write') return reads ? 'session is read-only' : undefined
   if (wanted === 'read-only') return reads ? undefined : 'session is not read-only'
   if (wanted === 'primary') return recovers ? 'server is in hot standby mode' : undefined

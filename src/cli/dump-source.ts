@@ -84,6 +84,8 @@ export async function findSource(terminal: Terminal, given: GivenSource): Promis
  * another one on a copy of its disk; the identifier of the system is that of all copies.
  */
 export async function askFacts(terminal: Terminal, server: PgTarget): Promise<ServerFacts> {
+  // the owner of the database may have operators of the names that are used here
+  await askServer(terminal, server, "SELECT pg_catalog.set_config('search_path', '', false)")
   const [row] = await askServer(
     terminal,
     server,

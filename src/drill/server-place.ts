@@ -71,6 +71,7 @@ export function serverPlace(
       }
       try {
         using hearing = conversing(maintenance)
+        await hearing.query(utf8.encode("SELECT pg_catalog.set_config('search_path', '', false)"))
         created = 'unknown'
         const differences = await create(hearing, name, wanted).catch((error: unknown) => {
           if (!isArchiveError(error) || error.code !== 'CONNECTION_LOST') created = 'no'

@@ -10,7 +10,9 @@ import { fmtId, fmtQualifiedId } from '../sql/quote.ts'
 import type { ScriptContext } from '../sql/session.ts'
 import type { TocEntry } from '../toc/types.ts'
 import { Conversation, restoreIntoIt, resumeLater, whatRemains } from './conversation.ts'
+import { warnOfDump } from './dump-warning.ts'
 import { EntrySteps, type StepSession } from './entry-steps.ts'
+import { EntryStorage } from './entry-storage.ts'
 import { loadLargeObjects } from './load-objects.ts'
 import type { RestoreRun, WorkerOptions } from './run.ts'
 import {
@@ -42,6 +44,7 @@ export class EntryRestorer {
   /** Of a restore with a journal. */
   readonly #steps: EntrySteps | undefined
   readonly #stepSession: StepSession
+  readonly #storage: EntryStorage
   /** What the server is at. */
   #entry: TocEntry | undefined
   /** What comes next is about this one. */
@@ -62,6 +65,7 @@ export class EntryRestorer {
     this.#worker = worker?.worker
     this.#signal = worker === undefined ? run.options.signal : worker.signal
     this.session = new RestoreSession(this.#context)
+    this.#storage = new EntryStorage(context.quote)
     this.#conversation = new Conversation(target, this.#signal, () => ({
       message: 'Cannot restore further',
       hint: whatRemains(this.#context.options.singleTransaction, this.#committing, run.journal !== undefined),
@@ -163,7 +167,7 @@ export class EntryRestorer {
 
   async #restoreEntry(entry: TocEntry, parts: EntryParts): Promise<void> {
     const session = this.session
-    this.#warnOfDump(entry)
+    warnOfDump(this.#context, this.#run.prepared.plan.hasSchema, entry)
     if (parts.schema) await this.#schema(entry)
     // whether there is a table for them
     if (parts.data && this.#run.options.noDataForFailedTables === true) await this.settle()
@@ -181,15 +185,6 @@ export class EntryRestorer {
     if (this.#worker !== undefined) await this.settle()
   }
 
-  /** pg_dump 7.x left its warnings in the archive. */
-  #warnOfDump(entry: TocEntry): void {
-    if (entry.desc !== 'WARNING') return
-    const { plan } = this.#run.prepared
-    const context = this.#context
-    const text = (plan.hasSchema && entry.defn) || entry.copyStmt
-    if (text) context.warn('WARNING_OF_DUMP', `warning from original dump file: ${text}`, entry)
-  }
-
   async #schema(entry: TocEntry): Promise<void> {
     const { report, options } = this.#context
     const leavesTransaction = isDatabase(entry.desc)
@@ -202,6 +197,7 @@ export class EntryRestorer {
     let before = 0
     this.#afterwards(() => void (before = this.#failed))
     await this.flush()
+    await this.#steps?.store(this.#storage.all(entry), this.#storage.lacking(entry))
     if (entry.desc === 'TABLE') {
       this.#afterwards(() => {
         if (this.#failed === before) this.#run.markCreated(entry)
@@ -390,8 +386,10 @@ export class EntryRestorer {
     if (this.#committing) this.#inTransaction = false
     try {
       await this.#conversation.ask(() => this.#conversation.target.query(encodeByteString(sql)))
+      this.#storage.answered(command, true)
       if (beginsTransaction.test(sql)) this.#inTransaction = true
     } catch (error) {
+      this.#storage.answered(command, false)
       await this.#refused(error, command)
     }
   }
@@ -435,6 +433,7 @@ export class EntryRestorer {
       committed: () => void (this.#inTransaction = false),
       inTransaction: () => this.#inTransaction,
       failed: () => this.#failed,
+      misplacedBy: (command) => this.#storage.misplacedBy(command, this.#entering),
     }
   }
 }

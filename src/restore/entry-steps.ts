@@ -1,5 +1,6 @@
 import type { TocEntry } from '../toc/types.ts'
-import { allDrops, stepId, type RestoreJournal, type StepId } from './journal.ts'
+import type { Misplaced } from './entry-storage.ts'
+import { allDrops, stepId, storageStep, type RestoreJournal, type StepId } from './journal.ts'
 import type { JournalSession } from './journal-marks.ts'
 import { begin, commit, type Command } from './session.ts'
 import { isServerError } from './target.ts'
@@ -10,6 +11,8 @@ export interface StepSession extends JournalSession {
   send(command: Command): Promise<void>
   /** Counts a failure. @throws Stopped when it was the last one, and whatever is none of the server's */
   refused(error: unknown, command: Command): Promise<void>
+  /** What a command creates, and cannot store as it should be. */
+  misplacedBy(command: Command): readonly Misplaced[]
   /** Failures so far. */
   failed(): number
   /** The open transaction has been committed, by what was sent last. */
@@ -80,15 +83,32 @@ export class EntrySteps {
     if (this.#journal.isDone(step)) return
     if (this.#isHeld) return this.#fail(step)
     if (!this.#journal.isInPlace) return await this.#doAlone(step, command)
-    const mark = this.#journal.mark(step)
+    const numbers = this.#session.misplacedBy(command).map(({ number }) => number)
+    const isDone = await this.#doMarked(step, command, this.#journal.markMisplaced(step, this.#place, numbers))
+    if (isDone) for (const number of numbers) this.#fail(storageStep(this.#place, number))
+  }
+
+  /** What of the entry an earlier run has created without the setting that says how it is stored. */
+  async store(all: readonly Misplaced[], lacking: readonly Misplaced[]): Promise<void> {
+    for (const { number, command } of all) {
+      if (!this.#journal.isMisplaced(this.#place, number)) continue
+      const step = storageStep(this.#place, number)
+      if (lacking.some((other) => other.number === number)) this.#fail(step)
+      else await this.#doMarked(step, command, this.#journal.mark(step))
+    }
+  }
+
+  /** @returns whether the server has taken it */
+  async #doMarked(step: StepId, command: Command, mark: ReturnType<RestoreJournal['mark']>): Promise<boolean> {
     try {
       await this.#session.query(command.sql + mark.sql)
       mark.made()
+      return true
     } catch (error) {
       if (isServerError(error) && error.sqlState === NOT_IN_TRANSACTION && !this.#session.inTransaction()) {
-        return await this.#doAlone(step, command)
-      }
-      await this.#refused(error, step, command)
+        await this.#doAlone(step, command)
+      } else await this.#refused(error, step, command)
+      return false
     }
   }
 

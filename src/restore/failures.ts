@@ -164,6 +164,21 @@ const kinds: Readonly<Record<string, Kind>> = {
   '42P01': notThere, // undefined_table
   '42883': notThere, // undefined_function
   '25006': foreseen(problems.readOnly), // read_only_sql_transaction
+  // dependent_objects_still_exist
+  '2BP01': {
+    cause: 'objects to drop that others depend on, which the archive does not have',
+    hint: 'Drop those others first (DROP … CASCADE drops both), or restore into an empty database',
+  },
+  // character_not_in_repertoire
+  '22021': {
+    cause: 'bytes that are no characters of the encoding',
+    hint: 'Look where with pgdmp verify, and mend them, or restore into a database in SQL_ASCII',
+  },
+  // untranslatable_character
+  '22P05': {
+    cause: 'characters that the encoding of the database does not have',
+    hint: 'Restore into a database in UTF8, or in the encoding of the archive',
+  },
   // disk_full
   '53100': { cause: 'the server has no space left', hint: 'Make room, and restore again' },
 }
@@ -173,6 +188,8 @@ const givesToOther = /^\s*ALTER (?:EVENT TRIGGER|FOREIGN DATA WRAPPER|SUBSCRIPTI
 
 /** What would have helped, by SQLSTATE and statement first: messages may be in any language. */
 function kindOf({ sqlState, message, hint }: ServerError, statement = ''): Kind | undefined {
+  // best effort, in English: whether it is the privilege that lacks, or this
+  if (sqlState === '42501' && message.includes('row-level security')) return foreseen(problems.rowSecurity)
   // the role may do it, only not for that owner
   if (sqlState === '42501' && hint !== undefined && givesToOther.test(statement))
     return foreseen(problems.superuserOwner)
@@ -189,6 +206,7 @@ function kindOf({ sqlState, message, hint }: ServerError, statement = ''): Kind 
       return notThere
     // invalid_parameter_value
     case '22023':
+      if (message.includes('default_table_access_method')) return foreseen(problems.accessMethods)
       return message.includes('default_tablespace') ? tablespaces : undefined
     // feature_not_supported, undefined_file
     case '0A000':

@@ -19,12 +19,16 @@ import { isServerError, ServerError } from './target.ts'
 export type StepId = string
 
 /** The number of an entry in the archive's order, and which of its commands, its rows included. */
-export function stepId(place: number, part: 'drop' | 'step' | 'rows', number: number): StepId {
+export function stepId(place: number, part: 'drop' | 'step' | 'rows' | 'storage', number: number): StepId {
   return `${place}:${part}:${number}`
 }
 
 /** All that --clean drops: dropped once, never again when a restore goes on. */
 export const allDrops: StepId = 'drops'
+
+/** What stores an object, once created otherwise, as the archive says, and that there is something to do so. */
+export const storageStep = (place: number, number: number): StepId => stepId(place, 'storage', number)
+const misplaced = (place: number, number: number): StepId => `${place}:misplaced:${number}`
 
 const wholeEntry = (place: number): StepId => `${place}:whole`
 
@@ -207,16 +211,30 @@ export class RestoreJournal {
   }
 
   /** Begins with a semicolon: what makes a mark, in the transaction of what stands before; and what to call then. */
-  mark(step: StepId): { readonly sql: string; readonly made: () => void } {
+  mark(step: StepId, also: readonly StepId[] = []): { readonly sql: string; readonly made: () => void } {
     if (this.#marks === undefined) throw new Error('There are no marks yet')
     const places = [...this.#unmarked]
     return {
-      sql: this.#marks.sqlOf([step, ...places.map(wholeEntry)]),
+      sql: this.#marks.sqlOf([step, ...also, ...places.map(wholeEntry)]),
       made: () => {
         this.#done.add(step)
         for (const place of places) this.#unmarked.delete(place)
       },
     }
+  }
+
+  /** Marks that an entry's object is created, and stored otherwise than the archive says. */
+  markMisplaced(step: StepId, place: number, numbers: readonly number[]): ReturnType<RestoreJournal['mark']> {
+    return this.mark(
+      step,
+      numbers.map((number) => misplaced(place, number)),
+    )
+  }
+
+  /** Whether an earlier run has created an object so. */
+  isMisplaced(place: number, number: number): boolean {
+    const step = storageStep(place, number)
+    return !this.#done.has(step) && (this.#left?.has(step) === true || this.#done.has(misplaced(place, number)))
   }
 
   /** A step failed, or could not be tried: a later run will. */

@@ -174,7 +174,7 @@ export class RestoreRun {
   async refuse(failure: RestoreFailure): Promise<void> {
     this.recall(failure)
     const { entry, statement } = failure
-    if (entry !== undefined && statement !== undefined) this.#heldBack?.failed(entry, statement)
+    if (entry !== undefined && statement !== undefined) this.#heldBack?.failed(entry, statement, failure.error.sqlState)
     const decided = this.#deciding.then(() => this.#decide(failure))
     this.#deciding = decided.catch(() => undefined)
     if ((await decided) === 'stop') throw new Stopped()

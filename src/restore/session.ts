@@ -2,6 +2,9 @@ import { fmtId } from '../sql/quote.ts'
 import { ScriptSession } from '../sql/session.ts'
 import type { TocEntry } from '../toc/types.ts'
 
+/** Settings of a session that say how objects are stored. */
+export type StorageSetting = 'default_tablespace' | 'default_table_access_method'
+
 /** One message to the server. */
 export interface Command {
   /** A byte string. */
@@ -12,6 +15,8 @@ export interface Command {
   readonly shown?: true
   /** pg_restore gives up when it fails, whatever it was told about errors. */
   readonly fatal?: true
+  /** It says how objects are stored that are created from now on. */
+  readonly setting?: StorageSetting
   /** It concerns this session alone: another one that goes on must say it, too. */
   readonly ofSession?: true
 }
@@ -69,6 +74,7 @@ export class RestoreSession extends ScriptSession {
   override selectTablespace(tablespace: string | null | undefined): void {
     const name = tablespace ? fmtId(this.context.quote, tablespace) : "''"
     this.#marked(() => super.selectTablespace(tablespace), {
+      setting: 'default_tablespace',
       complaint: `could not set ${this.#setting('default_tablespace')} to ${name}`,
       ofSession: true,
     })
@@ -76,7 +82,8 @@ export class RestoreSession extends ScriptSession {
 
   override selectAccessMethod(entry: TocEntry, accessMethod: string | null | undefined): void {
     const complaint = `could not set ${this.#setting('default_table_access_method')}`
-    this.#marked(() => super.selectAccessMethod(entry, accessMethod), { complaint, ofSession: true })
+    const setting = 'default_table_access_method'
+    this.#marked(() => super.selectAccessMethod(entry, accessMethod), { complaint, ofSession: true, setting })
   }
 
   override alterAccessMethod(table: string, accessMethod: string): void {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { checkTarget, createRoles, filter, open, restore } from '../../src/index.ts'
@@ -277,6 +277,50 @@ describe('a check', () => {
           await target.end()
           await holder.end()
         }
+      })
+    },
+    timeout,
+  )
+
+  test(
+    'and all that comes before it call nothing that the owner of a database has put in the way',
+    async () => {
+      const traps = [
+        'CREATE TABLE trapped (who text)',
+        ...['text', 'name', 'oid'].flatMap((type) => [
+          `CREATE FUNCTION trap(${type}, ${type}) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO public.trapped VALUES (current_user); RETURN true; END $$`,
+          `CREATE OPERATOR = (LEFTARG = ${type}, RIGHTARG = ${type}, FUNCTION = trap)`,
+        ]),
+        'CREATE FUNCTION pg_is_in_recovery() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE $a$trapped$a$; END $$',
+      ]
+      await inNewDatabase(server, async (name) => {
+        ask([...traps, `ALTER DATABASE ${name} SET search_path = public, pg_catalog`], name)
+        // the trap works
+        ask([`SELECT 'a'::text = 'b'::text`, 'INSERT INTO trapped SELECT $$never$$ WHERE false'], name)
+        expect(ask(['SELECT count(*) FROM trapped'], name).trim()).toBe('1')
+        ask(['TRUNCATE trapped'], name)
+        const archive = fixture('18/latin1-Fc.dump').file
+        const env = { PATH: `${dirname(server.pgDump)}${delimiter}${process.env['PATH'] ?? ''}` }
+        const chosen = `${database(name)} target_session_attrs=read-write`
+        await inNewDatabase(server, async (other) => {
+          for (const args of [
+            ['restore', '-O', '--create-roles', '--finish', '-j', '2', '-d', chosen, archive],
+            ['pg_restore', '-O', '-a', '-d', chosen, archive],
+            ['dump', '-T', 'trapped', '-d', database(name), '-f', join(folder, 'trapped.dump')],
+            ['copy', '-T', 'trapped', '--from', database(name), '--to', database(other)],
+            ['copy', '--clean', '--if-exists', '--from', database(other), '--to', database(name)],
+            ['drill', '--into', database(name), archive],
+          ]) {
+            const { status, stderr } = await run(process.execPath, [cli, ...args], { env, timeout })
+            expect([args[0], status, stderr]).toEqual([
+              args[0],
+              expect.any(Number),
+              expect.not.stringContaining('trapped ['),
+            ])
+            expect([args[0], ask(['SELECT count(*) FROM trapped'], name).trim()]).toEqual([args[0], '0'])
+          }
+        })
       })
     },
     timeout,

@@ -58,3 +58,24 @@ test.each([
   const error = new ServerError('no', { sqlState: '42P16' })
   expect(failureCause({ ...failure, statement, error })).toBe(cause)
 })
+
+test.each([
+  ['2BP01', 'DROP TABLE s.a;', 'Kann Tabelle s.a nicht löschen', /^objects to drop that others depend on/],
+  ['22021', 'COPY s.a FROM stdin;', 'invalid byte sequence for encoding "UTF8": 0x00', /^bytes that are no characters/],
+  ['22P05', 'COPY s.a FROM stdin;', 'character with byte sequence 0xe2', /^characters that the encoding/],
+  ['42501', 'COPY s.a FROM stdin;', 'query would be affected by row-level security policy', /^tables with row-level/],
+  ['42501', 'COPY s.a FROM stdin;', 'permission denied for table a', /^privileges that the role does not have/],
+  ['22023', 'SET default_table_access_method = h;', 'bad "default_table_access_method": "h"', /^table access methods/],
+])('failureCause() tells what %s is about: %s, %s', (sqlState, statement, message, cause) => {
+  const error = new ServerError(message, { sqlState })
+  expect(failureCause({ ...failure, statement, error })).toMatch(cause)
+})
+
+test.each([
+  ['ALTER EVENT TRIGGER e OWNER TO a;', 'The owner must be a superuser', true],
+  ['ALTER SUBSCRIPTION s OWNER TO a;', undefined, false],
+  ['ALTER TABLE t OWNER TO a;', 'a hint', false],
+])('failureCause() blames owners where the server says so: %s, %s', (statement, hint, blames) => {
+  const error = new ServerError('no', { sqlState: '42501', hint })
+  expect(failureCause({ ...failure, statement, error }).startsWith('owners who must be superusers')).toBe(blames)
+})
