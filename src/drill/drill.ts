@@ -241,10 +241,7 @@ class Drill {
     return await restore(view, this.#database.target, {
       ...options,
       ...(onWarning === undefined ? {} : { onWarning }),
-      onError: (failure) => {
-        states.refused(failure)
-        return 'continue'
-      },
+      onFailure: (failure) => states.refused(failure),
       onProgress: ({ bytes, entry }) => {
         if (entry !== last) {
           last = entry

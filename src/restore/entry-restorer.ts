@@ -74,7 +74,7 @@ export class EntryRestorer {
     }))
     if (run.mayGoAhead && this.#conversation.target.queries !== undefined) {
       this.#together = new Together(this.#conversation, {
-        at: (entry) => this.#tell(entry),
+        at: (entry) => this.#tellNew(entry),
         refused: (error, command) => this.#refused(error, command),
       })
     }
@@ -119,7 +119,14 @@ export class EntryRestorer {
     this.#signal?.throwIfAborted()
     this.#entering = entry
     if (entry !== undefined) this.#steps?.enter(entry, part)
-    if (this.#together?.isEmpty !== false) this.#tell(entry)
+    // in its turn, also one for which nothing is said
+    if (this.#together?.isEmpty === false) this.#together.afterwards(() => this.#tellNew(entry))
+    else this.#tell(entry)
+  }
+
+  /** The server is at this entry now, if it was not before. */
+  #tellNew(entry: TocEntry | undefined): void {
+    if (this.#entry !== entry) this.#tell(entry)
   }
 
   /** The server is at this entry. */

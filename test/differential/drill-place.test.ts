@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Archive } from '../../src/archive.ts'
 import { drill } from '../../src/drill/drill.ts'
 import type { DrillPlace } from '../../src/drill/place.ts'
 import { serverPlace, type DrillConnection } from '../../src/drill/server-place.ts'
@@ -6,7 +7,7 @@ import type { Finding } from '../../src/errors.ts'
 import { connectPg } from '../../src/restore/pg.ts'
 import { ServerError } from '../../src/restore/target.ts'
 import { ownServers, withoutServers, type Server } from '../helpers/servers.ts'
-import { created } from '../unit/drill/archive-of.ts'
+import { archiveOf, created } from '../unit/drill/archive-of.ts'
 
 /* What a drill leaves on a server, whatever happens there. */
 
@@ -127,6 +128,49 @@ describe.skipIf(server === undefined)('on a server', () => {
       message: 'Cannot create a database to drill in: permission denied to create database',
       hint: 'Connect as a role with CREATEDB',
     })
+  })
+
+  test('statements that go ahead of the answers are reported as those that are waited for', { timeout }, async () => {
+    const place = { namespace: 'public', owner: null, tag: 't' }
+    const archive = (): Promise<Archive> =>
+      archiveOf((writer) => {
+        for (let at = 0; at < 150; at++) {
+          const tag = `t${at}`
+          const type = at % 10 === 3 ? 'nothing' : 'integer'
+          const defn = `CREATE TABLE public.${tag} (a ${type});\n`
+          const owner = at % 20 === 5 ? 'absent' : null
+          const dropStmt = `DROP TABLE public.${tag};\n`
+          const table = writer.addEntry({ ...place, desc: 'TABLE', tag, defn, dropStmt, owner })
+          const silent = writer.addEntry({
+            ...place,
+            desc: 'FUNCTION',
+            tag: `f${at}`,
+            defn: '\n',
+            dependencies: [table],
+          })
+          const view = `CREATE VIEW public.v${at} AS SELECT a FROM public.${tag};\n`
+          writer.addEntry({ ...place, desc: 'VIEW', tag: `v${at}`, defn: view, dependencies: [table, silent] })
+        }
+      })
+    /** Has no `queries`. */
+    const patient = async (database: string | undefined): Promise<DrillConnection> => {
+      const connection = await connect(database)
+      return {
+        query: (sql) => connection.query(sql),
+        rows: (sql) => connection.rows(sql),
+        copyTo: (statement, onData) => connection.copyTo(statement, onData),
+        copyFrom: (statement) => connection.copyFrom(statement),
+        end: () => connection.end(),
+      }
+    }
+    const reportOf = async (connecting: typeof patient): Promise<object> => {
+      await using one = await archive()
+      const { time: _, seconds: _s, ...report } = await drill(one, serverPlace(connecting))
+      return report
+    }
+    const report = await reportOf(connect)
+    expect(report).toMatchObject({ verdict: 'failed', entries: { failed: 30, unproven: 8, proven: 412 } })
+    expect(report).toEqual(await reportOf(patient))
   })
 
   test('releases that do not know WITH (FORCE) drop it all the same', { timeout }, async () => {

@@ -2,7 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { create, filter, open, restore, type RestoreOptions, type RestoreResult } from '../../src/index.ts'
+import {
+  create,
+  filter,
+  open,
+  restore,
+  type RestoreFailure,
+  type RestoreOptions,
+  type RestoreProgress,
+  type RestoreResult,
+} from '../../src/index.ts'
 import { connectPg, type PgTarget } from '../../src/restore/pg.ts'
 import type { RestoreTarget, ServerError } from '../../src/restore/target.ts'
 import { cli } from '../helpers/paths.ts'
@@ -105,6 +114,26 @@ describe('statements sent together', () => {
       expect(together.result).toMatchObject({ complete: true, failed: 34 })
       expect(together.notices).toHaveLength(100)
       expect(Math.max(...sizes)).toBe(64)
+    },
+    seconds,
+  )
+
+  test(
+    'are told of with their entries, each in its turn, also one that says nothing',
+    async () => {
+      const file = await archiveOf('silent', ['SELECT 1;\n', '\n', 'SELECT 1 / 0;\n', '\n', '\n', 'SELECT 2;\n', '\n'])
+      const told = async (as?: (target: PgTarget) => RestoreTarget): Promise<readonly unknown[]> => {
+        const events: unknown[] = []
+        const onFailure = ({ entry }: RestoreFailure): void => void events.push(`failed: ${entry?.dumpId}`)
+        const onProgress = ({ entry }: RestoreProgress): void => {
+          if (events.at(-1) !== entry) events.push(entry)
+        }
+        await restored(file, { onFailure, onProgress }, as)
+        return events
+      }
+      const entries = await told()
+      expect(entries).toEqual([101, 102, 103, 'failed: 103', 104, 105, 106, 107, undefined])
+      expect(await told(patient)).toEqual(entries)
     },
     seconds,
   )
