@@ -23,10 +23,11 @@ import {
   endsTransaction,
   RestoreSession,
   secureSearchPath,
+  setsRole,
   type Command,
 } from './session.ts'
 import { StatementSplitter } from './statements.ts'
-import { dataOptions, goesThroughRoot } from './table-data.ts'
+import { dataOptions, goesThroughRoot, putTriggers } from './table-data.ts'
 import { Together } from './together.ts'
 import { isServerError, type CopyInput, type RestoreTarget } from './target.ts'
 
@@ -250,27 +251,36 @@ export class EntryRestorer {
     const session = this.session
     const { raw } = entry
     const table = fmtQualifiedId(quote, raw.byteString('namespace'), raw.byteString('tag') ?? '')
-    const alter = (what: string): void => {
-      report(entry, (name) => `${what === 'ENABLE' ? 'enabling' : 'disabling'} triggers for ${name('tag')}`)
-      session.becomeUser(options.superuser)
-      session.put(`ALTER TABLE ${table} ${what} TRIGGER ALL;\n\n`)
+    const asOwner = async (): Promise<void> => {
+      session.becomeOwner(entry)
+      session.selectSchema(raw.byteString('namespace'))
+      await this.flush()
     }
-    if (options.disableTriggers) alter('DISABLE')
-    session.becomeOwner(entry)
-    session.selectSchema(raw.byteString('namespace'))
-    await this.flush()
+    // with a journal in the transaction of the rows: whoever loads them, now or later, has the triggers off
+    const within = options.disableTriggers && this.#steps !== undefined
+    if (options.disableTriggers && !within) putTriggers(session, entry, 'DISABLE')
+    if (!within) await asOwner()
     report(entry, (name) => `processing data for table "${name('namespace')}.${name('tag')}"`)
     const copyStmt = raw.byteString('copyStmt') ?? ''
     // of what is new in its transaction the server need not write to its log what it could not lose
     const truncates = this.#worker !== undefined && this.#run.wasCreated(entry) && !goesThroughRoot(entry, table)
     const before = this.#failed
     await this.#load(truncates, async () => {
+      if (within) {
+        putTriggers(session, entry, 'DISABLE')
+        await asOwner()
+        if (this.#failed > before) return
+      }
       if (truncates) await this.send({ sql: `TRUNCATE TABLE ONLY ${table};\n\n` })
       if (copyStmt !== '') await this.#copy(entry, copyStmt)
       else if (storesData(entry)) await this.#reading(entry, (source) => this.#statements(source))
+      if (!within || this.#failed > before) return
+      putTriggers(session, entry, 'ENABLE')
+      await this.flush()
     })
     if (this.#failed > before) this.#run.lackRows(entry)
-    if (options.disableTriggers) alter('ENABLE')
+    if (within) session.forgetState()
+    if (options.disableTriggers && !within) putTriggers(session, entry, 'ENABLE')
   }
 
   /** In a transaction, with a journal always. */
@@ -411,7 +421,8 @@ export class EntryRestorer {
       complaint: this.#run.show(complaint ?? 'could not execute query'),
       statement: complaint === undefined || shown === true ? this.#run.show(sql) : undefined,
       error,
-      fatal: fatal === true,
+      // what is done as somebody else is not done again
+      fatal: fatal === true || (this.#steps !== undefined && this.#entry === undefined && setsRole.test(sql)),
       worker: this.#worker,
     })
   }

@@ -2,6 +2,7 @@ import type { TocEntry } from '../toc/types.ts'
 import type { Problem } from './check-report.ts'
 import { problems } from './check-problems.ts'
 import { labelOf } from './entry-label.ts'
+import { setsRole } from './session.ts'
 import type { ServerError } from './target.ts'
 
 /** When a statement failed: before the first entry, or for one; the last COMMIT counts to the last entry. */
@@ -206,6 +207,7 @@ function kindOf({ sqlState, message, hint }: ServerError, statement = ''): Kind 
       return notThere
     // invalid_parameter_value
     case '22023':
+      if (setsRole.test(statement)) return foreseen(problems.setRole)
       if (message.includes('default_table_access_method')) return foreseen(problems.accessMethods)
       return message.includes('default_tablespace') ? tablespaces : undefined
     // feature_not_supported, undefined_file

@@ -118,6 +118,9 @@ export const commit: Command = { sql: 'COMMIT', complaint: 'could not commit dat
 export const beginsTransaction = /^\s*BEGIN;?\s*$/
 export const endsTransaction = /^\s*COMMIT;?\s*$/
 
+/** Of the first commands of a session, the one that says who restores. */
+export const setsRole = /^SET ROLE /
+
 /** Whether it does something to the database that lasts. */
 export function changesDatabase({ sql, ofSession }: Command): boolean {
   return ofSession !== true && !beginsTransaction.test(sql) && !endsTransaction.test(sql)

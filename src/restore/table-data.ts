@@ -1,4 +1,6 @@
+import { fmtQualifiedId } from '../sql/quote.ts'
 import type { DumpId, TocEntry } from '../toc/types.ts'
+import type { RestoreSession } from './session.ts'
 
 /** Ids of TABLE DATA entries by that of their table; of several the last one counts (buildTocEntryArrays, pg_backup_archiver.c). */
 export function dataIdsOf(entries: readonly TocEntry[]): ReadonlyMap<DumpId, DumpId> {
@@ -79,4 +81,13 @@ export function saysViaRoot(raw: TocEntry['raw']): boolean {
 /** How the data of an entry are read. */
 export function dataOptions(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
   return signal === undefined ? {} : { signal }
+}
+
+/** Switches the triggers of a table (_disableTriggersIfNecessary, _enableTriggersIfNecessary, pg_backup_archiver.c). */
+export function putTriggers(session: RestoreSession, entry: TocEntry, what: 'DISABLE' | 'ENABLE'): void {
+  const { options, quote, report } = session.context
+  report(entry, (name) => `${what === 'ENABLE' ? 'enabling' : 'disabling'} triggers for ${name('tag')}`)
+  session.becomeUser(options.superuser)
+  const table = fmtQualifiedId(quote, entry.raw.byteString('namespace'), entry.raw.byteString('tag') ?? '')
+  session.put(`ALTER TABLE ${table} ${what} TRIGGER ALL;\n\n`)
 }

@@ -231,6 +231,12 @@ export class ScriptSession {
     this.#schema = schema
   }
 
+  /** A transaction in which they were set may have been rolled back. */
+  forgetState(): void {
+    this.forgetUser()
+    this.forgetSchema()
+  }
+
   /** The drops may have removed the schema. */
   forgetSchema(): void {
     this.#schema = null

@@ -147,4 +147,70 @@ describe.each(servers.map((server) => [server.major, server] as const))('a journ
     },
     timeout,
   )
+
+  test.each([
+    ['', 1],
+    ['--use-set-session-authorization', 1],
+    ['', 3],
+  ])(
+    'has no triggers when rows that were refused come: %s -j %i',
+    async (option, jobs) => {
+      const tables = [
+        'CREATE TABLE log (t text)',
+        'CREATE TABLE p (i integer PRIMARY KEY)',
+        'CREATE TABLE c (i integer, v text, p integer REFERENCES p)',
+        `CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           INSERT INTO public.log VALUES (TG_TABLE_NAME); RETURN NEW; END $$`,
+        'CREATE TRIGGER noted BEFORE INSERT ON c FOR EACH ROW EXECUTE FUNCTION note()',
+      ]
+      const rows = join(folder, `${major}-rows.dump`)
+      const states = `SELECT DISTINCT tgenabled FROM pg_trigger`
+      await inNewDatabase(server, async (name) => {
+        const fill = ['ALTER TABLE c DISABLE TRIGGER ALL', "INSERT INTO c VALUES (1, 'a', 1), (2, 'b', 2)"]
+        ask([...tables, ...fill, 'ALTER TABLE c ENABLE TRIGGER ALL', 'INSERT INTO p VALUES (1), (2)'], name)
+        await run(server.pgDump, ['-Fc', '-a', '-d', database(name), '-f', rows])
+      })
+      await inNewDatabase(server, async (name) => {
+        ask([...tables, "ALTER TABLE c ADD CONSTRAINT refuses CHECK (v <> 'b')"], name)
+        const options = ['-a', '--disable-triggers', ...(option === '' ? [] : [option]), '-j', String(jobs)]
+        const journal = join(folder, `${major}-${jobs}${option}-rows.journal`)
+        const args = ['restore', ...options, '--resume', journal, '-d', database(name), rows]
+        const first = await run(process.execPath, [cli, ...args])
+        expect([first.status, first.stderr]).toEqual([1, expect.stringContaining('[23514]')])
+        expect(ask([states, 'SELECT count(*) FROM c', 'SELECT count(*) FROM p'], name)).toBe('O\n0\n2\n')
+        ask(['ALTER TABLE c DROP CONSTRAINT refuses'], name)
+        const second = await run(process.execPath, [cli, ...args])
+        expect([second.status, second.stderr]).toEqual([0, expect.stringContaining('restored')])
+        expect(ask([states, 'SELECT count(*) FROM c', 'SELECT count(*) FROM log'], name)).toBe('O\n2\n0\n')
+      })
+    },
+    timeout,
+  )
+
+  test(
+    'does nothing as somebody else than the role that is missing',
+    async () => {
+      const role = `pgdmp_meaning_${process.pid}`
+      makeSpace()
+      try {
+        await inNewDatabase(server, async (name) => {
+          const args = ['restore', '-O', '--role', role, '--resume', join(folder, `${major}-role.journal`)]
+          const again = () => run(process.execPath, [cli, ...args, '-d', database(name), archive])
+          const first = await again()
+          expect([first.status, first.stderr]).toEqual([1, expect.stringMatching(/role ".*" does not exist/)])
+          expect(ask(["SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"], name).trim()).toBe(
+            '0',
+          )
+          ask([`CREATE ROLE ${role} SUPERUSER`])
+          const second = await again()
+          expect([second.status, second.stderr]).toEqual([0, expect.stringContaining('restored')])
+          const owners = "SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+          expect(ask([owners], name).trim()).toBe(role)
+        })
+      } finally {
+        ask([`DROP ROLE IF EXISTS ${role}`, 'DROP TABLESPACE space'])
+      }
+    },
+    timeout,
+  )
 })

@@ -65,6 +65,7 @@ test.each([
   ['22P05', 'COPY s.a FROM stdin;', 'character with byte sequence 0xe2', /^characters that the encoding/],
   ['42501', 'COPY s.a FROM stdin;', 'query would be affected by row-level security policy', /^tables with row-level/],
   ['42501', 'COPY s.a FROM stdin;', 'permission denied for table a', /^privileges that the role does not have/],
+  ['22023', 'SET ROLE r;', 'Rolle »r« existiert nicht', /^a role that cannot be taken on/],
   ['22023', 'SET default_table_access_method = h;', 'bad "default_table_access_method": "h"', /^table access methods/],
 ])('failureCause() tells what %s is about: %s, %s', (sqlState, statement, message, cause) => {
   const error = new ServerError(message, { sqlState })
