@@ -18,7 +18,16 @@ export function wildcardTest(regex: string): ((value: string) => boolean) | unde
     if (text === '.') return any
     return text.startsWith('\\') ? text.slice(1) : text
   })
-  return (value) => covers(tokens, Array.from(value))
+  const isText = (token: Token): token is string => typeof token === 'string'
+  const first = tokens.findIndex((token) => !isText(token))
+  // a file may have thousands of names, for each of which every entry is looked at
+  if (first < 0) {
+    const text = tokens.join('')
+    return (value) => value === text
+  }
+  const start = tokens.slice(0, first).join('')
+  const end = tokens.slice(tokens.findLastIndex((token) => !isText(token)) + 1).join('')
+  return (value) => value.startsWith(start) && value.endsWith(end) && covers(tokens, Array.from(value))
 }
 
 function covers(tokens: readonly Token[], characters: readonly string[]): boolean {
