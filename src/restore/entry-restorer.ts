@@ -1,8 +1,8 @@
 import { decodeByteString, encodeByteString } from '../bytes/byte-string.ts'
 import type { ChunkSource } from '../io/chunks.ts'
 import type { EntryParts } from '../ops/selection.ts'
-import { storesData } from '../ops/sql-plan.ts'
 import { SqlGatherer } from '../ops/sql-gather.ts'
+import { storesData } from '../ops/sql-plan.ts'
 import { isDatabase } from '../sql/drop.ts'
 import { putEntry } from '../sql/entry.ts'
 import { putUnlinkIfExists } from '../sql/large-object.ts'
@@ -14,6 +14,7 @@ import { warnOfDump } from './dump-warning.ts'
 import { EntrySteps, type StepSession } from './entry-steps.ts'
 import { EntryStorage } from './entry-storage.ts'
 import { loadLargeObjects } from './load-objects.ts'
+import { loadRows } from './load-rows.ts'
 import type { RestoreRun, WorkerOptions } from './run.ts'
 import {
   begin,
@@ -29,7 +30,7 @@ import {
 import { StatementSplitter } from './statements.ts'
 import { dataOptions, goesThroughRoot, putTriggers } from './table-data.ts'
 import { Together } from './together.ts'
-import { isServerError, type CopyInput, type RestoreTarget } from './target.ts'
+import { isServerError, type RestoreTarget } from './target.ts'
 
 /** One session of a restore: what it does with an entry (restore_toc_entry, pg_backup_archiver.c). */
 export class EntryRestorer {
@@ -303,36 +304,13 @@ export class EntryRestorer {
   }
 
   async #copy(entry: TocEntry, copyStmt: string): Promise<void> {
-    let input: CopyInput
-    try {
-      input = await this.#conversation.ask(() => this.#conversation.target.copyFrom(encodeByteString(copyStmt)))
-    } catch (error) {
-      return await this.#refused(error, { sql: copyStmt })
-    }
-    try {
-      if (storesData(entry)) await this.#reading(entry, (source) => this.#rows(source, input))
-      await this.#conversation.ask(() => input.end())
-    } catch (error) {
-      if (!isServerError(error)) {
-        if (!this.#conversation.lost) await input.abort('the data cannot be read').catch(() => undefined)
-        throw error
-      }
-      await this.#refused(error, { sql: '', complaint: `COPY failed for table "${entry.raw.byteString('tag') ?? ''}"` })
-    }
-  }
-
-  async #rows(source: ChunkSource, input: CopyInput): Promise<void> {
-    const write = async (chunk: Uint8Array): Promise<void> => {
-      await this.#conversation.ask(() => input.write(chunk))
-      this.#sent(chunk.length)
-    }
-    try {
-      for await (const chunk of this.#gatherer.data(source)) await write(chunk)
-      for (const chunk of this.#gatherer.flush()) await write(chunk)
-    } finally {
-      // what was gathered of a failed COPY belongs nowhere
-      this.#gatherer.forget()
-    }
+    await loadRows(entry, copyStmt, {
+      conversation: this.#conversation,
+      gatherer: this.#gatherer,
+      read: (use) => this.#reading(entry, use),
+      sent: (bytes) => this.#sent(bytes),
+      refused: (error, command) => this.#refused(error, command),
+    })
   }
 
   async #statements(source: ChunkSource): Promise<void> {

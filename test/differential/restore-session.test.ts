@@ -183,8 +183,8 @@ describe('a session', () => {
     async () => {
       const file = await tableArchive()
       await inNewDatabase(server, async (name) => {
-        // before the first question: what is said until then is who connects, with a password, and what holds for the session
-        const proxy = await cutting({ host, port }, { direction: 'up', message: 5, which: 'one' })
+        // before the first question: until then it connects, and says what holds for the session
+        const proxy = await cutting({ host, port }, { direction: 'up', message: 6, which: 'one' })
         const place = `postgresql://${user}:${password}@127.0.0.1:${proxy.port}/${name}?sslmode=disable`
         const { status, stderr } = await run(process.execPath, [cli, 'restore', '-d', place, file])
         expect([status, stderr]).toEqual([
