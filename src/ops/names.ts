@@ -43,14 +43,12 @@ export function createMatchers(selection: Selection, context: NameContext): Name
     }
   }
   return {
-    schemas: patternMatcher(pattern(selection.schemas, 'schema'), matchesSchema),
-    excludeSchemas: patternMatcher(pattern(selection.excludeSchemas, 'schema'), matchesSchema),
-    tables: patternMatcher(pattern(selection.tables, 'name'), matchesTag),
-    indexes: patternMatcher(pattern(selection.indexes, 'name'), matchesTag),
-    functions: patternMatcher(pattern(selection.functions, 'function'), matchesTag),
-    triggers: patternMatcher(pattern(selection.triggers, 'name'), (found, entry) =>
-      matchesTrigger(found, entry, context),
-    ),
+    schemas: patternMatcher(pattern(selection.schemas, 'schema'), schemaOf),
+    excludeSchemas: patternMatcher(pattern(selection.excludeSchemas, 'schema'), schemaOf),
+    tables: patternMatcher(pattern(selection.tables, 'name'), tagOf),
+    indexes: patternMatcher(pattern(selection.indexes, 'name'), tagOf),
+    functions: patternMatcher(pattern(selection.functions, 'function'), tagOf),
+    triggers: patternMatcher(pattern(selection.triggers, 'name'), (entry) => triggerOf(entry, context)),
   }
 }
 
@@ -124,17 +122,23 @@ function addOnce(map: Map<string, number>, key: string, index: number): void {
   if (!map.has(key)) map.set(key, index)
 }
 
-type Matches = (pattern: NamePattern, entry: TocEntry) => boolean
+/** What of an entry a pattern may match: a schema, where the pattern has one, and a name. */
+type Candidate = readonly [schema: string | null, name: string]
 
-function patternMatcher(patterns: readonly NamePattern[] | undefined, matches: Matches): NameMatcher | undefined {
+/** @param candidatesOf read once for all patterns, since names are decoded each time they are asked for */
+function patternMatcher(
+  patterns: readonly NamePattern[] | undefined,
+  candidatesOf: (entry: TocEntry) => readonly Candidate[],
+): NameMatcher | undefined {
   if (patterns === undefined) return undefined
   const touched = new Uint8Array(patterns.length)
   return {
     test(entry) {
+      const candidates = candidatesOf(entry)
       let found = false
       for (const [index, pattern] of patterns.entries()) {
         if (found && touched[index] === 1) continue
-        if (!matches(pattern, entry)) continue
+        if (!candidates.some(([schema, name]) => pattern.matches(schema, name))) continue
         found = true
         touched[index] = 1
       }
@@ -144,22 +148,22 @@ function patternMatcher(patterns: readonly NamePattern[] | undefined, matches: M
   }
 }
 
-function matchesSchema(pattern: NamePattern, entry: TocEntry): boolean {
-  return entry.namespace !== null && pattern.matches(null, entry.namespace)
+function schemaOf({ namespace }: TocEntry): readonly Candidate[] {
+  return namespace === null ? [] : [[null, namespace]]
 }
 
-function matchesTag(pattern: NamePattern, entry: TocEntry): boolean {
-  return entry.tag !== null && pattern.matches(entry.namespace, entry.tag)
+function tagOf({ namespace, tag }: TocEntry): readonly Candidate[] {
+  return tag === null ? [] : [[namespace, tag]]
 }
 
 /** The tag of a trigger is `table trigger`; only the entry of the table tells where the name begins. */
-function matchesTrigger(pattern: NamePattern, entry: TocEntry, context: NameContext): boolean {
-  const { tag, namespace } = entry
-  if (tag === null) return false
-  if (pattern.matches(namespace, tag)) return true
-  return entry.dependencies.some((dumpId) => {
+function triggerOf({ namespace, tag, dependencies }: TocEntry, context: NameContext): readonly Candidate[] {
+  if (tag === null) return []
+  const found: Candidate[] = [[namespace, tag]]
+  for (const dumpId of dependencies) {
     const table = context.entry(dumpId)
-    if (table === undefined || table.tag === null || table.namespace !== namespace) return false
-    return tag.startsWith(`${table.tag} `) && pattern.matches(namespace, tag.slice(table.tag.length + 1))
-  })
+    if (table === undefined || table.tag === null || table.namespace !== namespace) continue
+    if (tag.startsWith(`${table.tag} `)) found.push([namespace, tag.slice(table.tag.length + 1)])
+  }
+  return found
 }
