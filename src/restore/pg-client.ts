@@ -1,7 +1,7 @@
 import type { Client, ClientConfig, Connection } from 'pg'
 import { ArchiveError } from '../errors.ts'
 import { refusalOf, watchBinding, watchRequests, type RequiredAuthentication } from './authentication.ts'
-import { noTimeouts, ownNamesOnly } from './questions.ts'
+import { undisturbed } from './questions.ts'
 import { proveWithKeys, type ScramKeys } from './scram-keys.ts'
 
 /** What node-postgres has and its types do not tell. */
@@ -101,10 +101,7 @@ export async function connectClient(config: ClientConfig, options: ClientOptions
     await client.connect()
     checkRequests()
     checkBinding()
-    if (endures === true) {
-      await client.query(ownNamesOnly)
-      await client.query(noTimeouts)
-    }
+    if (endures === true) for (const sql of undisturbed) await client.query(sql)
     client.off('error', ignore)
     return client
   } catch (error) {

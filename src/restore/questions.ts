@@ -34,17 +34,23 @@ export function questionsOf(
  * A session that finds nobody's functions and operators by the names of the system's own, whatever search path the owner
  * of the database has set: before any question in which there is more than a qualified function.
  */
-export const ownNamesOnly = "SELECT pg_catalog.set_config('search_path', '', false)"
+const ownNamesOnly = "SELECT pg_catalog.set_config('search_path', '', false)"
 
 /** A session that no timeout of a role or a database ends, as far as this release of the server has them. */
-export const noTimeouts = `SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name IN ('statement_timeout',
+const noTimeouts = `SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name IN ('statement_timeout',
   'lock_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')`
+
+/** What makes a session one that nobody but the server's administrator can mislead or end: see the parts. */
+export const undisturbed: readonly string[] = [
+  ownNamesOnly,
+  // that of the next may be too short already
+  'SET statement_timeout = 0',
+  noTimeouts,
+]
 
 /** The session as questions need it; a restore sets all of it anew. */
 export async function prepareSession(ask: Ask): Promise<void> {
-  await ask(ownNamesOnly)
-  await ask('SET statement_timeout = 0')
-  await ask(noTimeouts)
+  for (const sql of undisturbed) await ask(sql)
   await ask(`SET client_encoding = 'UTF8'`)
 }
 

@@ -184,7 +184,7 @@ describe('a session', () => {
       const file = await tableArchive()
       await inNewDatabase(server, async (name) => {
         // before the first question: until then it connects, and says what holds for the session
-        const proxy = await cutting({ host, port }, { direction: 'up', message: 6, which: 'one' })
+        const proxy = await cutting({ host, port }, { direction: 'up', message: 7, which: 'one' })
         const place = `postgresql://${user}:${password}@127.0.0.1:${proxy.port}/${name}?sslmode=disable`
         const { status, stderr } = await run(process.execPath, [cli, 'restore', '-d', place, file])
         expect([status, stderr]).toEqual([

@@ -49,6 +49,16 @@ test('verify() finds nothing wrong with a list that is right', async () => {
   expect(await errorsOf(directory(group, list))).toEqual([])
 })
 
+test('verify() goes through a group of more objects than any release writes', async () => {
+  const many = directory('4294967295\n'.repeat(600_000), list)
+  expect((await errorsOf(many)).sort()).toEqual([
+    'DUPLICATE_LARGE_OBJECT',
+    'LARGE_OBJECT_MISSING',
+    'LARGE_OBJECT_NOT_DECLARED',
+    'UNEXPECTED_EOF',
+  ])
+})
+
 describe.each([
   ['SQL', "16400\n16401'); DROP TABLE x; --\n", 'NOT_LARGE_OBJECTS'],
   ['a line of NUL', '16400\n\0\n16401\n', 'NOT_LARGE_OBJECTS'],

@@ -9,7 +9,7 @@ import { dump } from '../../src/cli/dump.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
 import { verify } from '../../src/index.ts'
 import { connectPg, type PgTarget } from '../../src/restore/pg.ts'
-import { run } from '../helpers/process.ts'
+import { pgDumpText } from '../helpers/pg-dump-text.ts'
 import { dropDatabase, newDatabase, servers, withoutServers } from '../helpers/servers.ts'
 import { Fault, some, sweep, unhandled, untilEmpty } from '../helpers/sweep.ts'
 import { watchCalls } from '../helpers/system-calls.ts'
@@ -45,7 +45,7 @@ const naming = /, (?:close|fstat|fsync|link|open|unlink|undefined)$/
 
 describe('what ends because one thing goes wrong', () => {
   if (server === undefined) return test(withoutServers, ({ skip }) => skip(withoutServers))
-  const { parameters, database } = server
+  const { parameters } = server
   let source = ''
   let expected = ''
   let admin: PgTarget
@@ -53,11 +53,7 @@ describe('what ends because one thing goes wrong', () => {
 
   const command = (sql: string): Promise<void> => admin.query(new TextEncoder().encode(sql))
 
-  const contents = async (name: string): Promise<string> => {
-    const { status, stdout, stderr } = await run(server.pgDump, ['-d', database(name)])
-    expect([status, stderr]).toEqual([0, ''])
-    return stdout.toString().replaceAll(/^\\(?:un)?restrict .*$/gm, '')
-  }
+  const contents = (name: string): Promise<string> => pgDumpText(server, name)
 
   beforeAll(async () => {
     admin = await connectPg(parameters('postgres'))

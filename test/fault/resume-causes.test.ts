@@ -17,6 +17,7 @@ import { filter, open, restore, type ArchiveView, type RestoreOptions, type Rest
 import { connectPg } from '../../src/restore/pg.ts'
 import { pgliteTarget } from '../../src/restore/pglite.ts'
 import { Random } from '../fuzz/random.ts'
+import { pgDumpText } from '../helpers/pg-dump-text.ts'
 import { cli } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
 import { dropDatabase, inNewDatabase, newDatabase, servers, withoutServers } from '../helpers/servers.ts'
@@ -62,12 +63,7 @@ describe('a restore with a journal', () => {
   const restoreHere = (view: ArchiveView, target: RestoreTarget, options: RestoreOptions) =>
     restore(view, target, { compat, ...options })
 
-  /** All that pg_dump finds. */
-  const contents = async (name: string): Promise<string> => {
-    const { status, stdout } = await run(server.pgDump, ['-d', database(name)])
-    expect(status).toBe(0)
-    return stdout.toString().replaceAll(/^\\(?:un)?restrict .*$/gm, '')
-  }
+  const contents = (name: string): Promise<string> => pgDumpText(server, name)
   let expected = ''
 
   beforeAll(async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { open, restore, type RestoreProgress } from '../../src/index.ts'
 import { connectPg } from '../../src/restore/pg.ts'
+import { pgDumpText } from '../helpers/pg-dump-text.ts'
 import { cli } from '../helpers/paths.ts'
 import { run } from '../helpers/process.ts'
 import { dropDatabase, inNewDatabase, newDatabase, ownServers, withoutServers } from '../helpers/servers.ts'
@@ -46,11 +47,7 @@ describe.each(servers.map((server) => [server.major, server] as const))('a journ
     ...(major < 15 ? [] : ['CREATE TABLE by_heap2 (i integer) USING heap2', 'INSERT INTO by_heap2 VALUES (1)']),
   ]
 
-  const contents = async (name: string): Promise<string> => {
-    const { status, stdout } = await run(server.pgDump, ['-d', database(name)])
-    expect(status).toBe(0)
-    return stdout.toString().replaceAll(/^\\(?:un)?restrict .*$/gm, '')
-  }
+  const contents = (name: string): Promise<string> => pgDumpText(server, name)
   const makeSpace = (): void => {
     ask(['SET allow_in_place_tablespaces = on', "CREATE TABLESPACE space LOCATION ''"])
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { open, restore, type Finding, type RestoreResult } from '../../src/index.ts'
 import { connectPg } from '../../src/restore/pg.ts'
+import { pgDumpText } from '../helpers/pg-dump-text.ts'
 import { run } from '../helpers/process.ts'
 import { inNewDatabase, servers, withoutServers } from '../helpers/servers.ts'
 
@@ -56,11 +57,7 @@ describe.each(servers.length === 0 ? [undefined] : servers)('a journal on $versi
   const shapes = { copy: [], inserts: ['--inserts'] }
   let expected = ''
 
-  const contents = async (name: string): Promise<string> => {
-    const { status, stdout } = await run(server.pgDump, ['-d', database(name)])
-    expect(status).toBe(0)
-    return stdout.toString().replaceAll(/^\\(?:un)?restrict .*$/gm, '')
-  }
+  const contents = (name: string): Promise<string> => pgDumpText(server, name)
 
   beforeAll(async () => {
     ask([`CREATE ROLE ${role}`])

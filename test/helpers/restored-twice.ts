@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import { open } from '../../src/index.ts'
 import { decoderFor } from '../../src/toc/encoding.ts'
 import { allArchives, type PlacedArchive } from './corpus.ts'
+import { pgDumpText } from './pg-dump-text.ts'
 import { cli } from './paths.ts'
 import { withoutPath } from './postgres.ts'
 import { run } from './process.ts'
@@ -59,11 +60,7 @@ async function encodingOf(file: string): Promise<string> {
 
 export async function contentsOf(server: Server, database: string): Promise<string> {
   const statistics = server.major >= 18 ? ['--statistics'] : []
-  const { status, stdout, stderr } = await run(server.pgDump, [...statistics, '-d', server.database(database)], {
-    timeout,
-  })
-  expect([status, stderr]).toEqual([0, ''])
-  return stdout.toString('latin1').replaceAll(/^\\(?:un)?restrict .*$/gm, '')
+  return await pgDumpText(server, database, statistics, { timeout })
 }
 
 export type Case = Parameters<typeof restored>[4]
